@@ -1,2 +1,158 @@
-//! Skeleton.
-fn main() {}
+//! `mnemon-bench`: measures Mnemon beside its peers on this machine and prints what it found.
+//!
+//! It installs nothing and leaves nothing behind. A peer that is absent is reported as absent; a measurement that fails is
+//! reported as failed, the others go on, and the exit status says so in the end. What is measured stands in one module
+//! each; here they are chosen and called.
+
+mod client;
+mod clock;
+mod command;
+mod embedded_peers;
+mod error;
+mod machine;
+mod memory;
+mod mnemon_server;
+mod options;
+mod peer;
+mod process;
+mod report;
+mod resp;
+mod scratch;
+mod server;
+mod statistics;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::error::Error;
+use crate::machine::Machine;
+use crate::options::{Bench, Options};
+use crate::peer::Presence;
+use crate::peer::erlang::Erlang;
+use crate::peer::redis::{LoadGenerator, Redis};
+use crate::report::{Format, Record, Report};
+use crate::resp::Peer;
+use crate::server::Launch;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What was found on this machine.
+struct Peers {
+    redis: Presence<Redis>,
+    generator: Presence<LoadGenerator>,
+    erlang: Presence<Erlang>,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let format = if options.json { Format::Json } else { Format::Table };
+    match measure(&options, Report::new(io::stdout().lock(), format)) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            // The results cannot be written, so say it where it may be seen; a failure of that is the end of means.
+            drop(writeln!(io::stderr(), "mnemon-bench: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Measures what was asked for and returns how much of it failed.
+fn measure(options: &Options, mut report: Report<impl Write>) -> Result<usize, Error> {
+    let peers = Peers {
+        redis: Redis::find(),
+        generator: LoadGenerator::find(),
+        erlang: Erlang::find(),
+    };
+    let needs_server = options.wants(Bench::Resp) || options.wants(Bench::Memory);
+    let mnemon = needs_server.then(|| mnemon_server::launch(options.server.as_deref()));
+    report.header(&header(
+        options,
+        &peers,
+        mnemon.as_ref().and_then(|launch| launch.as_ref().ok()),
+    ))?;
+    match mnemon {
+        Some(Ok(mnemon)) => measure_server(options, &mut report, &peers, &mnemon)?,
+        Some(Err(error)) => report.failed("server", "start", &error)?,
+        None => {}
+    }
+    if options.wants(Bench::Embedded) {
+        embedded_peers::run(options, &mut report, &peers.erlang)?;
+    }
+    report.finish()
+}
+
+fn header(options: &Options, peers: &Peers, mnemon: Option<&Launch>) -> Record {
+    let machine = Machine::describe();
+    let mut record = Record::new("header")
+        .with("cpu", machine.cpu)
+        .with("cores", machine.cores)
+        .with("kernel", machine.kernel)
+        .with("mnemon", env!("CARGO_PKG_VERSION"))
+        .with("quick", options.quick);
+    if let Some(launch) = mnemon {
+        record = record.with("mnemon_command", launch.command("PORT").to_string());
+        record = match &peers.redis {
+            Presence::Present(redis) => record
+                .with("redis", redis.name.as_str())
+                .with("redis_command", redis.launch.command("PORT").to_string()),
+            Presence::Absent(reason) => record.with("redis", format!("absent: {reason}")),
+        };
+        if let Some(generator) = peers.generator.present().filter(|_| options.wants(Bench::Resp)) {
+            let load = options.plan().load("set", 1);
+            record = record.with("load_command", generator.command("PORT", load).to_string());
+            let load = options.plan().load("set", 16);
+            record = record.with(
+                "load_command_pipelined",
+                generator.command("PORT", load).to_string(),
+            );
+        }
+    }
+    match &peers.erlang {
+        _ if !options.wants(Bench::Embedded) => record,
+        Presence::Present(erlang) => record
+            .with(
+                "ets_command",
+                erlang.ets_command(options.phase(), options.records()).to_string(),
+            )
+            .with(
+                "mnesia_command",
+                erlang.mnesia_command(options.phase()).to_string(),
+            ),
+        Presence::Absent(reason) => record.with("erlang", format!("absent: {reason}")),
+    }
+}
+
+fn measure_server(
+    options: &Options,
+    report: &mut Report<impl Write>,
+    peers: &Peers,
+    mnemon: &Launch,
+) -> Result<(), Error> {
+    let peer = peers.redis.present().map(|redis| Peer {
+        name: &redis.name,
+        launch: &redis.launch,
+    });
+    for (bench, name) in [(Bench::Resp, "resp"), (Bench::Memory, "memory")] {
+        if !options.wants(bench) {
+            continue;
+        }
+        if let Presence::Absent(reason) = &peers.redis {
+            report.absent(name, "redis", reason)?;
+        }
+        let outcome = match (bench, &peers.generator) {
+            (Bench::Resp, Presence::Absent(reason)) => report.absent(name, "redis-benchmark", reason),
+            (Bench::Resp, Presence::Present(generator)) => {
+                resp::run(report, generator, mnemon, peer, options.plan())
+            }
+            _ => memory::run(report, mnemon, peer, options.plan()),
+        };
+        if let Err(error) = outcome {
+            report.failed(name, "all", &error)?;
+        }
+    }
+    Ok(())
+}

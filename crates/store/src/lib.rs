@@ -1,1 +1,68 @@
-//! Skeleton.
+//! The rows of one copy: RAM maps, secondary indexes, expiry, eviction, snapshots, and the commits that change them.
+//!
+//! What must stay true:
+//! - Every change of a row goes through [`Commit`] (or its short form, [`Store::commit_one`]) and there through one
+//!   place, `cell`, so that indexes, before-images, expiry, bounds and events are in step with the rows.
+//! - Applying a commit is deterministic; the same commits make the same rows on every copy and after every crash.
+//! - No lock is held across a page of a scan, and growth moves one segment of at most 224 rows at a time.
+//!
+//! It knows no network, no protocol, no table names and no schema beyond kinds, bounds and indexed attributes.
+//!
+//! ```
+//! use mnemon_store::{CopySpec, Expiry, Kind, Op, Store, StoreConfig, SystemClock, TableId, When};
+//!
+//! let store = Store::new(StoreConfig::new(Box::new(SystemClock)));
+//! let copy = store.create(TableId(1), CopySpec::new(Kind::Set))?;
+//! let put = Op::Put {
+//!     key: b"greeting"[..].into(),
+//!     body: b"hello"[..].into(),
+//!     expiry: Expiry::Never,
+//!     when: When::Always,
+//!     over_bytes_only: false,
+//! };
+//! let (clock, outcome) = store.commit_one(&copy, store.now_ms(), &put);
+//! assert!(outcome.is_ok());
+//! let row = store.get(&copy, b"greeting").expect("just written");
+//! assert_eq!((row.body(), row.version()), (&b"hello"[..], clock));
+//! # Ok::<(), mnemon_store::StoreError>(())
+//! ```
+
+mod apply;
+mod cell;
+pub mod clock;
+pub mod collection;
+pub mod commit;
+mod committing;
+mod copy;
+pub mod decimal;
+mod error;
+pub mod event;
+mod eviction;
+mod expiry;
+mod hash_rows;
+mod images;
+mod index;
+mod lock;
+pub mod op;
+pub mod replica;
+mod row;
+mod rows;
+mod scan;
+mod shard;
+mod snapshot;
+mod store;
+mod versioned;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use collection::Collection;
+pub use commit::{Applied, Check, Commit, Seen, TableOp};
+pub use copy::{CopySpec, Kind, TableCopy};
+pub use error::StoreError;
+pub use event::{Batch, Cause, Change, Sink, TableId};
+pub use index::entry_keys;
+pub use op::{ExpireWhen, Expiry, Op, OpError, Outcome, When};
+pub use replica::{Local, Replica, SchemaChange, Single, Verdict};
+pub use row::{Row, Value};
+pub use scan::{Scan, ScanPage, Source};
+pub use snapshot::Snapshot;
+pub use store::{Store, StoreConfig};

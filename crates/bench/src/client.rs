@@ -1,0 +1,157 @@
+//! The least of a RESP client: `PING`, and pipelined `SET`s to fill a server. Measuring with a client of either side would
+//! measure that client too.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::error::Error;
+
+/// How long a server may keep silent.
+const REPLY_LIMIT: Duration = Duration::from_secs(10);
+
+/// `SET`s sent before their replies are read: few enough for both sides' socket buffers.
+const BATCH: u64 = 256;
+
+/// A longer reply line than this is no reply to what is asked here.
+const MAX_LINE: u64 = 4096;
+
+/// The bytes of a value that [`Client::fill`] writes.
+pub(crate) const VALUE_LEN: usize = 40;
+
+/// A connection to a server on a loopback port.
+#[derive(Debug)]
+pub(crate) struct Client {
+    stream: BufReader<TcpStream>,
+    port: u16,
+}
+
+impl Client {
+    /// Connects.
+    ///
+    /// # Errors
+    /// When nobody listens there.
+    pub(crate) fn connect(port: u16) -> Result<Self, Error> {
+        let failed = |source| Error::Network {
+            port,
+            what: "cannot connect",
+            source,
+        };
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let stream = TcpStream::connect_timeout(&address, REPLY_LIMIT).map_err(failed)?;
+        stream.set_read_timeout(Some(REPLY_LIMIT)).map_err(failed)?;
+        stream.set_write_timeout(Some(REPLY_LIMIT)).map_err(failed)?;
+        stream.set_nodelay(true).map_err(failed)?;
+        Ok(Self {
+            stream: BufReader::with_capacity(64 * 1024, stream),
+            port,
+        })
+    }
+
+    /// Asks whether the server is there.
+    ///
+    /// # Errors
+    /// When it answers anything but `PONG`.
+    pub(crate) fn ping(&mut self) -> Result<(), Error> {
+        self.send(b"*1\r\n$4\r\nPING\r\n")?;
+        self.expect("PING", "+PONG")
+    }
+
+    /// Sets the keys numbered `keys`, 16 bytes each, to values of 40 bytes.
+    ///
+    /// # Errors
+    /// At the first reply that is not `OK`.
+    pub(crate) fn fill(&mut self, keys: std::ops::Range<u64>) -> Result<(), Error> {
+        let mut requests = Vec::new();
+        let mut next = keys.start;
+        while next < keys.end {
+            let end = keys.end.min(next + BATCH);
+            requests.clear();
+            for key in next..end {
+                push_set(&mut requests, key);
+            }
+            self.send(&requests)?;
+            for _ in next..end {
+                self.expect("SET", "+OK")?;
+            }
+            next = end;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let port = self.port;
+        let failed = |source| Error::Network {
+            port,
+            what: "cannot send",
+            source,
+        };
+        self.stream.get_mut().write_all(bytes).map_err(failed)
+    }
+
+    fn expect(&mut self, request: &'static str, expected: &'static str) -> Result<(), Error> {
+        let port = self.port;
+        let mut line = Vec::with_capacity(16);
+        let failed = |source| Error::Network {
+            port,
+            what: "cannot read a reply",
+            source,
+        };
+        (&mut self.stream)
+            .take(MAX_LINE)
+            .read_until(b'\n', &mut line)
+            .map_err(failed)?;
+        let reply = line.trim_ascii_end();
+        if reply == expected.as_bytes() {
+            return Ok(());
+        }
+        Err(Error::Reply {
+            port,
+            request,
+            expected,
+            reply: String::from_utf8_lossy(reply).into_owned(),
+        })
+    }
+}
+
+/// Appends `SET key:NNNNNNNNNNNN VALUE`; the value repeats the number, so that no two keys share one.
+fn push_set(requests: &mut Vec<u8>, key: u64) {
+    let text = format!(
+        "*3\r\n$3\r\nSET\r\n$16\r\nkey:{key:012}\r\n${VALUE_LEN}\r\n{key:0width$}\r\n",
+        width = VALUE_LEN
+    );
+    requests.extend_from_slice(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::thread;
+
+    #[test]
+    fn a_key_has_16_bytes_and_a_value_40() {
+        let mut requests = Vec::new();
+        push_set(&mut requests, 1_234_567);
+        let text = String::from_utf8(requests).unwrap();
+        let lines: Vec<&str> = text.split("\r\n").collect();
+        assert_eq!(lines[4], "key:000001234567");
+        assert_eq!(lines[4].len(), 16);
+        assert_eq!(lines[6].len(), VALUE_LEN);
+    }
+
+    #[test]
+    fn an_error_reply_ends_the_filling() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0_u8; 1024];
+            let _ = stream.read(&mut request).unwrap();
+            stream.write_all(b"+OK\r\n-OOM no memory\r\n").unwrap();
+        });
+        let error = Client::connect(port).unwrap().fill(0..3).unwrap_err();
+        assert!(error.to_string().contains("-OOM no memory"), "{error}");
+        server.join().unwrap();
+    }
+}

@@ -1,0 +1,195 @@
+//! ETS and Mnesia: programs in Erlang, kept beside this file, that measure themselves and print one line of JSON.
+//!
+//! A call measures once, so that a comparison can take turns with the other side.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Presence;
+use crate::command::{CommandLine, find_program};
+use crate::error::{Error, tail};
+use crate::scratch::Scratch;
+
+/// Schedulers of the runtime, whatever the machine has: figures of two machines then differ by the machine only.
+const SCHEDULERS: u32 = 2;
+
+/// Time beyond the measured phases: start, compilation, one million inserts, on a busy machine.
+const OVERHEAD: Duration = Duration::from_secs(60);
+
+/// Records in the ETS table.
+pub(crate) const ETS_RECORDS: u32 = 1_000_000;
+
+/// Processes that use the ETS table at once.
+pub(crate) const ETS_PROCESSES: u32 = 2;
+
+/// Processes that use the Mnesia table at once, each on rows of its own.
+pub(crate) const MNESIA_PROCESSES: u32 = 8;
+
+/// One measurement of ETS.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct EtsFigures {
+    /// Runtime: `ets-otp25`.
+    pub(crate) name: String,
+    /// Lookups of random keys a second, all processes together.
+    pub(crate) lookups: f64,
+    /// Inserts over random existing keys a second, all processes together.
+    pub(crate) inserts: f64,
+}
+
+/// One measurement of Mnesia.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct MnesiaFigures {
+    /// Version and runtime: `mnesia-4.21.3-otp25`.
+    pub(crate) name: String,
+    /// Read-modify-write transactions a second.
+    pub(crate) transactions: f64,
+    /// Dirty reads, each followed by a dirty write, a second.
+    pub(crate) dirty: f64,
+}
+
+/// An Erlang runtime.
+#[derive(Clone, Debug)]
+pub(crate) struct Erlang {
+    program: PathBuf,
+}
+
+impl Erlang {
+    /// The `erl` in `PATH`.
+    pub(crate) fn find() -> Presence<Self> {
+        match find_program("erl") {
+            Some(program) => Presence::Present(Self { program }),
+            None => Presence::Absent("erl is not in PATH".to_owned()),
+        }
+    }
+
+    /// Measures ETS once: two phases of `phase` each, after filling the table with `records` records.
+    ///
+    /// # Errors
+    /// When the program fails, is late, or prints no figures.
+    pub(crate) fn ets(&self, phase: Duration, records: u32) -> Result<EtsFigures, Error> {
+        let command = self.ets_command(phase, records);
+        let output = run(&command, "mnemon_bench_ets.erl", include_str!("ets.erl"), phase)?;
+        parse_ets(&output).ok_or_else(|| unreadable(&command, &output))
+    }
+
+    /// Measures Mnesia once: two phases of `phase` each. Absent where the runtime comes without Mnesia.
+    ///
+    /// # Errors
+    /// When the program fails, is late, or prints no figures.
+    pub(crate) fn mnesia(&self, phase: Duration) -> Result<Presence<MnesiaFigures>, Error> {
+        let command = self.mnesia_command(phase);
+        let output = run(
+            &command,
+            "mnemon_bench_mnesia.erl",
+            include_str!("mnesia.erl"),
+            phase,
+        )?;
+        parse_mnesia(&output).ok_or_else(|| unreadable(&command, &output))
+    }
+
+    /// The call that measures ETS.
+    pub(crate) fn ets_command(&self, phase: Duration, records: u32) -> CommandLine {
+        let arguments = format!("{}, {records}, {ETS_PROCESSES}", phase.as_millis());
+        self.command("mnemon_bench_ets", &arguments)
+    }
+
+    /// The call that measures Mnesia.
+    pub(crate) fn mnesia_command(&self, phase: Duration) -> CommandLine {
+        self.command(
+            "mnemon_bench_mnesia",
+            &format!("{}, {MNESIA_PROCESSES}", phase.as_millis()),
+        )
+    }
+
+    /// Compiles `module` from the current directory and calls its `main`. The runtime compiles by itself, as packages
+    /// exist that have `erl` without `erlc`.
+    fn command(&self, module: &str, arguments: &str) -> CommandLine {
+        let expression =
+            format!("{{ok, M}} = compile:file({module}, [report]), M:main({arguments}), halt(0).");
+        let schedulers = format!("{SCHEDULERS}:{SCHEDULERS}");
+        CommandLine::new(
+            &self.program,
+            ["-noshell", "-noinput", "+S", &schedulers, "-eval", &expression],
+        )
+    }
+}
+
+fn run(command: &CommandLine, file: &str, source: &str, phase: Duration) -> Result<String, Error> {
+    let scratch = Scratch::new("erlang")?;
+    scratch.write(file, source)?;
+    command.run_in(&scratch, phase * 2 + OVERHEAD)
+}
+
+fn unreadable(command: &CommandLine, output: &str) -> Error {
+    let output = tail(output.as_bytes());
+    Error::Output {
+        command: command.to_string(),
+        expected: "a line of JSON with its figures",
+        output,
+    }
+}
+
+/// The first line that is a JSON object: the runtime may warn before it.
+fn figures(output: &str) -> Option<Value> {
+    output
+        .lines()
+        .find_map(|line| serde_json::from_str(line).ok().filter(Value::is_object))
+}
+
+fn rate(figures: &Value, key: &str) -> Option<f64> {
+    figures.get(key)?.as_f64().filter(|rate| *rate > 0.0)
+}
+
+fn parse_ets(output: &str) -> Option<EtsFigures> {
+    let figures = figures(output)?;
+    Some(EtsFigures {
+        name: format!("ets-otp{}", figures.get("otp")?.as_str()?),
+        lookups: rate(&figures, "lookups")?,
+        inserts: rate(&figures, "inserts")?,
+    })
+}
+
+fn parse_mnesia(output: &str) -> Option<Presence<MnesiaFigures>> {
+    let figures = figures(output)?;
+    if let Some(reason) = figures.get("absent") {
+        return Some(Presence::Absent(reason.as_str()?.to_owned()));
+    }
+    let (version, otp) = (figures.get("mnesia")?.as_str()?, figures.get("otp")?.as_str()?);
+    Some(Presence::Present(MnesiaFigures {
+        name: format!("mnesia-{version}-otp{otp}"),
+        transactions: rate(&figures, "transactions")?,
+        dirty: rate(&figures, "dirty")?,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_found_behind_warnings() {
+        let output = "=WARNING REPORT====\n12\n{\"otp\":\"25\",\"lookups\":10.5,\"inserts\":2.0}\n";
+        let expected = EtsFigures {
+            name: "ets-otp25".to_owned(),
+            lookups: 10.5,
+            inserts: 2.0,
+        };
+        assert_eq!(parse_ets(output), Some(expected));
+        assert_eq!(
+            parse_ets("{\"otp\":\"25\",\"lookups\":0.0,\"inserts\":2.0}"),
+            None
+        );
+        assert_eq!(parse_ets(""), None);
+    }
+
+    #[test]
+    fn a_runtime_without_mnesia_is_absent_not_broken() {
+        let parsed = parse_mnesia("{\"absent\":\"this Erlang has no mnesia\"}\n");
+        assert!(matches!(parsed, Some(Presence::Absent(reason)) if reason.contains("mnesia")));
+        let text = "{\"otp\":\"25\",\"mnesia\":\"4.21\",\"transactions\":5.0,\"dirty\":50.0}";
+        let parsed = parse_mnesia(text);
+        assert!(matches!(parsed, Some(Presence::Present(figures)) if figures.name == "mnesia-4.21-otp25"));
+    }
+}

@@ -1,0 +1,18 @@
+//! What can go wrong when a node starts.
+
+/// Why a node did not start. Nothing of it is left running.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// A setting that cannot be.
+    #[error("bad setting {setting}: {cause}")]
+    BadSetting {
+        /// The setting.
+        setting: &'static str,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// The door for Redis clients could not be opened.
+    #[error(transparent)]
+    Resp(#[from] mnemon_resp::RespError),
+}

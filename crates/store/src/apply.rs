@@ -1,0 +1,89 @@
+//! Applying operations to locked rows. Deterministic: the same rows, operation and stamp give the same rows.
+
+mod hash;
+mod record;
+mod string;
+
+use crate::cell::Cell;
+use crate::event::Cause;
+use crate::op::{ExpireWhen, Op, OpError, Outcome, When};
+use crate::row::Row;
+
+/// Applies one operation on one key.
+pub(crate) fn apply(cell: &mut Cell<'_, '_>, op: &Op<'_>) -> Result<Outcome, OpError> {
+    cell.expire();
+    match op {
+        Op::Get { .. } => Ok(Outcome::Row(cell.row().cloned())),
+        Op::Put {
+            body,
+            expiry,
+            when,
+            over_bytes_only,
+            ..
+        } => record::put(cell, body, *expiry, *when, *over_bytes_only),
+        Op::Delete { cause, version, .. } => Ok(delete(cell, *cause, *version)),
+        Op::DeleteObject { body, .. } => Ok(Outcome::Changed(record::delete_object(cell, body))),
+        Op::Counter {
+            attribute,
+            by,
+            initial,
+            ..
+        } => record::counter(cell, *attribute, *by, initial.as_deref()).map(Outcome::Int),
+        Op::ExpireAt { at_ms, when, .. } => Ok(Outcome::Changed(expire_at(cell, *at_ms, *when))),
+        Op::Increment { by, .. } => string::increment(cell, *by).map(Outcome::Int),
+        Op::IncrementFloat { by, .. } => string::increment_float(cell, by).map(Outcome::Text),
+        Op::Append { tail, .. } => string::append(cell, tail).map(Outcome::Int),
+        Op::FieldPut { fields, when, .. } => hash::put(cell, fields, *when).map(Outcome::Int),
+        Op::FieldDelete { fields, .. } => hash::delete(cell, fields).map(Outcome::Int),
+        Op::FieldIncrement { field, by, .. } => hash::increment(cell, field, *by).map(Outcome::Int),
+        Op::FieldIncrementFloat { field, by, .. } => {
+            hash::increment_float(cell, field, by).map(Outcome::Text)
+        }
+        Op::Clear => Ok(Outcome::Int(0)),
+    }
+}
+
+pub(crate) fn holds(when: When, present: bool) -> bool {
+    match when {
+        When::Always => true,
+        When::Absent => !present,
+        When::Present => present,
+    }
+}
+
+fn delete(cell: &mut Cell<'_, '_>, cause: Cause, version: u64) -> Outcome {
+    if version != 0 && cell.row().map(Row::version) != Some(version) {
+        return Outcome::Removed(None);
+    }
+    Outcome::Removed(cell.remove(cause))
+}
+
+fn expire_at(cell: &mut Cell<'_, '_>, at_ms: Option<u64>, when: ExpireWhen) -> bool {
+    let Some(row) = cell.row() else { return false };
+    let old = row.expires_at();
+    let Some(new) = at_ms else {
+        if old.is_none() {
+            return false;
+        }
+        let row = row.restamped(cell.stamp.version, None);
+        cell.put(row);
+        return true;
+    };
+    let allowed = match when {
+        ExpireWhen::Always => true,
+        ExpireWhen::None => old.is_none(),
+        ExpireWhen::Some => old.is_some(),
+        ExpireWhen::Later => old.is_some_and(|old| new > old),
+        ExpireWhen::Earlier => old.is_none_or(|old| new < old),
+    };
+    if !allowed {
+        return false;
+    }
+    if new <= cell.stamp.now_ms {
+        cell.remove(Cause::Delete);
+    } else {
+        let row = row.restamped(cell.stamp.version, Some(new));
+        cell.put(row);
+    }
+    true
+}

@@ -1,0 +1,104 @@
+//! Writing whole rows and records: put, delete object, counters.
+
+use mnemon_term::{RecordRef, Term, TermRef};
+
+use crate::apply::holds;
+use crate::cell::Cell;
+use crate::collection::{Bag, Collection};
+use crate::copy::Kind;
+use crate::event::Cause;
+use crate::op::{Expiry, OpError, Outcome, When};
+use crate::row::{Row, Value};
+
+pub(super) fn put(
+    cell: &mut Cell<'_, '_>,
+    body: &[u8],
+    expiry: Expiry,
+    when: When,
+    over_bytes_only: bool,
+) -> Result<Outcome, OpError> {
+    let present = cell.row();
+    if over_bytes_only && present.is_some_and(|row| row.as_collection().is_some()) {
+        return Err(OpError::WrongType);
+    }
+    if !holds(when, present.is_some()) {
+        return Ok(Outcome::Put {
+            stored: false,
+            old: present.cloned(),
+        });
+    }
+    let expires_at = cell.expiry(expiry);
+    if cell.copy.spec().kind == Kind::Bag {
+        return Ok(put_object(cell, body, expires_at));
+    }
+    let old = cell.put_bytes(body, expires_at);
+    Ok(Outcome::Put { stored: true, old })
+}
+
+/// Adds an object to a bag's key. Version and expiry belong to the key, so both change with it.
+fn put_object(cell: &mut Cell<'_, '_>, body: &[u8], expires_at: Option<u64>) -> Outcome {
+    let stored = cell.change_collection(
+        || Collection::Bag(Bag::default()),
+        |collection| match collection {
+            Collection::Bag(bag) => bag.insert(body),
+            Collection::Hash(_) => false,
+        },
+        Vec::new,
+    );
+    if let Some(row) = cell.row()
+        && row.expires_at() != expires_at
+    {
+        let row = row.restamped(cell.stamp.version, expires_at);
+        cell.put(row);
+    }
+    Outcome::Put { stored, old: None }
+}
+
+/// Deletes the object that equals `body`; in a set, the row when it is that object.
+pub(super) fn delete_object(cell: &mut Cell<'_, '_>, body: &[u8]) -> bool {
+    match cell.row().map(Row::value) {
+        None => false,
+        Some(Value::Bytes(present)) => {
+            let same = present == body;
+            if same {
+                cell.remove(Cause::Delete);
+            }
+            same
+        }
+        Some(Value::Collection(Collection::Bag(bag))) if bag.contains(body) => cell.change_collection(
+            || Collection::Bag(Bag::default()),
+            |collection| match collection {
+                Collection::Bag(bag) => bag.remove(body),
+                Collection::Hash(_) => false,
+            },
+            Vec::new,
+        ),
+        Some(Value::Collection(_)) => false,
+    }
+}
+
+/// Adds to an integer attribute.
+pub(super) fn counter(
+    cell: &mut Cell<'_, '_>,
+    attribute: u16,
+    by: i64,
+    initial: Option<&[u8]>,
+) -> Result<i64, OpError> {
+    let expires_at = cell.row().and_then(Row::expires_at);
+    let body = match cell.row().map(Row::value) {
+        Some(Value::Bytes(body)) => body,
+        Some(Value::Collection(_)) => return Err(OpError::WrongType),
+        None => initial.ok_or(OpError::Missing)?,
+    };
+    let record = RecordRef::trusted(body);
+    let place = usize::from(attribute);
+    let Some(TermRef::Int(present)) = record.get(place) else {
+        return Err(OpError::NotACounter);
+    };
+    let sum = present.checked_add(by).ok_or(OpError::Overflow)?;
+    let changed = record
+        .with(place, &Term::Int(sum))
+        .map_err(|_| OpError::NotACounter)?;
+    cell.put_bytes(changed.as_bytes(), expires_at);
+    Ok(sum)
+}

@@ -1,0 +1,180 @@
+//! One row under its lock, as an operation sees it: every change of a row goes through here, so that indexes,
+//! before-images, expiry, eviction, counters and events are always in step with the rows.
+
+use std::sync::Arc;
+
+use parking_lot::RwLockWriteGuard;
+use smallvec::SmallVec;
+
+use crate::collection::Collection;
+use crate::copy::TableCopy;
+use crate::event::{Cause, Change, FieldChange};
+use crate::index::{self, Index};
+use crate::op::Expiry;
+use crate::row::Row;
+use crate::rows::At;
+use crate::shard::Shard;
+use crate::versioned::Versioned;
+
+/// An index with its lock held.
+pub(crate) type LockedIndex<'g> = (&'g Index, RwLockWriteGuard<'g, Versioned>);
+/// All indexes of a table, locked.
+pub(crate) type LockedIndexes<'g> = SmallVec<[LockedIndex<'g>; 2]>;
+
+/// What holds for all operations of one commit.
+pub(crate) struct Stamp {
+    /// The commit's clock; the version of the rows it writes.
+    pub(crate) version: u64,
+    pub(crate) now_ms: u64,
+    /// Whether a snapshot is open.
+    pub(crate) keep_images: bool,
+    /// Where to report changes of a table that is watched.
+    pub(crate) changes: Vec<Change>,
+}
+
+impl Stamp {
+    pub(crate) fn until(&self) -> Option<u64> {
+        self.keep_images.then_some(self.version)
+    }
+}
+
+/// The place of one key, locked for writing.
+pub(crate) struct Cell<'c, 'g> {
+    pub(crate) copy: &'c TableCopy,
+    pub(crate) shard: &'c mut Shard,
+    pub(crate) indexes: &'c mut [LockedIndex<'g>],
+    pub(crate) at: At<'c>,
+    pub(crate) stamp: &'c mut Stamp,
+    pub(crate) subscribed: bool,
+}
+
+impl Cell<'_, '_> {
+    /// Deletes the row when its time has passed, so that what follows sees only live rows.
+    pub(crate) fn expire(&mut self) {
+        if self
+            .shard
+            .get(self.at)
+            .is_some_and(|row| row.is_expired(self.stamp.now_ms))
+        {
+            self.remove(Cause::Expired);
+        }
+    }
+
+    pub(crate) fn row(&self) -> Option<&Row> {
+        self.shard.get(self.at)
+    }
+
+    /// The expiry of the row to be written.
+    pub(crate) fn expiry(&self, wanted: Expiry) -> Option<u64> {
+        match wanted {
+            Expiry::Never => None,
+            Expiry::At(at_ms) => Some(at_ms),
+            Expiry::Keep => self.row().and_then(Row::expires_at),
+        }
+    }
+
+    /// Writes a value of plain bytes.
+    pub(crate) fn put_bytes(&mut self, body: &[u8], expires_at: Option<u64>) -> Option<Row> {
+        let row = Row::bytes(self.stamp.version, expires_at, self.at.key, body);
+        self.put(row)
+    }
+
+    pub(crate) fn put(&mut self, row: Row) -> Option<Row> {
+        let watched = (self.subscribed || !self.indexes.is_empty()).then(|| row.clone());
+        let before = self.shard.bytes();
+        let old = self.shard.put(self.at, row, self.stamp.until());
+        self.count(i64::from(old.is_none()), before);
+        if let Some(new) = watched {
+            self.reindex(old.as_ref(), Some(&new));
+            self.report(Cause::Write, old.as_ref(), Some(new));
+        }
+        old
+    }
+
+    pub(crate) fn remove(&mut self, cause: Cause) -> Option<Row> {
+        let before = self.shard.bytes();
+        let old = self
+            .shard
+            .remove(self.at, self.stamp.until(), self.stamp.version)?;
+        self.count(-1, before);
+        self.reindex(Some(&old), None);
+        self.report(cause, Some(&old), None);
+        Some(old)
+    }
+
+    /// Changes the row's collection, or a new one made by `empty`. A collection that ends up empty takes the row
+    /// along. `fields` says what subscribers of a hash are told.
+    pub(crate) fn change_collection<R>(
+        &mut self,
+        empty: impl FnOnce() -> Collection,
+        change: impl FnOnce(&mut Collection) -> R,
+        fields: impl FnOnce() -> Vec<FieldChange>,
+    ) -> R {
+        let is_bag = matches!(
+            self.row().and_then(Row::as_collection).map(|c| &**c),
+            Some(Collection::Bag(_))
+        );
+        let needs_old = self.stamp.keep_images || !self.indexes.is_empty() || (self.subscribed && is_bag);
+        let expires_at = self.row().and_then(Row::expires_at);
+        let before = self.shard.bytes();
+        let old = if needs_old {
+            self.row().cloned()
+        } else {
+            self.shard.take(self.at)
+        };
+        let existed = old.is_some();
+        let kept = needs_old.then(|| old.clone()).flatten();
+        let mut collection = old
+            .and_then(Row::into_collection)
+            .unwrap_or_else(|| Arc::new(empty()));
+        // `into_collection` handed out the only reference unless the old row is still needed.
+        let value = Arc::make_mut(&mut collection);
+        let result = change(value);
+        let is_hash = matches!(value, Collection::Hash(_));
+        let new = (!value.is_empty())
+            .then(|| Row::collection(self.stamp.version, expires_at, self.at.key, collection));
+        match &new {
+            Some(row) => drop(self.shard.put(self.at, row.clone(), self.stamp.until())),
+            None => drop(self.shard.remove(self.at, self.stamp.until(), self.stamp.version)),
+        }
+        self.count(i64::from(new.is_some()) - i64::from(existed), before);
+        self.reindex(kept.as_ref(), new.as_ref());
+        if self.subscribed && is_hash {
+            let (table, key) = (self.copy.id(), self.at.key.into());
+            self.stamp.changes.push(Change::Fields {
+                table,
+                key,
+                fields: fields(),
+            });
+        } else if new.is_some() {
+            self.report(Cause::Write, kept.as_ref(), new);
+        } else {
+            self.report(Cause::Delete, kept.as_ref(), None);
+        }
+        result
+    }
+
+    fn count(&self, entries: i64, bytes_before: usize) {
+        self.copy
+            .count(entries, self.shard.bytes() as i64 - bytes_before as i64);
+    }
+
+    fn reindex(&mut self, old: Option<&Row>, new: Option<&Row>) {
+        let (until, version) = (self.stamp.until(), self.stamp.version);
+        for (index, entries) in self.indexes.iter_mut() {
+            index::replace(index, entries, old, new, until, version);
+        }
+    }
+
+    fn report(&mut self, cause: Cause, old: Option<&Row>, new: Option<Row>) {
+        if self.subscribed {
+            let table = self.copy.id();
+            self.stamp.changes.push(Change::Row {
+                table,
+                cause,
+                old: old.cloned(),
+                new,
+            });
+        }
+    }
+}

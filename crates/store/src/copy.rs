@@ -1,0 +1,385 @@
+//! One copy of a table: its shards and indexes.
+
+use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+
+use arc_swap::{ArcSwap, Guard};
+use crossbeam_utils::CachePadded;
+use mnemon_term::key::Keying;
+use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
+
+use crate::event::TableId;
+use crate::eviction::{Policy, S3Fifo};
+use crate::hash_rows::Hasher;
+use crate::images::Dropped;
+use crate::index::{self, Index};
+use crate::row::Row;
+use crate::rows::{At, Position, Rows, Span, leading_hash};
+use crate::shard::Shard;
+
+/// How a table's rows are kept, Mnesia's `type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// One row a key, in no order.
+    Set,
+    /// One row a key, in the order of the keys; 1 and 1.0 are one key.
+    OrderedSet,
+    /// Any number of different objects a key.
+    Bag,
+}
+
+impl Kind {
+    /// How this kind turns keys into bytes.
+    #[must_use]
+    pub fn keying(self) -> Keying {
+        match self {
+            Self::OrderedSet => Keying::Numeric,
+            Self::Set | Self::Bag => Keying::Exact,
+        }
+    }
+}
+
+/// What the store must know of a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopySpec {
+    /// The kind of its rows.
+    pub kind: Kind,
+    /// Most rows it holds; beyond, the eviction policy takes some out.
+    pub max_entries: Option<u64>,
+    /// Most bytes its rows take, counted as [`Row::memory`] does.
+    pub max_bytes: Option<u64>,
+}
+
+impl CopySpec {
+    /// A table of this kind without bounds.
+    #[must_use]
+    pub fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            max_entries: None,
+            max_bytes: None,
+        }
+    }
+
+    fn is_bounded(&self) -> bool {
+        self.max_entries.is_some() || self.max_bytes.is_some()
+    }
+}
+
+/// One copy of a table's rows. Found through [`crate::Store::copy`].
+pub struct TableCopy {
+    id: TableId,
+    spec: CopySpec,
+    pub(crate) shards: Box<[CachePadded<RwLock<Shard>>]>,
+    shard_bits: u8,
+    hasher: Hasher,
+    indexes: ArcSwap<Vec<Arc<Index>>>,
+    /// Whether commits must report their changes.
+    pub(crate) subscribed: AtomicBool,
+    pub(crate) schema_version: AtomicU64,
+    /// Counted for bounded tables only; others sum their shards when asked.
+    entries: AtomicI64,
+    bytes: AtomicI64,
+}
+
+impl TableCopy {
+    pub(crate) fn new(id: TableId, spec: CopySpec, shard_bits: u8, hasher: Hasher) -> Self {
+        let shard_bits = if spec.kind == Kind::OrderedSet {
+            0
+        } else {
+            shard_bits
+        };
+        let shard = |number: u64| {
+            let rows = match spec.kind {
+                Kind::OrderedSet => Rows::Ordered(std::collections::BTreeSet::new()),
+                Kind::Set | Kind::Bag => Rows::hashed(number, shard_bits, hasher.clone()),
+            };
+            let policy = spec.is_bounded().then(|| match spec.kind {
+                Kind::OrderedSet => Policy::Ordered(S3Fifo::new()),
+                Kind::Set | Kind::Bag => Policy::Hashed(S3Fifo::new()),
+            });
+            CachePadded::new(RwLock::new(Shard::new(rows, policy)))
+        };
+        Self {
+            id,
+            shards: (0..1u64 << shard_bits).map(shard).collect(),
+            spec,
+            shard_bits,
+            hasher,
+            indexes: ArcSwap::default(),
+            subscribed: AtomicBool::new(false),
+            schema_version: AtomicU64::new(0),
+            entries: AtomicI64::new(0),
+            bytes: AtomicI64::new(0),
+        }
+    }
+
+    /// The table's number.
+    #[must_use]
+    pub fn id(&self) -> TableId {
+        self.id
+    }
+
+    /// What the copy was made for.
+    #[must_use]
+    pub fn spec(&self) -> &CopySpec {
+        &self.spec
+    }
+
+    /// The version of the schema in force; transactions have it in their read set.
+    #[must_use]
+    pub fn schema_version(&self) -> u64 {
+        self.schema_version.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn at<'k>(&self, key: &'k [u8]) -> At<'k> {
+        // An ordered table finds rows by comparing, so hashing would be wasted.
+        let hash = if self.spec.kind == Kind::OrderedSet {
+            0
+        } else {
+            self.hasher.hash_one(key)
+        };
+        At { hash, key }
+    }
+
+    pub(crate) fn shard_of(&self, at: At<'_>) -> usize {
+        if self.shard_bits == 0 {
+            0
+        } else {
+            (at.hash >> (64 - self.shard_bits)) as usize
+        }
+    }
+
+    /// Where a key stands in the order of scans.
+    #[must_use]
+    pub fn position(&self, key: &[u8]) -> Vec<u8> {
+        let at = self.at(key);
+        self.shard(at).read().rows.rows.position(at).to_vec()
+    }
+
+    /// The shard in which a scan from this position begins.
+    pub(crate) fn first_shard(&self, from: Bound<&[u8]>) -> usize {
+        match from {
+            Bound::Included(position) | Bound::Excluded(position) if self.shard_bits > 0 => {
+                self.shard_of(At {
+                    hash: leading_hash(position),
+                    key: &[],
+                })
+            }
+            _ => 0,
+        }
+    }
+
+    fn shard(&self, at: At<'_>) -> &RwLock<Shard> {
+        &self.shards[self.shard_of(at)]
+    }
+
+    pub(crate) fn indexes(&self) -> Guard<Arc<Vec<Arc<Index>>>> {
+        self.indexes.load()
+    }
+
+    pub(crate) fn set_indexes(&self, indexes: Vec<Arc<Index>>) {
+        self.indexes.store(Arc::new(indexes));
+    }
+
+    pub(crate) fn index(&self, attribute: u16) -> Option<Arc<Index>> {
+        self.indexes
+            .load()
+            .iter()
+            .find(|index| index.attribute == attribute)
+            .cloned()
+    }
+
+    /// Whether commits report their changes.
+    #[must_use]
+    pub fn is_subscribed(&self) -> bool {
+        self.subscribed.load(Ordering::SeqCst)
+    }
+
+    /// Attributes with an index that is complete.
+    #[must_use]
+    pub fn indexed(&self) -> Vec<u16> {
+        self.indexes
+            .load()
+            .iter()
+            .filter(|index| index.is_complete())
+            .map(|index| index.attribute)
+            .collect()
+    }
+
+    /// Adds the entries of all rows to an index that commits keep up to date already. A page a lock hold.
+    pub(crate) fn fill_index(&self, index: &Index) {
+        for shard in &self.shards {
+            let mut from = Bound::Unbounded;
+            loop {
+                let shard = shard.read();
+                let span = Span {
+                    from: borrowed(&from),
+                    to: Bound::Unbounded,
+                    reverse: false,
+                };
+                let page = shard.rows.page(span);
+                let mut entries = index.entries.write();
+                for row in &page.rows {
+                    index::replace(index, &mut entries, None, Some(row), None, 0);
+                }
+                match page.stopped_at {
+                    Some(position) => from = Bound::Excluded(position),
+                    None => break,
+                }
+            }
+        }
+    }
+
+    /// Waits until every commit that began before has ended: whatever was set before is seen by all that follow.
+    pub(crate) fn quiesce(&self) {
+        for shard in &self.shards {
+            drop(shard.write());
+        }
+    }
+
+    /// The present row; one whose time has passed is returned too, the caller knows the time. One short lock.
+    pub(crate) fn get(&self, key: &[u8]) -> (Option<Row>, u64) {
+        let at = self.at(key);
+        let shard = self.shard(at).read();
+        let row = shard.get(at).cloned();
+        if self.spec.is_bounded()
+            && let Some(row) = &row
+        {
+            row.warm();
+        }
+        (row, shard.rows.last_removal)
+    }
+
+    /// The row as it was at `clock`, the clock of an open snapshot.
+    pub(crate) fn get_at(&self, key: &[u8], clock: u64) -> Option<Row> {
+        let at = self.at(key);
+        self.shard(at).read().rows.get_at(at, clock).cloned()
+    }
+
+    /// How many rows there are, expired ones that are not yet deleted included. O(shards).
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.read().len()).sum()
+    }
+
+    /// Whether there are no rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of the rows. O(shards).
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.shards.iter().map(|shard| shard.read().bytes()).sum()
+    }
+
+    /// Rows that have a time to live. O(shards).
+    #[must_use]
+    pub fn expiring(&self) -> usize {
+        self.shards.iter().map(|shard| shard.read().expiring()).sum()
+    }
+
+    pub(crate) fn count(&self, entries: i64, bytes: i64) {
+        if self.spec.is_bounded() {
+            self.entries.fetch_add(entries, Ordering::Relaxed);
+            self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the copy holds more than its bounds allow.
+    #[must_use]
+    pub fn is_over_bounds(&self) -> bool {
+        let over = |value: &AtomicI64, max: Option<u64>| {
+            max.is_some_and(|max| u64::try_from(value.load(Ordering::Relaxed)).is_ok_and(|value| value > max))
+        };
+        over(&self.entries, self.spec.max_entries) || over(&self.bytes, self.spec.max_bytes)
+    }
+
+    /// The row that the policy gives up, from the shard of `near` or the next one that has any.
+    #[must_use]
+    pub fn victim(&self, near: &[u8]) -> Option<Row> {
+        let first = self.shard_of(self.at(near));
+        (0..self.shards.len())
+            .map(|step| &self.shards[(first + step) % self.shards.len()])
+            .find_map(|shard| shard.write().victim())
+    }
+
+    /// Rows of one shard whose time had passed at `now_ms`, the earliest first.
+    #[must_use]
+    pub fn due(&self, shard: usize, now_ms: u64, limit: usize) -> Vec<Row> {
+        self.shards
+            .get(shard)
+            .map(|shard| shard.read().due(now_ms, limit))
+            .unwrap_or_default()
+    }
+
+    /// How many shards there are.
+    #[must_use]
+    pub fn shard_count(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Bytes of before-images, estimated.
+    pub(crate) fn images_bytes(&self) -> usize {
+        let rows: usize = self
+            .shards
+            .iter()
+            .map(|shard| shard.read().rows.images.bytes())
+            .sum();
+        let indexes = self.indexes();
+        rows + indexes
+            .iter()
+            .map(|index| index.entries.read().images.bytes())
+            .sum::<usize>()
+    }
+
+    /// Drops the before-images that no snapshot of `open` needs, a page a lock hold.
+    pub(crate) fn purge_images(&self, open: &[u64]) {
+        for shard in &self.shards {
+            if shard.read().rows.images.is_empty() {
+                continue;
+            }
+            purge(|from| shard.write().rows.images.purge(open, from));
+        }
+        for index in self.indexes().iter() {
+            if !index.entries.read().images.is_empty() {
+                purge(|from| index.entries.write().images.purge(open, from));
+            }
+        }
+    }
+}
+
+fn purge(mut page: impl FnMut(Option<&Position>) -> (Option<Position>, Dropped)) {
+    let mut from = None;
+    loop {
+        let (next, dropped) = page(from.as_ref());
+        drop(dropped);
+        match next {
+            Some(position) => from = Some(position),
+            None => return,
+        }
+    }
+}
+
+impl std::fmt::Debug for TableCopy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TableCopy")
+            .field("id", &self.id)
+            .field("spec", &self.spec)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A bound that owns its bytes, as a borrowed one.
+pub(crate) fn borrowed<T: AsRef<[u8]>>(bound: &Bound<T>) -> Bound<&[u8]> {
+    match bound {
+        Bound::Included(bytes) => Bound::Included(bytes.as_ref()),
+        Bound::Excluded(bytes) => Bound::Excluded(bytes.as_ref()),
+        Bound::Unbounded => Bound::Unbounded,
+    }
+}

@@ -1,0 +1,178 @@
+//! Numbers kept as decimal text, as Redis keeps counters.
+//!
+//! Sums of numbers with a fraction are exact to 17 digits behind the point wherever they fit; Redis computes them in
+//! 80-bit floats and prints 17 digits, which is the same for what people count. Larger ones are computed as f64.
+
+use crate::op::OpError;
+
+/// Digits behind the point that are kept.
+const SCALE: u32 = 17;
+const ONE: i128 = 10i128.pow(SCALE);
+
+/// An integer, written as Redis writes them: no sign but `-`, no leading zeros, no spaces.
+#[must_use]
+pub fn parse_integer(text: &[u8]) -> Option<i64> {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let canonical = match digits {
+        [] => false,
+        [b'0'] => digits.len() == text.len(),
+        [first, ..] => *first != b'0' && digits.iter().all(u8::is_ascii_digit),
+    };
+    if !canonical || digits.len() > 19 {
+        return None;
+    }
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// An integer as text, without allocating.
+pub(crate) fn integer_text(value: i64) -> IntegerText {
+    let mut buffer = IntegerText {
+        bytes: [0; 20],
+        start: 20,
+    };
+    let mut rest = value.unsigned_abs();
+    loop {
+        buffer.start -= 1;
+        buffer.bytes[buffer.start] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if value < 0 {
+        buffer.start -= 1;
+        buffer.bytes[buffer.start] = b'-';
+    }
+    buffer
+}
+
+pub(crate) struct IntegerText {
+    bytes: [u8; 20],
+    start: usize,
+}
+
+impl IntegerText {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+}
+
+/// The sum of two decimal numbers, as text without trailing zeros.
+///
+/// # Errors
+/// `NotANumber` when one is none, `NotFinite` when the sum is not finite.
+pub fn add(one: &[u8], other: &[u8]) -> Result<String, OpError> {
+    if let (Some(one), Some(other)) = (scaled(one), scaled(other))
+        && let Some(sum) = one.checked_add(other)
+    {
+        return Ok(scaled_text(sum));
+    }
+    let sum = parse_float(one)? + parse_float(other)?;
+    if !sum.is_finite() {
+        return Err(OpError::NotFinite);
+    }
+    Ok(trimmed(format!("{sum:.17}")))
+}
+
+/// Whether text is a number that [`add`] takes.
+#[must_use]
+pub fn is_number(text: &[u8]) -> bool {
+    parse_float(text).is_ok()
+}
+
+fn parse_float(text: &[u8]) -> Result<f64, OpError> {
+    let text = std::str::from_utf8(text).map_err(|_| OpError::NotANumber)?;
+    let value: f64 = text.parse().map_err(|_| OpError::NotANumber)?;
+    if value.is_nan() {
+        Err(OpError::NotANumber)
+    } else {
+        Ok(value)
+    }
+}
+
+/// A plain decimal (no exponent) in units of 10^-17.
+fn scaled(text: &[u8]) -> Option<i128> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    let mut value: i128 = 0;
+    let mut fraction: Option<u32> = None;
+    let mut any = false;
+    for byte in digits {
+        match byte {
+            b'.' if fraction.is_none() => fraction = Some(0),
+            b'0'..=b'9' => {
+                any = true;
+                if let Some(count) = &mut fraction {
+                    if *count == SCALE {
+                        return None;
+                    }
+                    *count += 1;
+                }
+                value = value.checked_mul(10)?.checked_add(i128::from(byte - b'0'))?;
+            }
+            _ => return None,
+        }
+    }
+    let value = value.checked_mul(10i128.pow(SCALE - fraction.unwrap_or(0)))?;
+    any.then_some(if negative { -value } else { value })
+}
+
+fn scaled_text(value: i128) -> String {
+    let sign = if value < 0 { "-" } else { "" };
+    let value = value.unsigned_abs();
+    let one = ONE.unsigned_abs();
+    trimmed(format!("{sign}{}.{:017}", value / one, value % one))
+}
+
+fn trimmed(mut text: String) -> String {
+    if text.contains('.') {
+        text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
+    }
+    if text == "-0" { "0".to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_taken_as_redis_takes_them() {
+        assert_eq!(parse_integer(b"-9223372036854775808"), Some(i64::MIN));
+        assert_eq!(parse_integer(b"0"), Some(0));
+        for bad in [
+            "",
+            "-",
+            "-0",
+            "01",
+            "+1",
+            " 1",
+            "1 ",
+            "9223372036854775808",
+            "1.0",
+        ] {
+            assert_eq!(parse_integer(bad.as_bytes()), None, "{bad}");
+        }
+        for value in [0, 7, -7, i64::MAX, i64::MIN] {
+            assert_eq!(integer_text(value).as_str(), value.to_string());
+        }
+    }
+
+    #[test]
+    fn sums_are_exact_where_binary_floats_are_not() {
+        let sum = |one: &str, other: &str| add(one.as_bytes(), other.as_bytes());
+        assert_eq!(sum("0.1", "0.2").unwrap(), "0.3");
+        assert_eq!(sum("10.50", "0.1").unwrap(), "10.6");
+        assert_eq!(sum("5.0e3", "200").unwrap(), "5200");
+        assert_eq!(sum("-1.5", "1.5").unwrap(), "0");
+        assert_eq!(sum("1e400", "1"), Err(OpError::NotFinite));
+        assert_eq!(sum("x", "1"), Err(OpError::NotANumber));
+        assert_eq!(sum("nan", "1"), Err(OpError::NotANumber));
+    }
+}

@@ -1,0 +1,37 @@
+//! What can go wrong in the store.
+
+use crate::event::TableId;
+
+/// Why the store refused. Nothing was applied.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// A row, range or schema that the commit had read has changed since.
+    #[error("what was read of table {table:?} has changed; run the transaction again")]
+    Conflict {
+        /// The table.
+        table: TableId,
+        /// The key, when one row was meant.
+        key: Option<Box<[u8]>>,
+    },
+    /// There is no such table (any more).
+    #[error("there is no table {0:?}; it was dropped")]
+    NoTable(TableId),
+    /// There is no index on this attribute.
+    #[error("table {table:?} has no index on attribute {attribute}; add one or match without it")]
+    NoIndex {
+        /// The table.
+        table: TableId,
+        /// The attribute's place.
+        attribute: u16,
+    },
+    /// The table or index is there already.
+    #[error("{0} exists already")]
+    Exists(String),
+    /// A snapshot was closed by its deadline or because its before-images had grown too large.
+    #[error("the snapshot is too old: {0}; open a new one, read faster or raise the limit")]
+    SnapshotExpired(&'static str),
+    /// Bytes that should be a commit are none.
+    #[error("bytes are not a commit: {0}")]
+    Encoding(String),
+}

@@ -1,0 +1,177 @@
+//! Before-images: what open snapshots still see of rows that have changed since.
+//!
+//! A writer that replaces or removes a row while a snapshot is open leaves the old row here, marked with the clock
+//! of the commit that superseded it. A row that was absent leaves nothing: a reader at clock `s` that meets a row
+//! newer than `s` and no image knows that there was none. A cleared map is kept whole, so clearing stays O(1).
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use smallvec::SmallVec;
+
+use crate::row::Row;
+use crate::rows::{PAGE_ROWS, Position, Rows, Span, Walked};
+
+/// What an image costs beside its row: its place in the tree.
+const IMAGE_OVERHEAD: usize = 64;
+
+struct Image {
+    /// The clock of the commit that replaced or removed the row.
+    until: u64,
+    row: Row,
+}
+
+struct Cleared {
+    until: u64,
+    rows: Rows,
+}
+
+/// The before-images of one map.
+#[derive(Default)]
+pub(crate) struct Images {
+    /// Oldest first under each position.
+    rows: BTreeMap<Position, SmallVec<[Image; 1]>>,
+    cleared: Vec<Cleared>,
+    bytes: usize,
+}
+
+impl Images {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.cleared.is_empty()
+    }
+
+    /// Bytes held, estimated; a row that is also held elsewhere counts here too.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn keep(&mut self, position: Position, row: Row, until: u64) {
+        self.bytes += row.memory() + IMAGE_OVERHEAD;
+        self.rows.entry(position).or_default().push(Image { until, row });
+    }
+
+    pub(crate) fn keep_cleared(&mut self, rows: Rows, until: u64, bytes: usize) {
+        self.bytes += bytes;
+        self.cleared.push(Cleared { until, rows });
+    }
+
+    /// The row that stood at a position when the clock showed `clock`, given that the present row is newer or gone.
+    pub(crate) fn at(&self, position: &[u8], clock: u64) -> Option<&Row> {
+        let image = self
+            .rows
+            .get(position)
+            .and_then(|images| images.iter().find(|image| image.until > clock))
+            .map(|image| (image.until, &image.row));
+        let cleared = self
+            .cleared
+            .iter()
+            .filter(|cleared| cleared.until > clock)
+            .find_map(|cleared| cleared.rows.at_position(position).map(|row| (cleared.until, row)));
+        let (_, row) = match (image, cleared) {
+            (Some(one), Some(other)) => {
+                if one.0 <= other.0 {
+                    one
+                } else {
+                    other
+                }
+            }
+            (one, other) => one.or(other)?,
+        };
+        (row.version() <= clock).then_some(row)
+    }
+
+    /// Positions that have images, at most about a page of them.
+    pub(crate) fn walk(&self, span: Span<'_>) -> Vec<Walked> {
+        let mut walks: Vec<Walked> = self
+            .cleared
+            .iter()
+            .map(|cleared| cleared.rows.walk(span))
+            .collect();
+        if !span.is_empty() && !self.rows.is_empty() {
+            let range = self.rows.range::<[u8], _>((span.from, span.to));
+            let first = |(position, images): (&Position, &SmallVec<[Image; 1]>)| {
+                images.first().map(|image| (position.clone(), image.row.clone()))
+            };
+            let found: Vec<_> = if span.reverse {
+                range.rev().take(PAGE_ROWS).filter_map(first).collect()
+            } else {
+                range.take(PAGE_ROWS).filter_map(first).collect()
+            };
+            let stopped_at = if found.len() == PAGE_ROWS {
+                found.last().map(|last| last.0.clone())
+            } else {
+                None
+            };
+            walks.push(Walked { found, stopped_at });
+        }
+        walks
+    }
+
+    /// Drops what no snapshot in `open` (ascending) can see, in the page of positions after `from`. Returns where to
+    /// go on, and what was dropped, so that the caller frees it after letting the lock go.
+    pub(crate) fn purge(&mut self, open: &[u64], from: Option<&Position>) -> (Option<Position>, Dropped) {
+        let mut dropped = Dropped::default();
+        if open.is_empty() {
+            dropped.all = std::mem::take(self);
+            return (None, dropped);
+        }
+        let needed = |version: u64, until: u64| {
+            let at = open.partition_point(|clock| *clock < version);
+            open.get(at).is_some_and(|clock| *clock < until)
+        };
+        let start = from.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut page: Vec<Position> = Vec::new();
+        for (position, images) in self
+            .rows
+            .range_mut::<Position, _>((start, Bound::Unbounded))
+            .take(PAGE_ROWS)
+        {
+            for image in images.extract_unneeded(needed) {
+                self.bytes = self.bytes.saturating_sub(image.row.memory() + IMAGE_OVERHEAD);
+                dropped.images.push(image);
+            }
+            page.push(position.clone());
+        }
+        for position in &page {
+            if self.rows.get(position).is_some_and(|images| images.is_empty()) {
+                self.rows.remove(position);
+            }
+        }
+        if from.is_none() {
+            let oldest = open[0];
+            // A cleared map goes when every open snapshot is younger; its rows' own versions do not matter then.
+            let (keep, drop) = std::mem::take(&mut self.cleared)
+                .into_iter()
+                .partition(|c: &Cleared| c.until > oldest);
+            self.cleared = keep;
+            dropped.cleared = drop;
+        }
+        let next = if page.len() == PAGE_ROWS { page.pop() } else { None };
+        (next, dropped)
+    }
+}
+
+trait ExtractUnneeded {
+    fn extract_unneeded(&mut self, needed: impl Fn(u64, u64) -> bool) -> Vec<Image>;
+}
+
+impl ExtractUnneeded for SmallVec<[Image; 1]> {
+    fn extract_unneeded(&mut self, needed: impl Fn(u64, u64) -> bool) -> Vec<Image> {
+        let all = std::mem::take(self);
+        let (keep, drop): (Vec<Image>, Vec<Image>) = all
+            .into_iter()
+            .partition(|image| needed(image.row.version(), image.until));
+        self.extend(keep);
+        drop
+    }
+}
+
+/// Images that nobody needs any more, to be dropped without a lock held.
+#[derive(Default)]
+pub(crate) struct Dropped {
+    #[allow(dead_code, reason = "held only to be dropped later")]
+    all: Images,
+    images: Vec<Image>,
+    #[allow(dead_code, reason = "held only to be dropped later")]
+    cleared: Vec<Cleared>,
+}

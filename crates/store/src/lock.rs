@@ -1,0 +1,95 @@
+//! The locks of one commit: every shard it touches, in order of table and shard, then the indexes.
+//!
+//! All commits lock in this order, so none waits for another in a circle.
+
+use std::sync::Arc;
+
+use parking_lot::{RwLockReadGuard, RwLockWriteGuard};
+use smallvec::SmallVec;
+
+use crate::cell::{LockedIndex, LockedIndexes};
+use crate::copy::TableCopy;
+use crate::index::Index;
+use crate::shard::Shard;
+
+/// A shard that a commit needs: the place of its copy among the commit's copies, its number, whether to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Need {
+    pub(crate) copy: usize,
+    pub(crate) shard: usize,
+    pub(crate) write: bool,
+}
+
+pub(crate) enum ShardGuard<'g> {
+    Read(RwLockReadGuard<'g, Shard>),
+    Write(RwLockWriteGuard<'g, Shard>),
+}
+
+impl ShardGuard<'_> {
+    pub(crate) fn shard(&self) -> &Shard {
+        match self {
+            Self::Read(shard) => shard,
+            Self::Write(shard) => shard,
+        }
+    }
+
+    pub(crate) fn shard_mut(&mut self) -> Option<&mut Shard> {
+        match self {
+            Self::Read(_) => None,
+            Self::Write(shard) => Some(shard),
+        }
+    }
+}
+
+/// The shards a commit holds.
+pub(crate) struct ShardLocks<'g> {
+    needs: SmallVec<[Need; 4]>,
+    guards: SmallVec<[ShardGuard<'g>; 4]>,
+}
+
+impl<'g> ShardLocks<'g> {
+    /// Locks what is needed; `copies` are in the order of their numbers.
+    pub(crate) fn take(copies: &'g [Arc<TableCopy>], mut needs: SmallVec<[Need; 4]>) -> Self {
+        needs.sort_unstable();
+        // Of one shard's needs the one that writes sorts last and is the one to keep.
+        needs.reverse();
+        needs.dedup_by_key(|need| (need.copy, need.shard));
+        needs.reverse();
+        let guards = needs
+            .iter()
+            .map(|need| {
+                let lock = &copies[need.copy].shards[need.shard];
+                if need.write {
+                    ShardGuard::Write(lock.write())
+                } else {
+                    ShardGuard::Read(lock.read())
+                }
+            })
+            .collect();
+        Self { needs, guards }
+    }
+
+    fn place(&self, copy: usize, shard: usize) -> Option<usize> {
+        self.needs
+            .binary_search_by_key(&(copy, shard), |need| (need.copy, need.shard))
+            .ok()
+    }
+
+    pub(crate) fn get(&self, copy: usize, shard: usize) -> Option<&Shard> {
+        Some(self.guards[self.place(copy, shard)?].shard())
+    }
+
+    pub(crate) fn get_mut(&mut self, copy: usize, shard: usize) -> Option<&mut Shard> {
+        let place = self.place(copy, shard)?;
+        self.guards[place].shard_mut()
+    }
+}
+
+/// Locks all indexes of a table. To be called with the table's shards locked, so that the list cannot be missing one
+/// that a building thread relies on.
+pub(crate) fn lock_indexes(indexes: &[Arc<Index>]) -> LockedIndexes<'_> {
+    indexes
+        .iter()
+        .map(|index| -> LockedIndex<'_> { (&**index, index.entries.write()) })
+        .collect()
+}

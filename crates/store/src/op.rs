@@ -1,0 +1,277 @@
+//! Operations: the deterministic steps that commits are made of, with their outcomes.
+//!
+//! An operation is data. Applied to the same rows at the same time stamp it does the same on every copy: it asks no
+//! clock, no random source and no hash order. What depends on those (a TTL, a random member, a transformed record)
+//! is computed before and written down here.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::Cause;
+use crate::row::Row;
+
+/// Bytes that an operation carries: borrowed from a request, or owned when they had to be computed.
+pub type Bytes<'a> = Cow<'a, [u8]>;
+
+/// What a write does with the row's expiry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Expiry {
+    /// The row lives for ever.
+    Never,
+    /// The row keeps the expiry it has.
+    Keep,
+    /// The row expires at this time, in milliseconds since the epoch.
+    At(u64),
+}
+
+/// The condition of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum When {
+    /// Write in any case.
+    Always,
+    /// Write when the key (or field) is absent.
+    Absent,
+    /// Write when the key (or field) is present.
+    Present,
+}
+
+/// The condition of a new expiry, as Redis's `EXPIRE` has it. A row without expiry counts as expiring never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ExpireWhen {
+    /// In any case.
+    Always,
+    /// When the row has no expiry.
+    None,
+    /// When the row has one.
+    Some,
+    /// When the new expiry is later.
+    Later,
+    /// When the new expiry is earlier.
+    Earlier,
+}
+
+/// Fields of a hash with their values.
+pub type Fields<'a> = Vec<(Bytes<'a>, Bytes<'a>)>;
+
+/// One step of a commit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Op<'a> {
+    /// Reads a row. Outcome: `Row`.
+    Get {
+        /// The row's key.
+        #[serde(borrow)]
+        key: Bytes<'a>,
+    },
+    /// Writes a row; in a bag, adds an object. Outcome: `Put`.
+    Put {
+        /// The row's key.
+        #[serde(borrow)]
+        key: Bytes<'a>,
+        /// The value, or the encoded record.
+        #[serde(borrow)]
+        body: Bytes<'a>,
+        /// The row's expiry from now on.
+        expiry: Expiry,
+        /// The condition.
+        when: When,
+        /// Refuse with `WrongType` when a collection stands there (`SET … GET`).
+        over_bytes_only: bool,
+    },
+    /// Deletes a row. Outcome: `Removed`.
+    Delete {
+        /// The row's key.
+        #[serde(borrow)]
+        key: Bytes<'a>,
+        /// What subscribers are told.
+        cause: Cause,
+        /// Only when the row has this version; 0: any.
+        version: u64,
+    },
+    /// Deletes one object of a bag, or a row that equals this record. Outcome: `Changed`.
+    DeleteObject {
+        /// The row's key.
+        #[serde(borrow)]
+        key: Bytes<'a>,
+        /// The encoded record.
+        #[serde(borrow)]
+        body: Bytes<'a>,
+    },
+    /// Adds to an integer attribute of a record. Outcome: `Int`.
+    Counter {
+        /// The row's key.
+        #[serde(borrow)]
+        key: Bytes<'a>,
+        /// The attribute's place in the record; the key is 0.
+        attribute: u16,
+        /// What is added.
+        by: i64,
+        /// The record to write when there is none, before adding; without it, a missing row is an error.
+        #[serde(borrow)]
+        initial: Option<Bytes<'a>>,
+    },
+    /// Sets or takes away the expiry; a time that has passed deletes the row. Outcome: `Changed`.
+    ExpireAt {
+        /// The row's key.
+        #[serde(borrow)]
+        key: Bytes<'a>,
+        /// The new expiry; `None` takes it away.
+        at_ms: Option<u64>,
+        /// The condition.
+        when: ExpireWhen,
+    },
+    /// Adds to a string that is a decimal integer. Outcome: `Int`.
+    Increment {
+        /// The row's key.
+        #[serde(borrow)]
+        key: Bytes<'a>,
+        /// What is added.
+        by: i64,
+    },
+    /// Adds to a string that is a decimal number. Outcome: `Text`.
+    IncrementFloat {
+        /// The row's key.
+        #[serde(borrow)]
+        key: Bytes<'a>,
+        /// What is added, as decimal text.
+        #[serde(borrow)]
+        by: Bytes<'a>,
+    },
+    /// Adds bytes at the end of a string. Outcome: `Int`, the new length.
+    Append {
+        /// The row's key.
+        #[serde(borrow)]
+        key: Bytes<'a>,
+        /// What is added.
+        #[serde(borrow)]
+        tail: Bytes<'a>,
+    },
+    /// Sets fields of a hash. Outcome: `Int`, the number of new fields.
+    FieldPut {
+        /// The row's key.
+        #[serde(borrow)]
+        key: Bytes<'a>,
+        /// The fields.
+        #[serde(borrow)]
+        fields: Fields<'a>,
+        /// The condition on each field.
+        when: When,
+    },
+    /// Removes fields of a hash. Outcome: `Int`, the number removed.
+    FieldDelete {
+        /// The row's key.
+        #[serde(borrow)]
+        key: Bytes<'a>,
+        /// The fields.
+        #[serde(borrow)]
+        fields: Vec<Bytes<'a>>,
+    },
+    /// Adds to a field that is a decimal integer. Outcome: `Int`.
+    FieldIncrement {
+        /// The row's key.
+        #[serde(borrow)]
+        key: Bytes<'a>,
+        /// The field.
+        #[serde(borrow)]
+        field: Bytes<'a>,
+        /// What is added.
+        by: i64,
+    },
+    /// Adds to a field that is a decimal number. Outcome: `Text`.
+    FieldIncrementFloat {
+        /// The row's key.
+        #[serde(borrow)]
+        key: Bytes<'a>,
+        /// The field.
+        #[serde(borrow)]
+        field: Bytes<'a>,
+        /// What is added, as decimal text.
+        #[serde(borrow)]
+        by: Bytes<'a>,
+    },
+    /// Deletes all rows of the table. Outcome: `Int`, how many there were.
+    Clear,
+}
+
+impl Op<'_> {
+    /// The key; `None` for an operation on the whole table.
+    #[must_use]
+    pub fn key(&self) -> Option<&[u8]> {
+        match self {
+            Self::Get { key }
+            | Self::Put { key, .. }
+            | Self::Delete { key, .. }
+            | Self::DeleteObject { key, .. }
+            | Self::Counter { key, .. }
+            | Self::ExpireAt { key, .. }
+            | Self::Increment { key, .. }
+            | Self::IncrementFloat { key, .. }
+            | Self::Append { key, .. }
+            | Self::FieldPut { key, .. }
+            | Self::FieldDelete { key, .. }
+            | Self::FieldIncrement { key, .. }
+            | Self::FieldIncrementFloat { key, .. } => Some(key),
+            Self::Clear => None,
+        }
+    }
+
+    /// Whether the operation changes nothing.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        matches!(self, Self::Get { .. })
+    }
+}
+
+/// What an operation answers.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The row that was read.
+    Row(Option<Row>),
+    /// Of a write.
+    Put {
+        /// Whether the condition held (and, in a bag, the object is new).
+        stored: bool,
+        /// What stood there before.
+        old: Option<Row>,
+    },
+    /// The row that was deleted.
+    Removed(Option<Row>),
+    /// Whether anything changed.
+    Changed(bool),
+    /// A number.
+    Int(i64),
+    /// A number as text.
+    Text(String),
+}
+
+/// Why an operation was refused. It changed nothing; the commit's other operations stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpError {
+    /// The value is of another type.
+    #[error("the value is of another type than the operation needs")]
+    WrongType,
+    /// A string or field is no decimal integer in the range of i64.
+    #[error("the value is not an integer or out of range")]
+    NotAnInteger,
+    /// A string or field is no decimal number.
+    #[error("the value is not a valid number")]
+    NotANumber,
+    /// The sum leaves the range of i64.
+    #[error("the sum leaves the range of 64-bit integers")]
+    Overflow,
+    /// The sum is no finite number.
+    #[error("the sum is not a finite number")]
+    NotFinite,
+    /// The string would get longer than 512 MiB.
+    #[error("the string would exceed 512 MiB")]
+    TooLong,
+    /// There is no row, and no initial record was given.
+    #[error("there is no such row; give an initial record")]
+    Missing,
+    /// The record has no such attribute, or it holds no integer.
+    #[error("the attribute is missing or holds no integer")]
+    NotACounter,
+}

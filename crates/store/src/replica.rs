@@ -1,0 +1,155 @@
+//! The boundary beneath `table`: whoever orders the commits of a group.
+//!
+//! [`Local`] applies them to the store of this node at once. A replicated group orders them first and answers later;
+//! nothing above has to know.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use serde::{Deserialize, Serialize};
+
+use crate::commit::{Applied, Commit};
+use crate::copy::{CopySpec, TableCopy};
+use crate::error::StoreError;
+use crate::event::TableId;
+use crate::op::{Op, OpError, Outcome};
+use crate::store::Store;
+
+/// An answer that may be there already.
+pub enum Verdict<T> {
+    /// Here it is.
+    Ready(T),
+    /// It comes when others have agreed.
+    Later(Pin<Box<dyn Future<Output = T> + Send>>),
+}
+
+impl<T> Verdict<T> {
+    /// The answer, if it is there already: always with a local group.
+    pub fn ready(self) -> Option<T> {
+        match self {
+            Self::Ready(answer) => Some(answer),
+            Self::Later(_) => None,
+        }
+    }
+}
+
+impl<T: Unpin + 'static> Future for Verdict<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        match std::mem::replace(&mut *self, Self::Later(Box::pin(std::future::pending()))) {
+            Self::Ready(answer) => Poll::Ready(answer),
+            Self::Later(mut answer) => {
+                let polled = answer.as_mut().poll(context);
+                *self = Self::Later(answer);
+                polled
+            }
+        }
+    }
+}
+
+/// A change of what tables and indexes there are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum SchemaChange {
+    /// A new table.
+    Create {
+        /// Its number.
+        table: TableId,
+        /// What the store must know of it.
+        spec: CopySpec,
+    },
+    /// A table goes.
+    Drop {
+        /// Its number.
+        table: TableId,
+    },
+    /// A new index; done when it serves.
+    AddIndex {
+        /// The table.
+        table: TableId,
+        /// The attribute's place.
+        attribute: u16,
+    },
+    /// An index goes.
+    DelIndex {
+        /// The table.
+        table: TableId,
+        /// The attribute's place.
+        attribute: u16,
+    },
+    /// The schema has a new version.
+    Version {
+        /// The table.
+        table: TableId,
+        /// The version.
+        version: u64,
+    },
+}
+
+/// The clock of a one-operation commit, and what its operation answered.
+pub type Single = (u64, Result<Outcome, OpError>);
+
+/// One copy's engine: applies commits in the order that all copies of the group have agreed on.
+pub trait Replica: Send + Sync + 'static {
+    /// The rows of this copy, for reads and snapshots. Writing goes through commits only.
+    fn store(&self) -> &Store;
+
+    /// Validates and applies a commit.
+    fn commit(&self, commit: &Commit<'_>) -> Verdict<Result<Applied, StoreError>>;
+
+    /// A commit of one operation that validates nothing; the short way of a plain write. Gives the commit's clock.
+    fn commit_one(&self, copy: &TableCopy, time_ms: u64, op: &Op<'_>) -> Verdict<Result<Single, StoreError>>;
+
+    /// Changes tables and indexes.
+    fn change_schema(&self, change: &SchemaChange) -> Verdict<Result<(), StoreError>>;
+}
+
+/// The engine of tables that only this node has.
+pub struct Local(Store);
+
+impl Local {
+    /// Applies commits to this store at once.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self(store)
+    }
+}
+
+impl Replica for Local {
+    fn store(&self) -> &Store {
+        &self.0
+    }
+
+    fn commit(&self, commit: &Commit<'_>) -> Verdict<Result<Applied, StoreError>> {
+        Verdict::Ready(self.0.commit(commit))
+    }
+
+    fn commit_one(&self, copy: &TableCopy, time_ms: u64, op: &Op<'_>) -> Verdict<Result<Single, StoreError>> {
+        Verdict::Ready(Ok(self.0.commit_one(copy, time_ms, op)))
+    }
+
+    fn change_schema(&self, change: &SchemaChange) -> Verdict<Result<(), StoreError>> {
+        Verdict::Ready(self.0.change_schema(change))
+    }
+}
+
+impl Store {
+    /// Applies a change of schema to this copy.
+    ///
+    /// # Errors
+    /// `NoTable`, `NoIndex`, `Exists`.
+    pub fn change_schema(&self, change: &SchemaChange) -> Result<(), StoreError> {
+        match change {
+            SchemaChange::Create { table, spec } => self.create(*table, spec.clone()).map(drop),
+            SchemaChange::Drop { table } => self.drop_copy(*table),
+            SchemaChange::AddIndex { table, attribute } => self.add_index(&*self.copy(*table)?, *attribute),
+            SchemaChange::DelIndex { table, attribute } => self.del_index(&*self.copy(*table)?, *attribute),
+            SchemaChange::Version { table, version } => {
+                self.set_schema_version(&*self.copy(*table)?, *version);
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The three ways rows are found, behind one face: by hash, by key order, by an index's composite key.
+//!
+//! Every row has a *position*: bytes that order the scans of its map. For hashed rows it is the hash (big-endian)
+//! and the key, for ordered rows the key, for an index the attribute's and the primary key's bytes. Positions
+//! are what cursors, before-images and range checks speak of.
+
+use std::borrow::Borrow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use smallvec::SmallVec;
+
+use crate::hash_rows::{HashRows, Hasher, SEGMENT_ROWS};
+use crate::row::Row;
+
+/// Rows that a scan visits a lock hold, at most.
+pub(crate) const PAGE_ROWS: usize = 256;
+const HASH_LEN: usize = 8;
+/// Stands between hash and key, so that a bare hash is a position before every row that has it.
+const KEY_MARK: u8 = 1;
+
+/// Bytes that place a row in the order of its map.
+pub(crate) type Position = SmallVec<[u8; 40]>;
+
+/// Which row of a map is meant. The hash is 0 where the map is ordered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct At<'a> {
+    pub(crate) hash: u64,
+    pub(crate) key: &'a [u8],
+}
+
+/// A part of a map's positions and the direction to walk it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span<'a> {
+    pub(crate) from: Bound<&'a [u8]>,
+    pub(crate) to: Bound<&'a [u8]>,
+    pub(crate) reverse: bool,
+}
+
+impl Span<'_> {
+    /// `BTreeMap::range` panics on bounds that cross; an empty span is a plain answer here.
+    pub(crate) fn is_empty(&self) -> bool {
+        match (self.from, self.to) {
+            (Bound::Included(from), Bound::Included(to)) => from > to,
+            (Bound::Included(from) | Bound::Excluded(from), Bound::Excluded(to))
+            | (Bound::Excluded(from), Bound::Included(to)) => from >= to,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn contains(&self, position: &[u8]) -> bool {
+        let above = match self.from {
+            Bound::Included(from) => position >= from,
+            Bound::Excluded(from) => position > from,
+            Bound::Unbounded => true,
+        };
+        let below = match self.to {
+            Bound::Included(to) => position <= to,
+            Bound::Excluded(to) => position < to,
+            Bound::Unbounded => true,
+        };
+        above && below
+    }
+}
+
+/// A row in a tree of rows, ordered by its key.
+pub(crate) struct ByKey(Row);
+
+impl Borrow<[u8]> for ByKey {
+    fn borrow(&self) -> &[u8] {
+        self.0.key()
+    }
+}
+impl PartialEq for ByKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.key() == other.0.key()
+    }
+}
+impl Eq for ByKey {}
+impl PartialOrd for ByKey {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for ByKey {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.key().cmp(other.0.key())
+    }
+}
+
+/// Rows by position.
+pub(crate) enum Rows {
+    /// Of one shard of a `set` or `bag`.
+    Hashed(HashRows),
+    /// Of an `ordered_set`.
+    Ordered(BTreeSet<ByKey>),
+    /// Of an index: composite key → the row it leads to.
+    Index(BTreeMap<Box<[u8]>, Row>),
+}
+
+/// What one step of a walk found.
+pub(crate) struct Walked {
+    /// In the walk's direction.
+    pub(crate) found: Vec<(Position, Row)>,
+    /// The last position that is covered; `None` when the walk reached the end of its span.
+    pub(crate) stopped_at: Option<Position>,
+}
+
+impl Rows {
+    pub(crate) fn hashed(shard: u64, shard_bits: u8, hasher: Hasher) -> Self {
+        Self::Hashed(HashRows::new(shard, shard_bits, hasher))
+    }
+
+    /// An empty map of the same form.
+    pub(crate) fn emptied(&self) -> Self {
+        match self {
+            Self::Hashed(rows) => Self::Hashed(rows.emptied()),
+            Self::Ordered(_) => Self::Ordered(BTreeSet::new()),
+            Self::Index(_) => Self::Index(BTreeMap::new()),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Hashed(rows) => rows.len(),
+            Self::Ordered(rows) => rows.len(),
+            Self::Index(rows) => rows.len(),
+        }
+    }
+
+    pub(crate) fn position(&self, at: At<'_>) -> Position {
+        match self {
+            Self::Hashed(_) => hashed_position(at.hash, at.key),
+            Self::Ordered(_) | Self::Index(_) => Position::from_slice(at.key),
+        }
+    }
+
+    /// The row at a key; for an index, at a composite key.
+    pub(crate) fn get(&self, at: At<'_>) -> Option<&Row> {
+        match self {
+            Self::Hashed(rows) => rows.get(at.hash, at.key),
+            Self::Ordered(rows) => rows.get(at.key).map(|row| &row.0),
+            Self::Index(rows) => rows.get(at.key),
+        }
+    }
+
+    pub(crate) fn at_position(&self, position: &[u8]) -> Option<&Row> {
+        match self {
+            Self::Hashed(rows) => {
+                let (hash, key) = position.split_first_chunk::<HASH_LEN>()?;
+                rows.get(u64::from_be_bytes(*hash), key.split_first()?.1)
+            }
+            Self::Ordered(rows) => rows.get(position).map(|row| &row.0),
+            Self::Index(rows) => rows.get(position),
+        }
+    }
+
+    /// Puts a row in its place; returns the one that was there.
+    pub(crate) fn insert(&mut self, at: At<'_>, row: Row) -> Option<Row> {
+        match self {
+            Self::Hashed(rows) => rows.insert(at.hash, row),
+            Self::Ordered(rows) => rows.replace(ByKey(row)).map(|old| old.0),
+            Self::Index(rows) => rows.insert(at.key.into(), row),
+        }
+    }
+
+    pub(crate) fn remove(&mut self, at: At<'_>) -> Option<Row> {
+        match self {
+            Self::Hashed(rows) => rows.remove(at.hash, at.key),
+            Self::Ordered(rows) => rows.take(at.key).map(|row| row.0),
+            Self::Index(rows) => rows.remove(at.key),
+        }
+    }
+
+    /// Visits at most about [`PAGE_ROWS`] rows of the span. Hashed rows are walked upwards only.
+    pub(crate) fn walk(&self, span: Span<'_>) -> Walked {
+        if span.is_empty() {
+            return Walked {
+                found: Vec::new(),
+                stopped_at: None,
+            };
+        }
+        match self {
+            Self::Hashed(rows) => walk_hashed(rows, span),
+            Self::Ordered(rows) => {
+                let range = rows.range::<[u8], _>((span.from, span.to));
+                walk_ordered(range.map(|row| (row.0.key(), &row.0)), span.reverse)
+            }
+            Self::Index(rows) => {
+                let range = rows.range::<[u8], _>((span.from, span.to));
+                walk_ordered(range.map(|(position, row)| (&**position, row)), span.reverse)
+            }
+        }
+    }
+}
+
+fn hashed_position(hash: u64, key: &[u8]) -> Position {
+    let mut position = Position::from_slice(&hash.to_be_bytes());
+    position.push(KEY_MARK);
+    position.extend_from_slice(key);
+    position
+}
+
+fn walk_hashed(rows: &HashRows, span: Span<'_>) -> Walked {
+    const { assert!(SEGMENT_ROWS <= PAGE_ROWS) };
+    let from = match span.from {
+        Bound::Included(from) | Bound::Excluded(from) => leading_hash(from),
+        Bound::Unbounded => rows.first_hash(),
+    };
+    let page = rows.page(from);
+    let mut found: Vec<(Position, Row)> = page
+        .rows()
+        .map(|(hash, row)| (hashed_position(hash, row.key()), row.clone()))
+        .filter(|(position, _)| span.contains(position))
+        .collect();
+    found.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+    let stopped_at = page.next.map(|hash| Position::from_slice(&hash.to_be_bytes()));
+    Walked { found, stopped_at }
+}
+
+/// The hash that a position of hashed rows begins with.
+pub(crate) fn leading_hash(position: &[u8]) -> u64 {
+    let mut hash = [0; HASH_LEN];
+    let len = position.len().min(HASH_LEN);
+    hash[..len].copy_from_slice(&position[..len]);
+    u64::from_be_bytes(hash)
+}
+
+fn walk_ordered<'a>(range: impl DoubleEndedIterator<Item = (&'a [u8], &'a Row)>, reverse: bool) -> Walked {
+    let copy = |(position, row): (&[u8], &Row)| (Position::from_slice(position), row.clone());
+    let found: Vec<(Position, Row)> = if reverse {
+        range.rev().take(PAGE_ROWS).map(copy).collect()
+    } else {
+        range.take(PAGE_ROWS).map(copy).collect()
+    };
+    let stopped_at = if found.len() == PAGE_ROWS {
+        found.last().map(|last| last.0.clone())
+    } else {
+        None
+    };
+    Walked { found, stopped_at }
+}

@@ -1,0 +1,163 @@
+//! One shard of a copy: some of its rows under one lock, with their expiry queue and eviction policy.
+
+use crate::eviction::{Policy, Probe};
+use crate::expiry::ExpiryQueue;
+use crate::row::Row;
+use crate::rows::{At, Rows};
+use crate::versioned::Versioned;
+
+/// Some rows of a copy.
+pub(crate) struct Shard {
+    pub(crate) rows: Versioned,
+    expiry: ExpiryQueue,
+    policy: Option<Policy>,
+    /// Bytes of the rows, as [`Row::memory`] counts them.
+    bytes: usize,
+}
+
+/// Rows that were cleared, to be freed without a lock held.
+pub(crate) struct ClearedShard {
+    #[allow(dead_code, reason = "held only to be dropped later")]
+    rows: Option<Rows>,
+    #[allow(dead_code, reason = "held only to be dropped later")]
+    expiry: ExpiryQueue,
+}
+
+impl ClearedShard {
+    pub(crate) fn of_index(rows: Option<Rows>) -> Self {
+        Self {
+            rows,
+            expiry: ExpiryQueue::default(),
+        }
+    }
+}
+
+impl Shard {
+    pub(crate) fn new(rows: Rows, policy: Option<Policy>) -> Self {
+        Self {
+            rows: Versioned::new(rows),
+            expiry: ExpiryQueue::default(),
+            policy,
+            bytes: 0,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.rows.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Rows with a time to live.
+    pub(crate) fn expiring(&self) -> usize {
+        self.expiry.len()
+    }
+
+    /// The row, whether its time has passed or not.
+    pub(crate) fn get(&self, at: At<'_>) -> Option<&Row> {
+        self.rows.rows.get(at)
+    }
+
+    /// Puts a row in its place; `until` is the commit's clock when snapshots are open.
+    pub(crate) fn put(&mut self, at: At<'_>, row: Row, until: Option<u64>) -> Option<Row> {
+        self.bytes += row.memory();
+        let new = (row.expires_at().is_some() || self.policy.is_some()).then(|| row.clone());
+        let old = self.rows.insert(at, row, until);
+        if let Some(old) = &old {
+            self.bytes = self.bytes.saturating_sub(old.memory());
+            self.expiry.remove(old);
+        } else if let Some(policy) = &mut self.policy {
+            policy.inserted(at);
+        }
+        if let Some(new) = &new {
+            self.expiry.add(new);
+            new.set_heat(old.as_ref().map_or(0, Row::heat));
+        }
+        old
+    }
+
+    pub(crate) fn remove(&mut self, at: At<'_>, until: Option<u64>, version: u64) -> Option<Row> {
+        let old = self.rows.remove(at, until, version)?;
+        self.bytes = self.bytes.saturating_sub(old.memory());
+        self.expiry.remove(&old);
+        let rows = &self.rows.rows;
+        match &mut self.policy {
+            Some(Policy::Hashed(queues)) => queues.sweep(rows.len(), |hash| find_hash(rows, *hash).is_some()),
+            Some(Policy::Ordered(queues)) => queues.sweep(rows.len(), |key| find_key(rows, key).is_some()),
+            None => {}
+        }
+        Some(old)
+    }
+
+    /// Takes a row out of its place so that its collection can be changed without copying it. The caller puts the
+    /// changed row back under the same lock.
+    pub(crate) fn take(&mut self, at: At<'_>) -> Option<Row> {
+        let row = self.rows.rows.get(at)?.clone();
+        let stand_in = Row::bytes(row.version(), None, at.key, &[]);
+        stand_in.set_heat(row.heat());
+        self.expiry.remove(&row);
+        self.bytes = (self.bytes + stand_in.memory()).saturating_sub(row.memory());
+        self.rows.rows.insert(at, stand_in);
+        Some(row)
+    }
+
+    pub(crate) fn clear(&mut self, until: Option<u64>, version: u64) -> ClearedShard {
+        let bytes = std::mem::take(&mut self.bytes);
+        if let Some(policy) = &mut self.policy {
+            policy.clear();
+        }
+        ClearedShard {
+            rows: self.rows.clear(until, version, bytes),
+            expiry: self.expiry.take(),
+        }
+    }
+
+    /// Keys and versions of rows whose time has passed, the earliest first.
+    pub(crate) fn due(&self, now_ms: u64, limit: usize) -> Vec<Row> {
+        self.expiry.due(now_ms, limit).cloned().collect()
+    }
+
+    /// The row that the policy gives up next.
+    pub(crate) fn victim(&mut self) -> Option<Row> {
+        let rows = &self.rows.rows;
+        match self.policy.as_mut()? {
+            Policy::Hashed(queues) => {
+                let hash = queues.victim(
+                    |hash| probe(find_hash(rows, *hash)),
+                    |hash, heat| cool(find_hash(rows, *hash), heat),
+                )?;
+                find_hash(rows, hash).cloned()
+            }
+            Policy::Ordered(queues) => {
+                let key = queues.victim(
+                    |key| probe(find_key(rows, key)),
+                    |key, heat| cool(find_key(rows, key), heat),
+                )?;
+                find_key(rows, &key).cloned()
+            }
+        }
+    }
+}
+
+fn find_hash(rows: &Rows, hash: u64) -> Option<&Row> {
+    match rows {
+        Rows::Hashed(rows) => rows.any_with_hash(hash),
+        Rows::Ordered(_) | Rows::Index(_) => None,
+    }
+}
+
+fn find_key<'r>(rows: &'r Rows, key: &[u8]) -> Option<&'r Row> {
+    rows.get(At { hash: 0, key })
+}
+
+fn probe(row: Option<&Row>) -> Probe {
+    row.map_or(Probe::Gone, |row| Probe::Heat(row.heat()))
+}
+
+fn cool(row: Option<&Row>, heat: u8) {
+    if let Some(row) = row {
+        row.set_heat(heat);
+    }
+}

@@ -1,0 +1,149 @@
+//! Snapshots: a clock value that readers hold on to while writers go on.
+//!
+//! Opening one raises `active` *before* it reads the clock; a committer ticks the clock *before* it looks at
+//! `active`. Both are sequentially consistent, so a commit younger than the snapshot always sees it and keeps
+//! before-images, and a commit that is not younger holds its locks until its rows can be read. Hence a snapshot
+//! needs no pause of writers. It has a deadline and shares a bound of bytes; past either it is closed and says so.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::error::StoreError;
+
+/// The open snapshots of a group.
+#[derive(Default)]
+pub(crate) struct Snapshots {
+    /// Open ones, and those about to be.
+    active: AtomicUsize,
+    open: Mutex<BTreeMap<u64, Vec<Arc<State>>>>,
+    /// Set when a snapshot was closed and images may be left over.
+    closed_some: AtomicBool,
+}
+
+struct State {
+    deadline_ms: u64,
+    expired: AtomicBool,
+}
+
+/// A state of all tables of a group, as of one clock value. Cheap to open; close it (drop it) soon, since every row
+/// that changes meanwhile is kept twice.
+pub struct Snapshot {
+    clock: u64,
+    state: Arc<State>,
+    registry: Arc<Snapshots>,
+}
+
+impl Snapshots {
+    pub(crate) fn open(self: &Arc<Self>, clock: &AtomicU64, deadline_ms: u64) -> Snapshot {
+        self.active.fetch_add(1, Ordering::SeqCst);
+        let state = Arc::new(State {
+            deadline_ms,
+            expired: AtomicBool::new(false),
+        });
+        let mut open = self.open.lock();
+        let clock = clock.load(Ordering::SeqCst);
+        open.entry(clock).or_default().push(state.clone());
+        drop(open);
+        Snapshot {
+            clock,
+            state,
+            registry: self.clone(),
+        }
+    }
+
+    /// To be asked by a committer after it has ticked the clock.
+    pub(crate) fn keep_images(&self) -> bool {
+        self.active.load(Ordering::SeqCst) > 0
+    }
+
+    fn close(&self, clock: u64, state: &Arc<State>) {
+        let mut open = self.open.lock();
+        if let Some(states) = open.get_mut(&clock)
+            && let Some(at) = states.iter().position(|other| Arc::ptr_eq(other, state))
+        {
+            states.swap_remove(at);
+            if states.is_empty() {
+                open.remove(&clock);
+            }
+            self.closed_some.store(true, Ordering::SeqCst);
+            self.active.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Closes the snapshots whose deadline has passed and, when `images_bytes` exceeds `bytes_max`, the oldest.
+    pub(crate) fn expire(&self, now_ms: u64, images_bytes: usize, bytes_max: usize) {
+        let mut over: Vec<(u64, Arc<State>)> = Vec::new();
+        {
+            let open = self.open.lock();
+            let all = open
+                .iter()
+                .flat_map(|(clock, states)| states.iter().map(move |state| (*clock, state)));
+            over.extend(
+                all.clone()
+                    .filter(|(_, state)| state.deadline_ms <= now_ms)
+                    .map(|(c, s)| (c, s.clone())),
+            );
+            if images_bytes > bytes_max && over.is_empty() {
+                over.extend(all.take(1).map(|(clock, state)| (clock, state.clone())));
+            }
+        }
+        for (clock, state) in over {
+            state.expired.store(true, Ordering::SeqCst);
+            self.close(clock, &state);
+        }
+    }
+
+    /// The clocks of the open snapshots, ascending, when images may have to be purged.
+    pub(crate) fn to_purge(&self) -> Option<Vec<u64>> {
+        if !self.closed_some.swap(false, Ordering::SeqCst) {
+            return None;
+        }
+        Some(self.open_clocks())
+    }
+
+    pub(crate) fn open_clocks(&self) -> Vec<u64> {
+        self.open.lock().keys().copied().collect()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.active.load(Ordering::SeqCst)
+    }
+}
+
+impl Snapshot {
+    /// The clock of the last commit that this snapshot sees.
+    #[must_use]
+    pub fn clock(&self) -> u64 {
+        self.clock
+    }
+
+    /// Whether the snapshot can still be read.
+    ///
+    /// # Errors
+    /// `SnapshotExpired` after its deadline, or when its before-images outgrew their bound.
+    pub fn check(&self) -> Result<(), StoreError> {
+        if self.state.expired.load(Ordering::SeqCst) {
+            return Err(StoreError::SnapshotExpired(
+                "its deadline passed or its before-images grew too large",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        self.registry.close(self.clock, &self.state);
+    }
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
+    }
+}

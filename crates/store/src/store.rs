@@ -1,0 +1,345 @@
+//! The store of one group on this node: its copies, its commit clock, and the way a commit takes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::apply::apply;
+use crate::cell::{Cell, Stamp};
+use crate::clock::{Clock, GroupTime};
+use crate::commit::{Commit, TableOp};
+use crate::copy::{CopySpec, TableCopy};
+use crate::error::StoreError;
+use crate::event::{Batch, Sink, TableId};
+use crate::hash_rows::Hasher;
+use crate::index::Index;
+use crate::lock::lock_indexes;
+use crate::op::{Op, OpError, Outcome};
+use crate::row::Row;
+use crate::snapshot::{Snapshot, Snapshots};
+use arc_swap::ArcSwap;
+use parking_lot::{Mutex, MutexGuard};
+
+/// How a store is set up.
+pub struct StoreConfig {
+    /// Where the time comes from.
+    pub clock: Box<dyn Clock>,
+    /// Who is told of changes to watched tables.
+    pub sink: Option<Arc<dyn Sink>>,
+    /// Shards of a `set` or `bag`, rounded up to a power of two. More shards let more threads write at once and cost
+    /// about 300 bytes each a table. Default: 32 a core.
+    pub shards: usize,
+    /// Keys of the hash function. Unpredictable ones keep clients from choosing keys that collide.
+    pub hash_seed: [u64; 4],
+    /// Bytes that before-images of open snapshots may take; beyond, the oldest snapshot is closed.
+    pub snapshot_bytes_max: usize,
+}
+
+impl StoreConfig {
+    /// The defaults, with this clock and random hash keys.
+    #[must_use]
+    pub fn new(clock: Box<dyn Clock>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let random = || std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
+        Self {
+            clock,
+            sink: None,
+            shards: (32 * cores).clamp(16, 1024),
+            hash_seed: [random(), random(), random(), random()],
+            snapshot_bytes_max: 1 << 30,
+        }
+    }
+}
+
+/// Tables of one group with their commit clock.
+pub struct Store {
+    copies: ArcSwap<HashMap<TableId, Arc<TableCopy>>>,
+    changing_copies: Mutex<()>,
+    clock: AtomicU64,
+    time: GroupTime,
+    snapshots: Arc<Snapshots>,
+    sink: Option<Arc<dyn Sink>>,
+    /// Held from tick to publication by commits on watched tables, so that events leave in the order of the clock.
+    sequencer: Mutex<()>,
+    shard_bits: u8,
+    hasher: Hasher,
+    snapshot_bytes_max: usize,
+}
+
+impl Store {
+    /// An empty store.
+    #[must_use]
+    pub fn new(config: StoreConfig) -> Self {
+        let [a, b, c, d] = config.hash_seed;
+        Self {
+            copies: ArcSwap::default(),
+            changing_copies: Mutex::new(()),
+            clock: AtomicU64::new(0),
+            time: GroupTime::new(config.clock),
+            snapshots: Arc::default(),
+            sink: config.sink,
+            sequencer: Mutex::new(()),
+            shard_bits: config.shards.clamp(1, 4096).next_power_of_two().trailing_zeros() as u8,
+            hasher: Hasher::with_seeds(a, b, c, d),
+            snapshot_bytes_max: config.snapshot_bytes_max,
+        }
+    }
+
+    /// The group's time in milliseconds since the epoch; never goes back.
+    pub fn now_ms(&self) -> u64 {
+        self.time.now_ms()
+    }
+
+    /// The clock of the last commit. Its rows may still be under way; a reader who then takes their locks sees them.
+    #[must_use]
+    pub fn clock(&self) -> u64 {
+        self.clock.load(Ordering::SeqCst)
+    }
+
+    /// The copy of a table.
+    ///
+    /// # Errors
+    /// `NoTable`.
+    pub fn copy(&self, table: TableId) -> Result<Arc<TableCopy>, StoreError> {
+        self.copies
+            .load()
+            .get(&table)
+            .cloned()
+            .ok_or(StoreError::NoTable(table))
+    }
+
+    /// All copies, in no order.
+    #[must_use]
+    pub fn copies(&self) -> Vec<Arc<TableCopy>> {
+        self.copies.load().values().cloned().collect()
+    }
+
+    /// Makes an empty copy.
+    ///
+    /// # Errors
+    /// `Exists`.
+    pub fn create(&self, table: TableId, spec: CopySpec) -> Result<Arc<TableCopy>, StoreError> {
+        let _changing = self.changing_copies.lock();
+        let mut copies = HashMap::clone(&self.copies.load());
+        if copies.contains_key(&table) {
+            return Err(StoreError::Exists(format!("table {}", table.0)));
+        }
+        let copy = Arc::new(TableCopy::new(table, spec, self.shard_bits, self.hasher.clone()));
+        copies.insert(table, copy.clone());
+        self.copies.store(Arc::new(copies));
+        Ok(copy)
+    }
+
+    /// Forgets a copy. Its rows go when the last reader lets go of it.
+    ///
+    /// # Errors
+    /// `NoTable`.
+    pub fn drop_copy(&self, table: TableId) -> Result<(), StoreError> {
+        let _changing = self.changing_copies.lock();
+        let mut copies = HashMap::clone(&self.copies.load());
+        copies.remove(&table).ok_or(StoreError::NoTable(table))?;
+        self.copies.store(Arc::new(copies));
+        Ok(())
+    }
+
+    /// The live row of a key: one short lock, no allocation.
+    pub fn get(&self, copy: &TableCopy, key: &[u8]) -> Option<Row> {
+        self.live(copy.get(key).0)
+    }
+
+    /// The live row of a key, and the clock of the last removal in its shard: what a reader needs to know whether an
+    /// absence is older than itself.
+    pub fn get_versioned(&self, copy: &TableCopy, key: &[u8]) -> (Option<Row>, u64) {
+        let (row, last_removal) = copy.get(key);
+        (self.live(row), last_removal)
+    }
+
+    /// The row of a key as it was when the snapshot was opened, unless it has expired since.
+    ///
+    /// # Errors
+    /// `SnapshotExpired`.
+    pub fn get_at(&self, copy: &TableCopy, key: &[u8], at: &Snapshot) -> Result<Option<Row>, StoreError> {
+        let row = copy.get_at(key, at.clock());
+        at.check()?;
+        Ok(self.live(row))
+    }
+
+    /// Drops a row whose time has passed. The clock is read only for rows that have one.
+    fn live(&self, row: Option<Row>) -> Option<Row> {
+        row.filter(|row| row.expires_at().is_none_or(|at_ms| at_ms > self.now_ms()))
+    }
+
+    /// Opens a snapshot that is closed at the latest after `ttl_ms`.
+    #[must_use]
+    pub fn snapshot(&self, ttl_ms: u64) -> Snapshot {
+        self.snapshots
+            .open(&self.clock, self.now_ms().saturating_add(ttl_ms))
+    }
+
+    /// How many snapshots are open.
+    #[must_use]
+    pub fn open_snapshots(&self) -> usize {
+        self.snapshots.count()
+    }
+
+    /// Applies one operation that validates nothing: the way of a plain write. One short lock, no allocation but the
+    /// row's.
+    pub fn commit_one(&self, copy: &TableCopy, time_ms: u64, op: &Op<'_>) -> (u64, Result<Outcome, OpError>) {
+        let Some(key) = op.key() else {
+            return self.clear(copy, time_ms);
+        };
+        let at = copy.at(key);
+        if op.is_read() {
+            let row = copy.get(key).0.filter(|row| !row.is_expired(time_ms));
+            return (self.clock(), Ok(Outcome::Row(row)));
+        }
+        let mut shard = copy.shards[copy.shard_of(at)].write();
+        let indexes = copy.indexes();
+        let mut indexes = lock_indexes(&indexes);
+        let subscribed = copy.subscribed.load(Ordering::SeqCst);
+        let sequence = self.sequence(subscribed);
+        let mut stamp = self.stamp(time_ms);
+        let shard_ref = &mut shard;
+        let mut cell = Cell {
+            copy,
+            shard: shard_ref,
+            indexes: &mut indexes,
+            at,
+            stamp: &mut stamp,
+            subscribed,
+        };
+        let outcome = apply(&mut cell, op);
+        self.publish(sequence, &mut stamp);
+        drop(indexes);
+        drop(shard);
+        (stamp.version, outcome)
+    }
+
+    fn clear(&self, copy: &TableCopy, time_ms: u64) -> (u64, Result<Outcome, OpError>) {
+        let commit = Commit {
+            time_ms,
+            checks: Vec::new(),
+            ops: vec![TableOp {
+                table: copy.id(),
+                op: Op::Clear,
+            }],
+        };
+        match self.commit(&commit) {
+            Ok(mut applied) => (
+                applied.clock,
+                applied.outcomes.pop().unwrap_or(Ok(Outcome::Int(0))),
+            ),
+            // The table was dropped meanwhile: it has no rows.
+            Err(_) => (self.clock(), Ok(Outcome::Int(0))),
+        }
+    }
+
+    /// Ticks the clock for a commit whose locks are held.
+    pub(crate) fn stamp(&self, now_ms: u64) -> Stamp {
+        let version = self.clock.fetch_add(1, Ordering::SeqCst) + 1;
+        // After the tick: see `snapshot` for why the order matters.
+        Stamp {
+            version,
+            now_ms,
+            keep_images: self.snapshots.keep_images(),
+            changes: Vec::new(),
+        }
+    }
+
+    /// Takes the turn that watched tables' commits take from tick to publication.
+    pub(crate) fn sequence(&self, subscribed: bool) -> Option<MutexGuard<'_, ()>> {
+        subscribed.then(|| self.sequencer.lock())
+    }
+
+    pub(crate) fn publish(&self, sequence: Option<MutexGuard<'_, ()>>, stamp: &mut Stamp) {
+        let changes = std::mem::take(&mut stamp.changes);
+        if let Some(sink) = &self.sink
+            && !changes.is_empty()
+        {
+            sink.publish(Batch {
+                clock: stamp.version,
+                changes,
+            });
+        }
+        drop(sequence);
+    }
+
+    /// Starts or stops reporting a table's changes. Returns the clock after which every commit is reported: all
+    /// commits up to it have been applied, and those that began before have ended.
+    pub fn set_subscribed(&self, copy: &TableCopy, subscribed: bool) -> u64 {
+        copy.subscribed.store(subscribed, Ordering::SeqCst);
+        copy.quiesce();
+        self.clock()
+    }
+
+    /// Notes that the table's schema has changed; commits that read it under the old one are refused from now on.
+    pub fn set_schema_version(&self, copy: &TableCopy, version: u64) {
+        copy.schema_version.store(version, Ordering::SeqCst);
+        copy.quiesce();
+    }
+
+    /// Builds an index while the table goes on being read and written. Returns when it serves.
+    ///
+    /// # Errors
+    /// `Exists`.
+    pub fn add_index(&self, copy: &TableCopy, attribute: u16) -> Result<(), StoreError> {
+        let index = {
+            let _changing = self.changing_copies.lock();
+            if copy.index(attribute).is_some() {
+                return Err(StoreError::Exists(format!("the index on attribute {attribute}")));
+            }
+            let index = Arc::new(Index::new(attribute));
+            let mut all = Vec::clone(&copy.indexes());
+            all.push(index.clone());
+            copy.set_indexes(all);
+            index
+        };
+        // From here on every commit keeps the index up to date; what was there before is added page by page.
+        copy.quiesce();
+        copy.fill_index(&index);
+        index.set_complete(self.clock());
+        Ok(())
+    }
+
+    /// Drops an index.
+    ///
+    /// # Errors
+    /// `NoIndex`.
+    pub fn del_index(&self, copy: &TableCopy, attribute: u16) -> Result<(), StoreError> {
+        let _changing = self.changing_copies.lock();
+        let mut all = Vec::clone(&copy.indexes());
+        let before = all.len();
+        all.retain(|index| index.attribute != attribute);
+        if all.len() == before {
+            return Err(StoreError::NoIndex {
+                table: copy.id(),
+                attribute,
+            });
+        }
+        copy.set_indexes(all);
+        Ok(())
+    }
+
+    /// Closes snapshots that are overdue or too dear and frees before-images nobody needs. To be called every 100 ms
+    /// or so.
+    pub fn maintain_snapshots(&self) {
+        if self.snapshots.count() > 0 {
+            let bytes = self.copies().iter().map(|copy| copy.images_bytes()).sum();
+            self.snapshots
+                .expire(self.now_ms(), bytes, self.snapshot_bytes_max);
+        }
+        if let Some(open) = self.snapshots.to_purge() {
+            for copy in self.copies() {
+                copy.purge_images(&open);
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("clock", &self.clock())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,140 @@
+//! Rows with their before-images: reads of the present and of a snapshot's past, point by point or page by page.
+
+use std::collections::BTreeMap;
+
+use crate::images::Images;
+use crate::row::Row;
+use crate::rows::{At, Position, Rows, Span};
+
+/// A map of rows that open snapshots can still read as it was.
+pub(crate) struct Versioned {
+    pub(crate) rows: Rows,
+    pub(crate) images: Images,
+    /// The clock of the last commit that took a row away. A reader that finds none compares it with its own clock.
+    pub(crate) last_removal: u64,
+}
+
+/// Some rows of a span, in its direction.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    pub(crate) rows: Vec<Row>,
+    /// The last position that the page covers; `None` at the end of the span.
+    pub(crate) stopped_at: Option<Position>,
+    pub(crate) last_removal: u64,
+}
+
+impl Versioned {
+    pub(crate) fn new(rows: Rows) -> Self {
+        Self {
+            rows,
+            images: Images::default(),
+            last_removal: 0,
+        }
+    }
+
+    /// Puts a row in its place. The one that was there is kept for open snapshots when `until`, the clock of the
+    /// commit, is given.
+    pub(crate) fn insert(&mut self, at: At<'_>, row: Row, until: Option<u64>) -> Option<Row> {
+        let old = self.rows.insert(at, row)?;
+        if let Some(until) = until {
+            self.images.keep(self.rows.position(at), old.clone(), until);
+        }
+        Some(old)
+    }
+
+    /// Takes a row away, as `insert` replaces it.
+    pub(crate) fn remove(&mut self, at: At<'_>, until: Option<u64>, version: u64) -> Option<Row> {
+        let old = self.rows.remove(at)?;
+        self.last_removal = version;
+        if let Some(until) = until {
+            self.images.keep(self.rows.position(at), old.clone(), until);
+        }
+        Some(old)
+    }
+
+    /// Takes all rows away, in O(1); the caller frees them when its lock is gone.
+    pub(crate) fn clear(&mut self, until: Option<u64>, version: u64, bytes: usize) -> Option<Rows> {
+        let empty = self.rows.emptied();
+        let rows = std::mem::replace(&mut self.rows, empty);
+        self.last_removal = version;
+        match until {
+            Some(until) => {
+                self.images.keep_cleared(rows, until, bytes);
+                None
+            }
+            None => Some(rows),
+        }
+    }
+
+    /// The row as it was at `clock`.
+    pub(crate) fn get_at(&self, at: At<'_>, clock: u64) -> Option<&Row> {
+        match self.rows.get(at) {
+            Some(row) if row.version() <= clock => Some(row),
+            _ if self.images.is_empty() => None,
+            _ => self.images.at(&self.rows.position(at), clock),
+        }
+    }
+
+    fn position_at(&self, position: &[u8], clock: u64) -> Option<&Row> {
+        match self.rows.at_position(position) {
+            Some(row) if row.version() <= clock => Some(row),
+            _ => self.images.at(position, clock),
+        }
+    }
+
+    /// The present rows of the span's first page.
+    pub(crate) fn page(&self, span: Span<'_>) -> Page {
+        let walked = self.rows.walk(span);
+        let rows = walked.found.into_iter().map(|(_, row)| row).collect();
+        Page {
+            rows,
+            stopped_at: walked.stopped_at,
+            last_removal: self.last_removal,
+        }
+    }
+
+    /// The rows that the span's first page held at `clock`.
+    pub(crate) fn page_at(&self, span: Span<'_>, clock: u64) -> Page {
+        let present = self.rows.walk(span);
+        if self.images.is_empty() {
+            let rows = present
+                .found
+                .into_iter()
+                .map(|(_, row)| row)
+                .filter(|row| row.version() <= clock);
+            let rows = rows.collect();
+            return Page {
+                rows,
+                stopped_at: present.stopped_at,
+                last_removal: self.last_removal,
+            };
+        }
+        let mut walks = self.images.walk(span);
+        walks.push(present);
+        // The page covers what every walk has covered.
+        let stops = walks.iter().filter_map(|walk| walk.stopped_at.as_ref());
+        let stopped_at = if span.reverse { stops.max() } else { stops.min() }.cloned();
+        let covered = |position: &Position| match &stopped_at {
+            None => true,
+            Some(stop) if span.reverse => position >= stop,
+            Some(stop) => position <= stop,
+        };
+        let mut rows = BTreeMap::new();
+        for (position, _) in walks.into_iter().flat_map(|walk| walk.found) {
+            if covered(&position)
+                && let Some(row) = self.position_at(&position, clock)
+            {
+                rows.insert(position, row.clone());
+            }
+        }
+        let mut rows: Vec<Row> = rows.into_values().collect();
+        if span.reverse {
+            rows.reverse();
+        }
+        Page {
+            rows,
+            stopped_at,
+            last_removal: self.last_removal,
+        }
+    }
+}

@@ -1,0 +1,385 @@
+//! The tables of a node by name, and the changes of their schemas.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+use mnemon_store::{
+    Applied, Check, Clock, Commit, Local, Replica, SchemaChange, Sink, Store, StoreConfig, StoreError,
+    TableId, TableOp, Verdict,
+};
+
+use crate::error::TableError;
+use crate::feed::Feed;
+use crate::schema::{AccessMode, AttributeType, Schema};
+use crate::table::Table;
+use crate::transaction::Turns;
+use mnemon_store::Kind;
+
+/// How many numbered databases there are, Redis's default.
+pub const DATABASES: usize = 16;
+
+/// All tables of one group on this node.
+pub struct Catalog {
+    replica: Arc<dyn Replica>,
+    feed: Arc<Feed>,
+    tables: ArcSwap<HashMap<String, Arc<Table>>>,
+    databases: [OnceLock<Arc<Table>>; DATABASES],
+    next_id: AtomicU32,
+    /// One change of a schema at a time; waiting for it must not block a thread that serves others.
+    changing: tokio::sync::Mutex<()>,
+    pub(crate) turns: Turns,
+}
+
+impl Catalog {
+    /// An empty catalog whose tables live on this node only.
+    #[must_use]
+    pub fn local(clock: Box<dyn Clock>) -> Self {
+        Self::with_replica(StoreConfig::new(clock), |config| {
+            Arc::new(Local::new(Store::new(config)))
+        })
+    }
+
+    /// An empty catalog over the engine that `engine` makes; the configuration it is given carries the subscriptions.
+    pub fn with_replica(
+        mut config: StoreConfig,
+        engine: impl FnOnce(StoreConfig) -> Arc<dyn Replica>,
+    ) -> Self {
+        let feed = Arc::new(Feed::default());
+        config.sink = Some(feed.clone() as Arc<dyn Sink>);
+        Self {
+            replica: engine(config),
+            feed,
+            tables: ArcSwap::default(),
+            databases: [const { OnceLock::new() }; DATABASES],
+            // The first numbers belong to the databases, whichever of them is used first.
+            next_id: AtomicU32::new(DATABASES as u32),
+            changing: tokio::sync::Mutex::new(()),
+            turns: Turns::default(),
+        }
+    }
+
+    /// The store that holds the rows.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        self.replica.store()
+    }
+
+    pub(crate) fn replica(&self) -> &Arc<dyn Replica> {
+        &self.replica
+    }
+
+    /// A table by name: a user's, or `db0`…`db15`.
+    ///
+    /// # Errors
+    /// `NoTable`.
+    pub fn table(&self, name: &str) -> Result<Arc<Table>, TableError> {
+        if let Some(table) = self.tables.load().get(name) {
+            return Ok(table.clone());
+        }
+        match database_number(name) {
+            Some(number) => Ok(self.database(number).clone()),
+            None => Err(TableError::NoTable(name.to_owned())),
+        }
+    }
+
+    /// A numbered database, made on first use. Its keys are raw bytes, its values strings and collections.
+    ///
+    /// # Panics
+    /// When `number` is not less than [`DATABASES`].
+    pub fn database(&self, number: usize) -> &Arc<Table> {
+        self.databases[number].get_or_init(|| {
+            let id = TableId(number as u32);
+            let schema = Schema::builder(format!("db{number}"))
+                .attribute("key", AttributeType::Any)
+                .attribute("value", AttributeType::Any)
+                .kind(Kind::Set)
+                .build()
+                .expect("a fixed schema that a test builds");
+            let spec = schema.copy_spec();
+            drop(
+                self.replica
+                    .change_schema(&SchemaChange::Create { table: id, spec }),
+            );
+            let copy = self
+                .store()
+                .copy(id)
+                .expect("the line above made it, and a database is never dropped");
+            Arc::new(Table::new(schema, copy, self.replica.clone(), self.feed.clone()))
+        })
+    }
+
+    /// The numbered databases that have been used.
+    pub fn databases(&self) -> impl Iterator<Item = (usize, &Arc<Table>)> {
+        self.databases
+            .iter()
+            .enumerate()
+            .filter_map(|(number, table)| Some((number, table.get()?)))
+    }
+
+    /// The users' tables, by name.
+    #[must_use]
+    pub fn user_tables(&self) -> Vec<Arc<Table>> {
+        let mut tables: Vec<_> = self.tables.load().values().cloned().collect();
+        tables.sort_by_key(|table| table.name());
+        tables
+    }
+
+    /// All tables: the databases in use, then the users'.
+    #[must_use]
+    pub fn tables(&self) -> Vec<Arc<Table>> {
+        self.databases()
+            .map(|(_, table)| table.clone())
+            .chain(self.user_tables())
+            .collect()
+    }
+
+    /// Makes a table.
+    ///
+    /// # Errors
+    /// `TableExists`, also for the names of the databases.
+    pub async fn create(&self, schema: Schema) -> Result<Arc<Table>, TableError> {
+        let _changing = self.changing.lock().await;
+        let name = schema.name().to_owned();
+        if self.tables.load().contains_key(&name) || database_number(&name).is_some() {
+            return Err(TableError::TableExists(name));
+        }
+        let id = TableId(self.next_id.fetch_add(1, Ordering::SeqCst));
+        self.replica
+            .change_schema(&SchemaChange::Create {
+                table: id,
+                spec: schema.copy_spec(),
+            })
+            .await?;
+        for attribute in schema.indexes() {
+            let add = SchemaChange::AddIndex {
+                table: id,
+                attribute: *attribute,
+            };
+            self.replica.change_schema(&add).await?;
+        }
+        let table = Table::new(
+            schema,
+            self.store().copy(id)?,
+            self.replica.clone(),
+            self.feed.clone(),
+        );
+        let table = Arc::new(table);
+        let mut tables = HashMap::clone(&self.tables.load());
+        tables.insert(name, table.clone());
+        self.tables.store(Arc::new(tables));
+        Ok(table)
+    }
+
+    /// Drops a table with all its records; its subscriptions end.
+    ///
+    /// # Errors
+    /// `NoTable`; `Unsupported` for `db0`…`db15`.
+    pub async fn drop_table(&self, name: &str) -> Result<(), TableError> {
+        let _changing = self.changing.lock().await;
+        let table = self.user_table(name)?;
+        let mut tables = HashMap::clone(&self.tables.load());
+        tables.remove(name);
+        self.tables.store(Arc::new(tables));
+        table.mark_dropped();
+        self.replica
+            .change_schema(&SchemaChange::Drop { table: table.id() })
+            .await?;
+        self.feed.close(table.id());
+        Ok(())
+    }
+
+    fn user_table(&self, name: &str) -> Result<Arc<Table>, TableError> {
+        let table = self.table(name)?;
+        if is_database(table.id()) {
+            let cause = "the databases db0…db15 keep their shape; make a table of your own";
+            return Err(TableError::Unsupported {
+                table: name.to_owned(),
+                cause,
+            });
+        }
+        Ok(table)
+    }
+
+    /// Adds an index to a table that goes on being used. Returns when it serves. O(n log n), off this task's thread.
+    ///
+    /// # Errors
+    /// `NoTable`, `BadSchema` for an unknown attribute, `IndexExists`.
+    pub async fn add_table_index(&self, name: &str, attribute: &str) -> Result<(), TableError> {
+        let _changing = self.changing.lock().await;
+        let table = self.user_table(name)?;
+        let schema = table
+            .schema()
+            .alter()
+            .index(attribute)
+            .version(table.schema().version() + 1)
+            .build()?;
+        let Some(place) = schema.place_of(attribute) else {
+            return Ok(());
+        };
+        if table.schema().indexes().contains(&place) {
+            return Err(TableError::IndexExists {
+                table: name.to_owned(),
+                attribute: attribute.to_owned(),
+            });
+        }
+        self.change_in_background(SchemaChange::AddIndex {
+            table: table.id(),
+            attribute: place,
+        })
+        .await?;
+        self.install(&table, schema).await
+    }
+
+    /// Drops an index.
+    ///
+    /// # Errors
+    /// `NoTable`, `NoIndex`.
+    pub async fn del_table_index(&self, name: &str, attribute: &str) -> Result<(), TableError> {
+        let _changing = self.changing.lock().await;
+        let table = self.user_table(name)?;
+        let place = table.indexed_place(attribute)?;
+        let schema = table
+            .schema()
+            .alter()
+            .unindex(attribute)
+            .version(table.schema().version() + 1)
+            .build()?;
+        self.install(&table, schema).await?;
+        let del = SchemaChange::DelIndex {
+            table: table.id(),
+            attribute: place,
+        };
+        Ok(self.replica.change_schema(&del).await?)
+    }
+
+    /// Makes a table read-only, or writable again.
+    ///
+    /// # Errors
+    /// `NoTable`.
+    pub async fn change_table_access_mode(&self, name: &str, access: AccessMode) -> Result<(), TableError> {
+        let _changing = self.changing.lock().await;
+        let table = self.user_table(name)?;
+        let schema = table
+            .schema()
+            .alter()
+            .access(access)
+            .version(table.schema().version() + 1)
+            .build()?;
+        self.install(&table, schema).await
+    }
+
+    /// Puts a new schema in force: transactions that read the old one are refused from here on.
+    pub(crate) async fn install(&self, table: &Table, schema: Schema) -> Result<(), TableError> {
+        let version = schema.version();
+        table.set_schema(schema);
+        Ok(self
+            .replica
+            .change_schema(&SchemaChange::Version {
+                table: table.id(),
+                version,
+            })
+            .await?)
+    }
+
+    async fn change_in_background(&self, change: SchemaChange) -> Result<(), TableError> {
+        let replica = self.replica.clone();
+        let changed = tokio::task::spawn_blocking(move || replica.change_schema(&change)).await;
+        match changed {
+            Ok(verdict) => Ok(verdict.await?),
+            Err(stopped) => Err(TableError::Aborted(format!(
+                "the change of the schema stopped: {stopped}"
+            ))),
+        }
+    }
+
+    /// Submits operations as one commit that runs once: all of them are applied, each with its own outcome, unless
+    /// something in `checks` has changed.
+    ///
+    /// # Errors
+    /// `Conflict`, `NoTable`.
+    pub fn submit(
+        &self,
+        checks: Vec<Check<'_>>,
+        ops: Vec<TableOp<'_>>,
+    ) -> Verdict<Result<Applied, TableError>> {
+        match self.submit_commit(checks, ops) {
+            Verdict::Ready(answer) => Verdict::Ready(answer.map_err(TableError::from)),
+            Verdict::Later(answer) => {
+                Verdict::Later(Box::pin(async move { answer.await.map_err(TableError::from) }))
+            }
+        }
+    }
+
+    pub(crate) fn submit_commit(
+        &self,
+        checks: Vec<Check<'_>>,
+        ops: Vec<TableOp<'_>>,
+    ) -> Verdict<Result<Applied, StoreError>> {
+        let commit = Commit {
+            time_ms: self.store().now_ms(),
+            checks,
+            ops,
+        };
+        let verdict = self.replica.commit(&commit);
+        self.make_room(&commit);
+        verdict
+    }
+
+    fn make_room(&self, commit: &Commit<'_>) {
+        for op in commit.ops.iter().filter(|op| !op.op.is_read()) {
+            let over = self
+                .store()
+                .copy(op.table)
+                .is_ok_and(|copy| copy.is_over_bounds());
+            if over && let Some(table) = self.tables().into_iter().find(|table| table.id() == op.table) {
+                table.make_room(op.op.key());
+            }
+        }
+    }
+
+    /// Deletes expired rows, ends forgotten subscriptions, closes overdue snapshots. To be called every 100 ms or so;
+    /// at most some hundreds of rows a shard go at each call, so that it never holds up writers.
+    pub fn maintain(&self) -> usize {
+        let mut expired = 0;
+        for table in self.tables() {
+            expired += table.expire(256);
+            if table.copy().is_subscribed() {
+                table.sweep_subscribers();
+            }
+        }
+        self.store().maintain_snapshots();
+        expired
+    }
+}
+
+fn is_database(table: TableId) -> bool {
+    (table.0 as usize) < DATABASES
+}
+
+/// The number in `db0`…`db15`.
+fn database_number(name: &str) -> Option<usize> {
+    let number = name.strip_prefix("db")?;
+    let canonical = number == "0" || !number.starts_with('0');
+    number
+        .parse()
+        .ok()
+        .filter(|number| canonical && *number < DATABASES)
+}
+
+impl Table {
+    /// Whether this is one of `db0`…`db15`, whose keys are raw bytes.
+    #[must_use]
+    pub fn is_database(&self) -> bool {
+        is_database(self.id())
+    }
+}
+
+impl std::fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Catalog")
+            .field("tables", &self.tables.load().keys())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,114 @@
+//! What can go wrong in a table operation.
+
+use mnemon_store::{OpError, StoreError};
+
+/// Why a request was refused. Unless a variant says otherwise nothing was applied.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TableError {
+    /// There is no table of this name.
+    #[error("there is no table {0:?}; create it or list the tables that exist")]
+    NoTable(String),
+    /// A table of this name exists.
+    #[error("table {0:?} exists already; drop it first or choose another name")]
+    TableExists(String),
+    /// A schema that cannot be.
+    #[error("bad schema: {0}")]
+    BadSchema(String),
+    /// A record that does not fit its table's schema.
+    #[error("table {table:?} cannot take the record: {cause}")]
+    BadRecord {
+        /// The table.
+        table: String,
+        /// What does not fit.
+        cause: String,
+    },
+    /// A condition or pattern that cannot be.
+    #[error("bad query: {0}")]
+    BadQuery(String),
+    /// The table is read-only.
+    #[error("table {0:?} is read-only; change its access mode first")]
+    ReadOnly(String),
+    /// The attribute has no index.
+    #[error("table {table:?} has no index on {attribute:?}; add one or match without it")]
+    NoIndex {
+        /// The table.
+        table: String,
+        /// The attribute.
+        attribute: String,
+    },
+    /// The attribute has an index already.
+    #[error("table {table:?} has an index on {attribute:?} already")]
+    IndexExists {
+        /// The table.
+        table: String,
+        /// The attribute.
+        attribute: String,
+    },
+    /// This kind of table cannot do that.
+    #[error("table {table:?} cannot do that: {cause}")]
+    Unsupported {
+        /// The table.
+        table: String,
+        /// Why.
+        cause: &'static str,
+    },
+    /// The operation was refused by the value it met.
+    #[error("table {table:?}: {cause}")]
+    Refused {
+        /// The table.
+        table: String,
+        /// Why.
+        cause: OpError,
+    },
+    /// A transaction read more rows than can be validated.
+    #[error(
+        "the transaction read more than {0} rows; read on a snapshot (a read-only transaction) or in parts"
+    )]
+    TooLarge(usize),
+    /// A transaction may use tables of one group only.
+    #[error("table {0:?} belongs to another group or node than the transaction; use one transaction a group")]
+    CrossGroup(String),
+    /// The transaction met newer data than it had read; it is run again.
+    #[error("what the transaction read has changed; it is run again")]
+    Conflict,
+    /// The transaction was given up; nothing was applied.
+    #[error("the transaction was aborted: {0}")]
+    Aborted(String),
+    /// A handle or cursor was used after its transaction had ended.
+    #[error("the transaction of this handle has ended; use the handle inside its closure only")]
+    NoTransaction,
+    /// The transaction may only read.
+    #[error("the transaction was declared read-only; start one that may write")]
+    ReadOnlyTransaction,
+    /// A loader of `fetch` failed or panicked; every waiter is told.
+    #[error("loading failed: {0}")]
+    LoadFailed(String),
+    /// The snapshot was closed before the reader was done.
+    #[error("{0}")]
+    SnapshotExpired(StoreError),
+    /// A term, record or JSON text that cannot be.
+    #[error(transparent)]
+    Term(#[from] mnemon_term::Error),
+    /// The store refused.
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+impl TableError {
+    /// Whether the same request may well succeed when it is made again.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Conflict | Self::Aborted(_) | Self::SnapshotExpired(_))
+    }
+}
+
+impl From<StoreError> for TableError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict { .. } => Self::Conflict,
+            expired @ StoreError::SnapshotExpired(_) => Self::SnapshotExpired(expired),
+            other => Self::Store(other),
+        }
+    }
+}

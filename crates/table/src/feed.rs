@@ -1,0 +1,217 @@
+//! Subscriptions: events of a table in the order of the commit clock, a commit's together.
+//!
+//! Each subscriber has a bounded queue. One that is too slow misses events and is told so, with the clock from which
+//! to go on: it reads a snapshot and continues with the events after its clock. Nobody waits for a subscriber.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use mnemon_store::event::FieldChange;
+use mnemon_store::{Batch, Cause, Change, Row, Sink, TableId};
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+
+/// Events that wait for a subscriber, by default.
+pub const DEFAULT_QUEUE: usize = 4_096;
+
+/// How much an event tells, Mnesia's `simple` and `detailed`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Detail {
+    /// What was written or deleted.
+    #[default]
+    Simple,
+    /// Also what stood there before.
+    Detailed,
+}
+
+/// One change of a table.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A row as a whole.
+    Row {
+        /// The clock of the commit.
+        clock: u64,
+        /// Why it changed.
+        cause: Cause,
+        /// What was there before; only in detailed subscriptions, else the last known row of a deletion's key.
+        old: Option<Row>,
+        /// What is there now.
+        new: Option<Row>,
+    },
+    /// Fields of a hash.
+    Fields {
+        /// The clock of the commit.
+        clock: u64,
+        /// The hash's key.
+        key: Box<[u8]>,
+        /// The fields and their new values; `None`: removed.
+        fields: Vec<FieldChange>,
+    },
+    /// All rows are gone.
+    Cleared {
+        /// The clock of the commit.
+        clock: u64,
+    },
+    /// The subscriber was too slow and events were dropped. Read a snapshot and go on from its clock.
+    Lagged,
+}
+
+struct Subscriber {
+    queue: mpsc::Sender<Vec<Event>>,
+    /// Events up to this clock are not for this subscriber.
+    after: u64,
+    detail: Detail,
+    lagged: Arc<AtomicBool>,
+}
+
+/// The subscribers of all tables of a node.
+#[derive(Default)]
+pub(crate) struct Feed {
+    subscribers: Mutex<HashMap<TableId, Vec<Subscriber>>>,
+}
+
+/// A stream of a table's events. Dropping it ends the subscription.
+#[derive(Debug)]
+pub struct Subscription {
+    events: mpsc::Receiver<Vec<Event>>,
+    ready: std::vec::IntoIter<Event>,
+    clock: u64,
+    /// Events were dropped behind those in the queue.
+    lagged: Arc<AtomicBool>,
+}
+
+impl Subscription {
+    /// The clock after which every commit is reported. A snapshot opened from now on shows at least that state.
+    #[must_use]
+    pub fn clock(&self) -> u64 {
+        self.clock
+    }
+
+    /// The next event; `None` when the table was dropped or the node has stopped.
+    pub async fn recv(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.try_recv() {
+                return Some(event);
+            }
+            self.ready = self.events.recv().await?.into_iter();
+        }
+    }
+
+    /// The next event, if one is there.
+    pub fn try_recv(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.ready.next() {
+                return Some(event);
+            }
+            match self.events.try_recv() {
+                Ok(events) => self.ready = events.into_iter(),
+                // The queue was full when the flag was set, so all that was queued before the gap has been read.
+                Err(_) => return self.lagged.swap(false, Ordering::SeqCst).then_some(Event::Lagged),
+            }
+        }
+    }
+}
+
+impl Feed {
+    pub(crate) fn count(&self, table: TableId) -> usize {
+        self.subscribers.lock().get(&table).map_or(0, Vec::len)
+    }
+
+    /// Adds a subscriber to a table whose commits report already. `clock` is asked while nothing can be published:
+    /// what was published before is not younger, and what comes after finds the subscriber.
+    pub(crate) fn subscribe(
+        &self,
+        table: TableId,
+        detail: Detail,
+        queue: usize,
+        clock: impl FnOnce() -> u64,
+    ) -> Subscription {
+        let (sender, events) = mpsc::channel(queue.max(1));
+        let lagged = Arc::new(AtomicBool::new(false));
+        let mut subscribers = self.subscribers.lock();
+        let after = clock();
+        let subscriber = Subscriber {
+            queue: sender,
+            after,
+            detail,
+            lagged: lagged.clone(),
+        };
+        subscribers.entry(table).or_default().push(subscriber);
+        Subscription {
+            events,
+            ready: Vec::new().into_iter(),
+            clock: after,
+            lagged,
+        }
+    }
+
+    /// Ends all subscriptions of a table.
+    pub(crate) fn close(&self, table: TableId) {
+        self.subscribers.lock().remove(&table);
+    }
+
+    /// Forgets subscribers that have gone; whether any is left.
+    pub(crate) fn sweep(&self, table: TableId) -> bool {
+        let mut subscribers = self.subscribers.lock();
+        let Some(of_table) = subscribers.get_mut(&table) else {
+            return false;
+        };
+        of_table.retain(|subscriber| !subscriber.queue.is_closed());
+        !of_table.is_empty()
+    }
+}
+
+impl Sink for Feed {
+    fn publish(&self, batch: Batch) {
+        let mut subscribers = self.subscribers.lock();
+        for (table, of_table) in subscribers.iter_mut() {
+            if !batch.changes.iter().any(|change| change.table() == *table) {
+                continue;
+            }
+            of_table
+                .retain_mut(|subscriber| subscriber.after >= batch.clock || subscriber.send(*table, &batch));
+        }
+    }
+}
+
+impl Subscriber {
+    /// Hands over the batch's events of the table; `false` when the subscriber has gone.
+    fn send(&mut self, table: TableId, batch: &Batch) -> bool {
+        let of_table = batch.changes.iter().filter(|change| change.table() == table);
+        let mut events: Vec<Event> = of_table
+            .map(|change| event(change, batch.clock, self.detail))
+            .collect();
+        if self.queue.capacity() == 0 {
+            self.lagged.store(true, Ordering::SeqCst);
+            return !self.queue.is_closed();
+        }
+        if self.lagged.swap(false, Ordering::SeqCst) {
+            events.insert(0, Event::Lagged);
+        }
+        // There is room: only this thread, which holds the feed's lock, puts anything in.
+        self.queue.try_send(events).is_ok()
+    }
+}
+
+fn event(change: &Change, clock: u64, detail: Detail) -> Event {
+    match change {
+        Change::Row { cause, old, new, .. } => {
+            let show_old = detail == Detail::Detailed || new.is_none();
+            Event::Row {
+                clock,
+                cause: *cause,
+                old: old.clone().filter(|_| show_old),
+                new: new.clone(),
+            }
+        }
+        Change::Fields { key, fields, .. } => Event::Fields {
+            clock,
+            key: key.clone(),
+            fields: fields.clone(),
+        },
+        // `Change` may grow; what this version does not know concerns the table as a whole.
+        _ => Event::Cleared { clock },
+    }
+}

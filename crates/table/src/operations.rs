@@ -1,0 +1,455 @@
+//! The operations of a table by Mnesia's and ETS's names, outside of transactions.
+//!
+//! The plain names are single-operation commits and, for reads of several rows, of one state. The `dirty_*` names
+//! answer at once from this node's copy, row by row as it is met; with a local table, writes are the same commits.
+
+use mnemon_store::event::TableId;
+use mnemon_store::{Cause, Expiry, Op, Outcome, Snapshot, Verdict, When};
+use mnemon_term::{Record, RecordRef, Term};
+
+use crate::error::TableError;
+use crate::feed::{DEFAULT_QUEUE, Detail, Subscription};
+use crate::object::Object;
+use crate::query::{Pattern, Query};
+use crate::reading::{self, KeyRange, Step};
+use crate::table::Table;
+use crate::view::{AsOf, Present};
+use mnemon_store::Kind;
+
+/// How long a read of several rows may take, in milliseconds.
+const READ_DEADLINE_MS: u64 = 60_000;
+
+/// An answer that a local table has at once.
+fn at_once<T>(verdict: Verdict<Result<T, TableError>>, table: &Table) -> Result<T, TableError> {
+    let cause = "its copies must agree first; use the operation without `dirty_`";
+    verdict.ready().unwrap_or_else(|| {
+        Err(TableError::Unsupported {
+            table: table.name(),
+            cause,
+        })
+    })
+}
+
+impl Table {
+    fn put_op(&self, record: RecordRef<'_>, expiry: Expiry, when: When) -> Result<Op<'static>, TableError> {
+        let key = self.record_key(record)?.into();
+        Ok(Op::Put {
+            key,
+            body: record.as_bytes().to_vec().into(),
+            expiry,
+            when,
+            over_bytes_only: false,
+        })
+    }
+
+    fn delete_op(&self, key: &Term) -> Op<'static> {
+        Op::Delete {
+            key: self.key_bytes(key).into(),
+            cause: Cause::Delete,
+            version: 0,
+        }
+    }
+
+    fn delete_object_op(&self, record: RecordRef<'_>) -> Result<Op<'static>, TableError> {
+        Ok(Op::DeleteObject {
+            key: self.record_key(record)?.into(),
+            body: record.as_bytes().to_vec().into(),
+        })
+    }
+
+    /// The record that a counter starts from: the key, zero in the counter, nil elsewhere.
+    pub(crate) fn initial_record(&self, key: &Term, attribute: u16) -> Result<Record, TableError> {
+        let schema = self.schema();
+        if attribute == 0 || usize::from(attribute) >= schema.arity() {
+            let cause = format!("there is no attribute {attribute} to count in");
+            return Err(TableError::BadRecord {
+                table: self.name(),
+                cause,
+            });
+        }
+        let (zero, nil) = (Term::Int(0), Term::nil());
+        let record = Record::new((0..schema.arity()).map(|place| match place {
+            0 => key,
+            place if place == usize::from(attribute) => &zero,
+            _ => &nil,
+        }))?;
+        schema.check(record.as_ref())?;
+        Ok(record)
+    }
+
+    fn counter_op(&self, key: &Term, attribute: u16, by: i64) -> Result<Op<'static>, TableError> {
+        if self.kind() == Kind::Bag {
+            return Err(TableError::Unsupported {
+                table: self.name(),
+                cause: "a bag has no counters",
+            });
+        }
+        let initial = Some(self.initial_record(key, attribute)?.into_bytes().into());
+        Ok(Op::Counter {
+            key: self.key_bytes(key).into(),
+            attribute,
+            by,
+            initial,
+        })
+    }
+
+    /// Writes a record; in a bag, adds it unless an equal one is there. O(1), O(log n) in an `ordered_set`.
+    ///
+    /// # Errors
+    /// `BadRecord`, `ReadOnly`, `NoTable`.
+    pub async fn write(&self, record: RecordRef<'_>) -> Result<(), TableError> {
+        self.perform(&self.put_op(record, self.default_expiry(), When::Always)?)
+            .await
+            .map(drop)
+    }
+
+    /// Writes a record that lives for `ttl_ms` milliseconds.
+    ///
+    /// # Errors
+    /// As `write`.
+    pub async fn write_with_ttl(&self, record: RecordRef<'_>, ttl_ms: u64) -> Result<(), TableError> {
+        self.perform(&self.put_op(record, self.expiry_in(ttl_ms), When::Always)?)
+            .await
+            .map(drop)
+    }
+
+    /// Writes a record unless its key is there already; whether it was written.
+    ///
+    /// # Errors
+    /// As `write`.
+    pub async fn insert_new(&self, record: RecordRef<'_>) -> Result<bool, TableError> {
+        stored(
+            self.perform(&self.put_op(record, self.default_expiry(), When::Absent)?)
+                .await,
+        )
+    }
+
+    /// Deletes all records under a key; whether there were any.
+    ///
+    /// # Errors
+    /// `ReadOnly`, `NoTable`.
+    pub async fn delete(&self, key: &Term) -> Result<bool, TableError> {
+        removed(self.perform(&self.delete_op(key)).await)
+    }
+
+    /// Deletes the record that equals this one; whether it was there.
+    ///
+    /// # Errors
+    /// As `write`.
+    pub async fn delete_object(&self, record: RecordRef<'_>) -> Result<bool, TableError> {
+        removed(self.perform(&self.delete_object_op(record)?).await)
+    }
+
+    /// Adds to an integer attribute; gives the sum. A missing record is made first, its other attributes nil.
+    ///
+    /// # Errors
+    /// `Refused` when the attribute holds no integer or the sum leaves 64 bits; as `write`.
+    pub async fn update_counter(&self, key: &Term, attribute: u16, by: i64) -> Result<i64, TableError> {
+        counted(self.perform(&self.counter_op(key, attribute, by)?).await)
+    }
+
+    /// Deletes all records. O(shards); memory is freed without blocking writers.
+    ///
+    /// # Errors
+    /// `ReadOnly`, `NoTable`.
+    pub async fn clear(&self) -> Result<u64, TableError> {
+        counted(self.perform(&Op::Clear).await).map(|count| u64::try_from(count).unwrap_or(0))
+    }
+
+    /// The record under a key; in a bag, its first.
+    ///
+    /// # Errors
+    /// `NoTable`.
+    pub async fn read(&self, key: &Term) -> Result<Option<Object>, TableError> {
+        self.dirty_read(key)
+    }
+
+    /// All records under a key.
+    ///
+    /// # Errors
+    /// `NoTable`.
+    pub async fn lookup(&self, key: &Term) -> Result<Vec<Object>, TableError> {
+        self.dirty_lookup(key)
+    }
+
+    /// Opens a snapshot for reads of several rows.
+    fn snapshot(&self) -> Result<Snapshot, TableError> {
+        self.check_exists()?;
+        Ok(self.store().snapshot(READ_DEADLINE_MS))
+    }
+
+    /// The records of a range of keys. `ordered_set` only. O(log n + records).
+    ///
+    /// # Errors
+    /// `Unsupported` for other kinds, `SnapshotExpired`.
+    pub async fn range(&self, range: &KeyRange) -> Result<Vec<Object>, TableError> {
+        let snapshot = self.snapshot()?;
+        reading::range(
+            &mut AsOf {
+                store: self.store(),
+                snapshot: &snapshot,
+            },
+            self,
+            range,
+        )
+    }
+
+    /// The records whose indexed attribute equals a value. O(log n + records).
+    ///
+    /// # Errors
+    /// `NoIndex`, `SnapshotExpired`.
+    pub async fn index_read(&self, attribute: &str, value: &Term) -> Result<Vec<Object>, TableError> {
+        let attribute = self.indexed_place(attribute)?;
+        let snapshot = self.snapshot()?;
+        reading::index_read(
+            &mut AsOf {
+                store: self.store(),
+                snapshot: &snapshot,
+            },
+            self,
+            attribute,
+            value,
+        )
+    }
+
+    /// The records that match a pattern.
+    ///
+    /// # Errors
+    /// `SnapshotExpired`.
+    pub async fn match_object(&self, pattern: &Pattern) -> Result<Vec<Object>, TableError> {
+        let snapshot = self.snapshot()?;
+        reading::match_object(
+            &mut AsOf {
+                store: self.store(),
+                snapshot: &snapshot,
+            },
+            self,
+            pattern,
+        )
+    }
+
+    /// The records that fulfil a query, through the key or an index where one serves.
+    ///
+    /// # Errors
+    /// `SnapshotExpired`.
+    pub async fn select(&self, query: &Query) -> Result<Vec<Object>, TableError> {
+        let snapshot = self.snapshot()?;
+        reading::select(
+            &mut AsOf {
+                store: self.store(),
+                snapshot: &snapshot,
+            },
+            self,
+            query,
+        )
+    }
+
+    /// Folds all records, as of one state. O(n).
+    ///
+    /// # Errors
+    /// `SnapshotExpired`.
+    pub async fn fold<A>(&self, start: A, step: impl FnMut(A, RecordRef<'_>) -> A) -> Result<A, TableError> {
+        let snapshot = self.snapshot()?;
+        reading::fold(
+            &mut AsOf {
+                store: self.store(),
+                snapshot: &snapshot,
+            },
+            self,
+            start,
+            step,
+        )
+    }
+
+    /// The place of an attribute that has an index.
+    ///
+    /// # Errors
+    /// `NoIndex`.
+    pub(crate) fn indexed_place(&self, attribute: &str) -> Result<u16, TableError> {
+        let place = self.schema().place_of(attribute);
+        place
+            .filter(|place| self.copy().indexed().contains(place))
+            .ok_or_else(|| TableError::NoIndex {
+                table: self.name(),
+                attribute: attribute.to_owned(),
+            })
+    }
+
+    /// Follows the table's changes from now on. `queue`: commits that may wait before events are dropped.
+    ///
+    /// # Errors
+    /// `NoTable`.
+    pub fn subscribe(&self, detail: Detail, queue: Option<usize>) -> Result<Subscription, TableError> {
+        self.check_exists()?;
+        let _one_at_a_time = self.subscribing.lock();
+        self.store().set_subscribed(self.copy(), true);
+        let id: TableId = self.id();
+        Ok(self
+            .feed
+            .subscribe(id, detail, queue.unwrap_or(DEFAULT_QUEUE), || {
+                self.store().clock()
+            }))
+    }
+
+    /// Stops reporting changes once nobody listens any more.
+    pub fn sweep_subscribers(&self) {
+        let _one_at_a_time = self.subscribing.lock();
+        if !self.feed.sweep(self.id()) && self.copy().is_subscribed() {
+            self.store().set_subscribed(self.copy(), false);
+        }
+    }
+}
+
+/// The same without waiting and without one state for several rows.
+impl Table {
+    /// See [`Table::write`].
+    ///
+    /// # Errors
+    /// As `write`; `Unsupported` when the table's copies must agree first.
+    pub fn dirty_write(&self, record: RecordRef<'_>) -> Result<(), TableError> {
+        at_once(
+            self.perform(&self.put_op(record, self.default_expiry(), When::Always)?),
+            self,
+        )
+        .map(drop)
+    }
+
+    /// See [`Table::insert_new`].
+    ///
+    /// # Errors
+    /// As `dirty_write`.
+    pub fn dirty_insert_new(&self, record: RecordRef<'_>) -> Result<bool, TableError> {
+        stored(at_once(
+            self.perform(&self.put_op(record, self.default_expiry(), When::Absent)?),
+            self,
+        ))
+    }
+
+    /// See [`Table::delete`].
+    ///
+    /// # Errors
+    /// As `dirty_write`.
+    pub fn dirty_delete(&self, key: &Term) -> Result<bool, TableError> {
+        removed(at_once(self.perform(&self.delete_op(key)), self))
+    }
+
+    /// See [`Table::delete_object`].
+    ///
+    /// # Errors
+    /// As `dirty_write`.
+    pub fn dirty_delete_object(&self, record: RecordRef<'_>) -> Result<bool, TableError> {
+        removed(at_once(self.perform(&self.delete_object_op(record)?), self))
+    }
+
+    /// See [`Table::update_counter`].
+    ///
+    /// # Errors
+    /// As `update_counter` and `dirty_write`.
+    pub fn dirty_update_counter(&self, key: &Term, attribute: u16, by: i64) -> Result<i64, TableError> {
+        counted(at_once(self.perform(&self.counter_op(key, attribute, by)?), self))
+    }
+
+    /// The record under a key, from this node's copy. One short lock; no allocation beyond the key's bytes.
+    ///
+    /// # Errors
+    /// `NoTable`.
+    pub fn dirty_read(&self, key: &Term) -> Result<Option<Object>, TableError> {
+        self.check_exists()?;
+        reading::read(&mut Present(self.store()), self, key)
+    }
+
+    /// All records under a key, from this node's copy.
+    ///
+    /// # Errors
+    /// `NoTable`.
+    pub fn dirty_lookup(&self, key: &Term) -> Result<Vec<Object>, TableError> {
+        self.check_exists()?;
+        reading::lookup(&mut Present(self.store()), self, key)
+    }
+
+    /// The first key: the least in an `ordered_set`, any in others.
+    ///
+    /// # Errors
+    /// `NoTable`.
+    pub fn dirty_first(&self) -> Result<Option<Term>, TableError> {
+        self.step(Step::First, None)
+    }
+
+    /// The last key; in a `set` or `bag` the same as the first, as in ETS.
+    ///
+    /// # Errors
+    /// `NoTable`.
+    pub fn dirty_last(&self) -> Result<Option<Term>, TableError> {
+        self.step(Step::Last, None)
+    }
+
+    /// The key after this one, which need not exist.
+    ///
+    /// # Errors
+    /// `NoTable`.
+    pub fn dirty_next(&self, key: &Term) -> Result<Option<Term>, TableError> {
+        self.step(Step::Next, Some(key))
+    }
+
+    /// The key before this one; in a `set` or `bag` the same as `dirty_next`, as in ETS.
+    ///
+    /// # Errors
+    /// `NoTable`.
+    pub fn dirty_prev(&self, key: &Term) -> Result<Option<Term>, TableError> {
+        self.step(Step::Prev, Some(key))
+    }
+
+    fn step(&self, step: Step, key: Option<&Term>) -> Result<Option<Term>, TableError> {
+        self.check_exists()?;
+        reading::step(&mut Present(self.store()), self, step, key)
+    }
+
+    /// See [`Table::range`]; each row as it is when it is met.
+    ///
+    /// # Errors
+    /// As `range`.
+    pub fn dirty_range(&self, range: &KeyRange) -> Result<Vec<Object>, TableError> {
+        self.check_exists()?;
+        reading::range(&mut Present(self.store()), self, range)
+    }
+
+    /// See [`Table::index_read`]; each row as it is when it is met.
+    ///
+    /// # Errors
+    /// As `index_read`.
+    pub fn dirty_index_read(&self, attribute: &str, value: &Term) -> Result<Vec<Object>, TableError> {
+        self.check_exists()?;
+        let attribute = self.indexed_place(attribute)?;
+        reading::index_read(&mut Present(self.store()), self, attribute, value)
+    }
+
+    /// See [`Table::match_object`]; each row as it is when it is met.
+    ///
+    /// # Errors
+    /// As `match_object`.
+    pub fn dirty_match_object(&self, pattern: &Pattern) -> Result<Vec<Object>, TableError> {
+        self.check_exists()?;
+        reading::match_object(&mut Present(self.store()), self, pattern)
+    }
+
+    /// See [`Table::select`]; each row as it is when it is met.
+    ///
+    /// # Errors
+    /// As `select`.
+    pub fn dirty_select(&self, query: &Query) -> Result<Vec<Object>, TableError> {
+        self.check_exists()?;
+        reading::select(&mut Present(self.store()), self, query)
+    }
+}
+
+fn stored(outcome: Result<Outcome, TableError>) -> Result<bool, TableError> {
+    outcome.map(|outcome| matches!(outcome, Outcome::Put { stored: true, .. }))
+}
+
+fn removed(outcome: Result<Outcome, TableError>) -> Result<bool, TableError> {
+    outcome.map(|outcome| matches!(outcome, Outcome::Removed(Some(_)) | Outcome::Changed(true)))
+}
+
+fn counted(outcome: Result<Outcome, TableError>) -> Result<i64, TableError> {
+    outcome.map(|outcome| if let Outcome::Int(sum) = outcome { sum } else { 0 })
+}

@@ -1,0 +1,283 @@
+//! A handle to one table: what it is, and the way of its reads and writes to the rows.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::{ArcSwap, Guard};
+use mnemon_store::{Expiry, Op, OpError, Outcome, Replica, Store, TableCopy, TableId, Verdict};
+use mnemon_term::{Keying, RecordRef, Term, key};
+use parking_lot::Mutex;
+
+use crate::error::TableError;
+use crate::feed::Feed;
+use crate::fetch::Loads;
+use crate::schema::{AccessMode, Schema};
+use mnemon_store::Kind;
+
+/// Rows that one pass of eviction takes out beyond the bound's excess, so that a full cache does not evict at every
+/// write.
+const EVICTION_BATCH: usize = 16;
+
+/// One table. Cheap to clone behind its `Arc`; stays usable until the table is dropped, after which every call says
+/// `NoTable`.
+pub struct Table {
+    copy: Arc<TableCopy>,
+    replica: Arc<dyn Replica>,
+    schema: ArcSwap<Schema>,
+    dropped: AtomicBool,
+    pub(crate) feed: Arc<Feed>,
+    pub(crate) loads: Loads,
+    /// Held while reporting is switched on or off.
+    pub(crate) subscribing: Mutex<()>,
+}
+
+/// What [`Table::info`] tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableInfo {
+    /// Rows, those included whose time has passed and that are not yet deleted.
+    pub size: usize,
+    /// Bytes that the rows take.
+    pub memory_bytes: usize,
+    /// Rows with a time to live.
+    pub expiring: usize,
+    /// Live subscriptions.
+    pub subscribers: usize,
+}
+
+impl Table {
+    pub(crate) fn new(
+        schema: Schema,
+        copy: Arc<TableCopy>,
+        replica: Arc<dyn Replica>,
+        feed: Arc<Feed>,
+    ) -> Self {
+        let schema = ArcSwap::from_pointee(schema);
+        Self {
+            copy,
+            replica,
+            schema,
+            dropped: AtomicBool::new(false),
+            feed,
+            loads: Loads::default(),
+            subscribing: Mutex::new(()),
+        }
+    }
+
+    /// The table's number on this node.
+    #[must_use]
+    pub fn id(&self) -> TableId {
+        self.copy.id()
+    }
+
+    /// The table's name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.schema.load().name().to_owned()
+    }
+
+    /// The schema in force.
+    #[must_use]
+    pub fn schema(&self) -> Guard<Arc<Schema>> {
+        self.schema.load()
+    }
+
+    pub(crate) fn set_schema(&self, schema: Schema) {
+        self.schema.store(Arc::new(schema));
+    }
+
+    /// The kind of its rows.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.copy.spec().kind
+    }
+
+    /// This node's copy of the rows; for reading fast paths in front doors.
+    #[must_use]
+    pub fn copy(&self) -> &TableCopy {
+        &self.copy
+    }
+
+    /// The store that holds the copy.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        self.replica.store()
+    }
+
+    /// Sizes and counts. O(shards).
+    #[must_use]
+    pub fn info(&self) -> TableInfo {
+        TableInfo {
+            size: self.copy.len(),
+            memory_bytes: self.copy.memory(),
+            expiring: self.copy.expiring(),
+            subscribers: self.feed.count(self.id()),
+        }
+    }
+
+    /// Rows in the table. O(shards).
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.copy.len()
+    }
+
+    pub(crate) fn mark_dropped(&self) {
+        self.dropped.store(true, Ordering::SeqCst);
+    }
+
+    /// # Errors
+    /// `NoTable` once the table was dropped.
+    pub(crate) fn check_exists(&self) -> Result<(), TableError> {
+        if self.dropped.load(Ordering::Relaxed) {
+            Err(TableError::NoTable(self.name()))
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(crate) fn check_writable(&self) -> Result<(), TableError> {
+        self.check_exists()?;
+        match self.schema.load().access() {
+            AccessMode::ReadWrite => Ok(()),
+            AccessMode::ReadOnly => Err(TableError::ReadOnly(self.name())),
+        }
+    }
+
+    /// A key as the bytes its rows are found by.
+    #[must_use]
+    pub fn key_bytes(&self, term: &Term) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(24);
+        key::encode(term, self.kind().keying(), &mut bytes);
+        bytes
+    }
+
+    /// The key bytes of a record that fits the schema.
+    pub(crate) fn record_key(&self, record: RecordRef<'_>) -> Result<Vec<u8>, TableError> {
+        self.schema.load().check(record)?;
+        let mut bytes = Vec::with_capacity(24);
+        let keying: Keying = self.kind().keying();
+        if let Some(term) = record.key() {
+            key::encode(term, keying, &mut bytes);
+        }
+        Ok(bytes)
+    }
+
+    /// The expiry of a record written now without one of its own.
+    pub(crate) fn default_expiry(&self) -> Expiry {
+        match self.schema.load().ttl_ms() {
+            Some(ttl_ms) => Expiry::At(self.store().now_ms().saturating_add(ttl_ms)),
+            None => Expiry::Never,
+        }
+    }
+
+    pub(crate) fn default_expires_at(&self) -> Option<u64> {
+        match self.default_expiry() {
+            Expiry::At(at_ms) => Some(at_ms),
+            Expiry::Never | Expiry::Keep => None,
+        }
+    }
+
+    /// The expiry of a record that is to live this long.
+    pub(crate) fn expiry_in(&self, ttl_ms: u64) -> Expiry {
+        Expiry::At(self.store().now_ms().saturating_add(ttl_ms))
+    }
+
+    /// Submits one operation as a commit of its own and, when the table has grown over its bounds, makes room.
+    ///
+    /// # Errors
+    /// `ReadOnly`, `NoTable`; the inner error is the operation's own, it changed nothing.
+    pub fn submit(&self, op: &Op<'_>) -> Verdict<Result<Result<Outcome, OpError>, TableError>> {
+        let allowed = if op.is_read() {
+            self.check_exists()
+        } else {
+            self.check_writable()
+        };
+        if let Err(error) = allowed {
+            return Verdict::Ready(Err(error));
+        }
+        match self.replica.commit_one(&self.copy, self.store().now_ms(), op) {
+            Verdict::Ready(answer) => {
+                self.make_room(op.key());
+                Verdict::Ready(answer.map(|(_, outcome)| outcome).map_err(TableError::from))
+            }
+            Verdict::Later(answer) => Verdict::Later(Box::pin(async move {
+                answer.await.map(|(_, outcome)| outcome).map_err(TableError::from)
+            })),
+        }
+    }
+
+    /// As `submit`, with the operation's refusal as this table's error.
+    pub(crate) fn perform(&self, op: &Op<'_>) -> Verdict<Result<Outcome, TableError>> {
+        match self.submit(op) {
+            Verdict::Ready(answer) => Verdict::Ready(self.refusal(answer)),
+            Verdict::Later(answer) => {
+                let name = self.name();
+                Verdict::Later(Box::pin(async move { refusal(&name, answer.await) }))
+            }
+        }
+    }
+
+    fn refusal(&self, answer: Result<Result<Outcome, OpError>, TableError>) -> Result<Outcome, TableError> {
+        match answer {
+            Ok(Ok(outcome)) => Ok(outcome),
+            other => refusal(&self.name(), other),
+        }
+    }
+
+    /// Evicts rows while the table is over its bounds. The victims go as deletes, in commits of their own, so that
+    /// every copy drops the same rows.
+    pub(crate) fn make_room(&self, near: Option<&[u8]>) {
+        if !self.copy.is_over_bounds() {
+            return;
+        }
+        let near = near.unwrap_or_default();
+        for _ in 0..EVICTION_BATCH {
+            let Some(row) = self.copy.victim(near) else { return };
+            let (key, version) = (row.key().into(), row.version());
+            let evict = Op::Delete {
+                key,
+                cause: mnemon_store::Cause::Evicted,
+                version,
+            };
+            drop(self.replica.commit_one(&self.copy, self.store().now_ms(), &evict));
+            if !self.copy.is_over_bounds() {
+                return;
+            }
+        }
+    }
+
+    /// Deletes rows whose time has passed: at most `limit` in each shard. Returns how many went. Reads do not wait
+    /// for this, to them such rows are absent already.
+    pub fn expire(&self, limit: usize) -> usize {
+        let now_ms = self.store().now_ms();
+        let mut gone = 0;
+        for shard in 0..self.copy.shard_count() {
+            for row in self.copy.due(shard, now_ms, limit) {
+                let (key, version) = (row.key().into(), row.version());
+                let expire = Op::Delete {
+                    key,
+                    cause: mnemon_store::Cause::Expired,
+                    version,
+                };
+                drop(self.replica.commit_one(&self.copy, now_ms, &expire));
+                gone += 1;
+            }
+        }
+        gone
+    }
+}
+
+fn refusal(table: &str, answer: Result<Result<Outcome, OpError>, TableError>) -> Result<Outcome, TableError> {
+    answer?.map_err(|cause| TableError::Refused {
+        table: table.to_owned(),
+        cause,
+    })
+}
+
+impl std::fmt::Debug for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Table")
+            .field("id", &self.id())
+            .field("schema", &*self.schema.load())
+            .finish_non_exhaustive()
+    }
+}

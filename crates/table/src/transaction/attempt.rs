@@ -1,0 +1,528 @@
+//! One run of a transaction: its read set, its kept-back writes, and how all its reads come to be of one state.
+//!
+//! A run has a clock, at first that of its start. A read that meets nothing newer belongs to the state at that
+//! clock. When it meets a newer row, or an absence where something was removed later, everything read so far is
+//! looked at again: unchanged, it belongs to the present state as well and the run's clock moves there; changed, the
+//! run is lost. So a closure never sees half of another transaction, not even in a run that will be refused.
+
+use std::ops::Bound;
+
+use mnemon_store::{
+    Cause, Check, Collection, Expiry, Op, Row, Scan, Seen, Snapshot, Source, Store, TableId, TableOp, When,
+    collection::Bag, entry_keys,
+};
+use mnemon_term::RecordRef;
+use smallvec::SmallVec;
+
+use crate::error::TableError;
+use crate::table::Table;
+use crate::transaction::buffer::Buffer;
+use crate::view::{Span, View, Walk};
+use mnemon_store::Kind;
+
+/// Rows that a transaction may read in scans: all of them are looked at again under locks when it commits.
+pub(crate) const SCANNED_MAX: usize = 10_000;
+/// Times that one read chases a table that changes faster than it reads.
+const CHASES_MAX: usize = 32;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Running,
+    /// Something read has changed; the run cannot succeed any more.
+    Lost,
+    Ended,
+}
+
+/// A scan in the read set.
+struct ScanRead {
+    table: TableId,
+    index: Option<u16>,
+    from: Bound<Box<[u8]>>,
+    to: Bound<Box<[u8]>>,
+    seen: Vec<Seen>,
+}
+
+/// The state of one run.
+pub(crate) struct Attempt {
+    pub(crate) phase: Phase,
+    clock: u64,
+    buffer: Buffer,
+    scans: Vec<ScanRead>,
+    scanned: usize,
+    schemas: SmallVec<[(TableId, u64); 2]>,
+    /// Of a read-only transaction.
+    snapshot: Option<Snapshot>,
+    /// The row over which the run was lost.
+    pub(crate) lost_over: Option<(TableId, Option<Box<[u8]>>)>,
+}
+
+/// A run with the store it reads from.
+pub(crate) struct AttemptView<'a> {
+    pub(crate) attempt: &'a mut Attempt,
+    pub(crate) store: &'a Store,
+}
+
+impl Attempt {
+    pub(crate) fn begin(store: &Store, read_only: bool, deadline_ms: u64) -> Self {
+        Self {
+            phase: Phase::Running,
+            clock: store.clock(),
+            buffer: Buffer::default(),
+            scans: Vec::new(),
+            scanned: 0,
+            schemas: SmallVec::new(),
+            snapshot: read_only.then(|| store.snapshot(deadline_ms)),
+            lost_over: None,
+        }
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.snapshot.is_some()
+    }
+
+    /// Takes the table's schema into the read set.
+    pub(crate) fn note_schema(&mut self, table: &Table) -> Result<(), TableError> {
+        let version = table.copy().schema_version();
+        match self.schemas.iter().find(|(id, _)| *id == table.id()) {
+            Some((_, noted)) if *noted != version => Err(self.lose(table.id(), None)),
+            Some(_) => Ok(()),
+            None => {
+                self.schemas.push((table.id(), version));
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn lose(&mut self, table: TableId, key: Option<&[u8]>) -> TableError {
+        self.phase = Phase::Lost;
+        self.lost_over = Some((table, key.map(Into::into)));
+        TableError::Conflict
+    }
+
+    pub(crate) fn savepoint(&mut self) -> usize {
+        self.buffer.savepoint()
+    }
+
+    pub(crate) fn leave(&mut self, savepoint: usize, undone: bool) {
+        self.buffer.leave(savepoint, undone);
+    }
+
+    pub(crate) fn write(
+        &mut self,
+        store: &Store,
+        table: &Table,
+        key: &[u8],
+        record: RecordRef<'_>,
+        expires_at: Option<u64>,
+    ) -> Result<(), TableError> {
+        let body = record.as_bytes();
+        if table.kind() != Kind::Bag {
+            self.buffer
+                .note_write(table.id(), key, Some(Row::bytes(0, expires_at, key, body)), None);
+            return Ok(());
+        }
+        let mut bag = self.bag(store, table, key)?;
+        bag.insert(body);
+        let row = Row::collection(0, expires_at, key, std::sync::Arc::new(Collection::Bag(bag)));
+        let expiry = expires_at.map_or(Expiry::Never, Expiry::At);
+        let (key_bytes, body) = (key.to_vec().into(), body.to_vec().into());
+        let step = Op::Put {
+            key: key_bytes,
+            body,
+            expiry,
+            when: When::Always,
+            over_bytes_only: false,
+        };
+        self.buffer.note_write(table.id(), key, Some(row), Some(step));
+        Ok(())
+    }
+
+    pub(crate) fn delete(&mut self, table: &Table, key: &[u8]) {
+        let step = (table.kind() == Kind::Bag).then(|| delete_op(key.to_vec()));
+        self.buffer.note_write(table.id(), key, None, step);
+    }
+
+    pub(crate) fn delete_object(
+        &mut self,
+        store: &Store,
+        table: &Table,
+        key: &[u8],
+        record: RecordRef<'_>,
+    ) -> Result<(), TableError> {
+        let row = AttemptView { attempt: self, store }.row(table, key)?;
+        let body = record.as_bytes();
+        if table.kind() != Kind::Bag {
+            if row.is_some_and(|row| row.body() == body) {
+                self.delete(table, key);
+            }
+            return Ok(());
+        }
+        let expires_at = row.as_ref().and_then(Row::expires_at);
+        let mut bag = self.bag(store, table, key)?;
+        if bag.remove(body) {
+            let left = (!bag.is_empty())
+                .then(|| Row::collection(0, expires_at, key, std::sync::Arc::new(Collection::Bag(bag))));
+            let step = Op::DeleteObject {
+                key: key.to_vec().into(),
+                body: body.to_vec().into(),
+            };
+            self.buffer.note_write(table.id(), key, left, Some(step));
+        }
+        Ok(())
+    }
+
+    /// The objects under a bag's key; they are read, so they belong to the read set.
+    fn bag(&mut self, store: &Store, table: &Table, key: &[u8]) -> Result<Bag, TableError> {
+        let row = AttemptView { attempt: self, store }.row(table, key)?;
+        Ok(
+            match row
+                .as_ref()
+                .and_then(Row::as_collection)
+                .map(|collection| &**collection)
+            {
+                Some(Collection::Bag(bag)) => bag.clone(),
+                _ => Bag::default(),
+            },
+        )
+    }
+
+    pub(crate) fn has_writes(&self) -> bool {
+        self.buffer.has_writes()
+    }
+
+    /// What must still hold when the writes are applied.
+    pub(crate) fn checks(&self) -> Vec<Check<'_>> {
+        let schemas = self.schemas.iter().map(|(table, version)| Check::Schema {
+            table: *table,
+            version: *version,
+        });
+        let keys = self.buffer.entries().iter().filter_map(|entry| {
+            let version = entry.seen?;
+            Some(Check::Key {
+                table: entry.table,
+                key: (&*entry.key).into(),
+                version,
+            })
+        });
+        let scans = self.scans.iter().map(|scan| Check::Scan {
+            table: scan.table,
+            index: scan.index,
+            from: scan.from.clone(),
+            to: scan.to.clone(),
+            seen: scan.seen.clone(),
+        });
+        schemas.chain(keys).chain(scans).collect()
+    }
+
+    /// The writes, in the order their keys were first touched.
+    pub(crate) fn ops(&self) -> Vec<TableOp<'_>> {
+        let mut ops = Vec::new();
+        for entry in self.buffer.entries() {
+            let Some(pending) = &entry.pending else { continue };
+            let table = entry.table;
+            if !pending.steps.is_empty() {
+                ops.extend(pending.steps.iter().map(|op| TableOp {
+                    table,
+                    op: op.clone(),
+                }));
+                continue;
+            }
+            let key = (&*entry.key).into();
+            let op = match &pending.row {
+                None => Op::Delete {
+                    key,
+                    cause: Cause::Delete,
+                    version: 0,
+                },
+                Some(row) => Op::Put {
+                    key,
+                    body: row.body().into(),
+                    expiry: row.expires_at().map_or(Expiry::Never, Expiry::At),
+                    when: When::Always,
+                    over_bytes_only: false,
+                },
+            };
+            ops.push(TableOp { table, op });
+        }
+        ops
+    }
+}
+
+fn delete_op(key: Vec<u8>) -> Op<'static> {
+    Op::Delete {
+        key: key.into(),
+        cause: Cause::Delete,
+        version: 0,
+    }
+}
+
+impl AttemptView<'_> {
+    /// Moves the run's clock to the present, if all that was read is still so.
+    fn revalidate(&mut self) -> Result<(), TableError> {
+        let clock = self.store.clock();
+        // The clock is read first: what changes from here on is newer and will be noticed when it is met.
+        for entry in self.attempt.buffer.entries() {
+            let Some(seen) = entry.seen else { continue };
+            let now = self
+                .store
+                .get(&*self.store.copy(entry.table)?, &entry.key)
+                .map_or(0, |row| row.version());
+            if now != seen {
+                let (table, key) = (entry.table, entry.key.clone());
+                return Err(self.attempt.lose(table, Some(&key)));
+            }
+        }
+        for place in 0..self.attempt.scans.len() {
+            let scan = &self.attempt.scans[place];
+            if !self.is_unchanged(scan)? {
+                let table = scan.table;
+                return Err(self.attempt.lose(table, None));
+            }
+        }
+        self.attempt.clock = clock;
+        Ok(())
+    }
+
+    fn is_unchanged(&self, read: &ScanRead) -> Result<bool, TableError> {
+        let copy = self.store.copy(read.table)?;
+        let source = read.index.map_or(Source::Rows, Source::Index);
+        let bound = |bound: &Bound<Box<[u8]>>| bound.as_ref().map(|bytes| bytes.to_vec());
+        let span = Span {
+            source,
+            from: bound(&read.from),
+            to: bound(&read.to),
+            reverse: false,
+        };
+        let mut now: Vec<Seen> = Vec::with_capacity(read.seen.len());
+        let mut scan = span.scan();
+        while let Some(page) = scan.next_page(self.store, &copy, None)? {
+            now.extend(page.rows.iter().map(|row| (row.key().into(), row.version())));
+            if now.len() > read.seen.len() {
+                return Ok(false);
+            }
+        }
+        now.sort_unstable();
+        let mut seen: Vec<&Seen> = read.seen.iter().collect();
+        seen.sort_unstable();
+        Ok(now.iter().eq(seen))
+    }
+
+    /// This run's own writes inside a span, by position, in its direction.
+    fn own(&self, table: &Table, span: &Span) -> Vec<(Vec<u8>, Row)> {
+        let mut own: Vec<(Vec<u8>, Row)> = Vec::new();
+        for entry in self
+            .attempt
+            .buffer
+            .entries()
+            .iter()
+            .filter(|entry| entry.table == table.id())
+        {
+            let Some(row) = entry.pending.as_ref().and_then(|pending| pending.row.as_ref()) else {
+                continue;
+            };
+            let positions = match span.source {
+                Source::Rows => vec![table.copy().position(&entry.key)],
+                Source::Index(attribute) => entry_keys(row, attribute)
+                    .iter()
+                    .map(|key| key.to_vec())
+                    .collect(),
+            };
+            own.extend(
+                positions
+                    .into_iter()
+                    .filter(|at| span.contains(at))
+                    .map(|at| (at, row.clone())),
+            );
+        }
+        own.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        if span.reverse {
+            own.reverse();
+        }
+        own
+    }
+
+    fn is_overwritten(&self, table: &Table, row: &Row) -> bool {
+        self.attempt
+            .buffer
+            .get(table.id(), row.key())
+            .is_some_and(|entry| entry.pending.is_some())
+    }
+
+    /// Walks the stored rows of a span page by page into the read set; `visit` may end it. Every page is of the
+    /// run's state.
+    fn walk_stored(
+        &mut self,
+        table: &Table,
+        span: &Span,
+        visit: &mut dyn FnMut(&Self, &Row) -> Walk,
+    ) -> Result<(), TableError> {
+        let index = match span.source {
+            Source::Rows => None,
+            Source::Index(attribute) => Some(attribute),
+        };
+        let own = |bound: &Bound<Vec<u8>>| bound.as_ref().map(|bytes| Box::from(&**bytes));
+        let (from, to) = (own(&span.from), own(&span.to));
+        let place = self.attempt.scans.len();
+        self.attempt.scans.push(ScanRead {
+            table: table.id(),
+            index,
+            from,
+            to,
+            seen: Vec::new(),
+        });
+        let mut scan = span.scan();
+        let mut chases = 0;
+        loop {
+            let mut ahead: Scan = scan.clone();
+            let Some(page) = ahead.next_page(self.store, table.copy(), None)? else {
+                break;
+            };
+            let newest = page
+                .rows
+                .iter()
+                .map(Row::version)
+                .max()
+                .unwrap_or(0)
+                .max(page.last_removal);
+            if newest > self.attempt.clock {
+                chases += 1;
+                if chases > CHASES_MAX {
+                    return Err(self.attempt.lose(table.id(), None));
+                }
+                self.revalidate_with_open_scan(place, &scan, span)?;
+                continue;
+            }
+            scan = ahead;
+            self.attempt.scanned += page.rows.len();
+            if self.attempt.scanned > SCANNED_MAX {
+                return Err(TableError::TooLarge(SCANNED_MAX));
+            }
+            let seen = page.rows.iter().map(|row| (row.key().into(), row.version()));
+            self.attempt.scans[place].seen.extend(seen);
+            if page.rows.iter().any(|row| visit(self, row) == Walk::Enough) && self.may_stop(table, span) {
+                self.cover(place, &scan, span);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hashed rows have no order that a check could stop in, so their scans go to the end.
+    fn may_stop(&self, table: &Table, span: &Span) -> bool {
+        span.source != Source::Rows || table.kind() == Kind::OrderedSet
+    }
+
+    /// Narrows a scan in the read set to what has been walked.
+    fn cover(&mut self, place: usize, scan: &Scan, span: &Span) {
+        let Some(rest) = scan.rest() else { return };
+        let read = &mut self.attempt.scans[place];
+        let walked = match rest {
+            Bound::Excluded(stop) => Bound::Included(Box::from(stop)),
+            Bound::Included(_) | Bound::Unbounded => return,
+        };
+        if span.reverse {
+            read.from = walked;
+        } else {
+            read.to = walked;
+        }
+    }
+
+    /// Revalidates while a scan is half done: of that one only the walked part has been read.
+    fn revalidate_with_open_scan(
+        &mut self,
+        place: usize,
+        scan: &Scan,
+        span: &Span,
+    ) -> Result<(), TableError> {
+        let nothing_walked = self.attempt.scans[place].seen.is_empty();
+        let whole = (
+            self.attempt.scans[place].from.clone(),
+            self.attempt.scans[place].to.clone(),
+        );
+        if nothing_walked {
+            let open = self.attempt.scans.remove(place);
+            let answer = self.revalidate();
+            self.attempt.scans.insert(place, open);
+            return answer;
+        }
+        self.cover(place, scan, span);
+        self.revalidate()?;
+        (self.attempt.scans[place].from, self.attempt.scans[place].to) = whole;
+        Ok(())
+    }
+}
+
+impl View for AttemptView<'_> {
+    fn row(&mut self, table: &Table, key: &[u8]) -> Result<Option<Row>, TableError> {
+        if let Some(snapshot) = &self.attempt.snapshot {
+            return Ok(self.store.get_at(table.copy(), key, snapshot)?);
+        }
+        let touched = self.attempt.buffer.get(table.id(), key);
+        if let Some(pending) = touched.and_then(|entry| entry.pending.as_ref()) {
+            return Ok(pending.row.clone());
+        }
+        let seen = touched.and_then(|entry| entry.seen);
+        for _ in 0..CHASES_MAX {
+            let (row, last_removal) = self.store.get_versioned(table.copy(), key);
+            let version = row.as_ref().map_or(0, Row::version);
+            if seen.is_some_and(|seen| seen != version) {
+                return Err(self.attempt.lose(table.id(), Some(key)));
+            }
+            let changed_at = row.as_ref().map_or(last_removal, Row::version);
+            if changed_at <= self.attempt.clock {
+                if seen.is_none() {
+                    self.attempt.buffer.note_read(table.id(), key, version);
+                }
+                return Ok(row);
+            }
+            self.revalidate()?;
+        }
+        Err(self.attempt.lose(table.id(), Some(key)))
+    }
+
+    fn walk(
+        &mut self,
+        table: &Table,
+        span: &Span,
+        visit: &mut dyn FnMut(&Row) -> Walk,
+    ) -> Result<(), TableError> {
+        if let Some(snapshot) = &self.attempt.snapshot {
+            let mut scan = span.scan();
+            while let Some(page) = scan.next_page(self.store, table.copy(), Some(snapshot))? {
+                if page.rows.iter().any(|row| visit(row) == Walk::Enough) {
+                    break;
+                }
+            }
+            return Ok(());
+        }
+        let mut own = self.own(table, span).into_iter().peekable();
+        let ordered = span.source == Source::Rows && table.kind() == Kind::OrderedSet;
+        let mut enough = Walk::On;
+        self.walk_stored(table, span, &mut |view, row| {
+            // Own rows that stand before this one come first; only key order can be merged so.
+            while ordered
+                && enough == Walk::On
+                && own
+                    .peek()
+                    .is_some_and(|(at, _)| is_before(at, row.key(), span.reverse))
+            {
+                enough = own.next().map_or(Walk::On, |(_, row)| visit(&row));
+            }
+            if enough == Walk::On && !view.is_overwritten(table, row) {
+                enough = visit(row);
+            }
+            enough
+        })?;
+        for (_, row) in own {
+            if enough == Walk::Enough {
+                break;
+            }
+            enough = visit(&row);
+        }
+        Ok(())
+    }
+}
+
+fn is_before(one: &[u8], other: &[u8], reverse: bool) -> bool {
+    if reverse { one > other } else { one < other }
+}

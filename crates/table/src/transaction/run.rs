@@ -1,0 +1,126 @@
+//! Running a transaction to its end: attempts, conflicts, turns, the deadline.
+
+use mnemon_store::StoreError;
+
+use crate::catalog::Catalog;
+use crate::error::TableError;
+use crate::transaction::{Phase, Transaction};
+
+/// Losses after which a transaction queues for a turn over the row it lost.
+const LOSSES_BEFORE_TURN: u32 = 2;
+
+/// How a transaction runs.
+#[derive(Clone, Copy, Debug)]
+pub struct TransactionOptions {
+    /// How long it may be run again after conflicts before it is `Aborted`, in milliseconds. Default: 5,000.
+    pub deadline_ms: u64,
+    /// It only reads: it runs on a snapshot, once, and never conflicts. Default: no.
+    pub read_only: bool,
+}
+
+impl Default for TransactionOptions {
+    fn default() -> Self {
+        Self {
+            deadline_ms: 5_000,
+            read_only: false,
+        }
+    }
+}
+
+/// How one attempt ended.
+enum Ended<T> {
+    Done(T),
+    Lost,
+}
+
+impl Catalog {
+    /// Runs `body` as a transaction: all its reads are of one state, and its writes are applied together at one
+    /// moment at which all it read still held (strict serializability), or not at all. `body` may run several times,
+    /// so it must not do what may happen only once. An error that it returns aborts the transaction.
+    ///
+    /// # Errors
+    /// `body`'s own; `Aborted` when the transaction lost against others until its deadline; `TooLarge`.
+    pub async fn transaction<T, E, F>(&self, body: F) -> Result<T, E>
+    where
+        F: AsyncFn(Transaction) -> Result<T, E>,
+        E: From<TableError>,
+    {
+        self.transaction_with(TransactionOptions::default(), body).await
+    }
+
+    /// As [`Catalog::transaction`], with options.
+    ///
+    /// # Errors
+    /// As `transaction`.
+    pub async fn transaction_with<T, E, F>(&self, options: TransactionOptions, body: F) -> Result<T, E>
+    where
+        F: AsyncFn(Transaction) -> Result<T, E>,
+        E: From<TableError>,
+    {
+        let begun_ms = self.store().now_ms();
+        let mut losses: u32 = 0;
+        let mut turn = None;
+        loop {
+            let handle = Transaction::begin(self.replica().clone(), options.read_only, options.deadline_ms);
+            // Ends the handle even when this future is dropped while the closure waits.
+            let attempt = EndOnDrop(handle.clone());
+            let answer = body(handle).await;
+            match self.finish(&attempt.0, answer).await? {
+                Ended::Done(answer) => return Ok(answer),
+                Ended::Lost => losses += 1,
+            }
+            let waited_ms = self.store().now_ms().saturating_sub(begun_ms);
+            if waited_ms >= options.deadline_ms {
+                let cause =
+                    format!("it lost against other transactions {losses} times in {waited_ms} ms; try again");
+                return Err(TableError::Aborted(cause).into());
+            }
+            if losses >= LOSSES_BEFORE_TURN && turn.is_none() {
+                let lost_over = attempt.0.0.attempt.lock().lost_over.take();
+                if let Some((table, key)) = lost_over {
+                    turn = Some(self.turns.take(table, key.as_deref()).await);
+                }
+            } else {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Commits what an attempt has written, unless it is lost or its closure failed.
+    async fn finish<T, E>(&self, handle: &Transaction, answer: Result<T, E>) -> Result<Ended<T>, E>
+    where
+        E: From<TableError>,
+    {
+        let verdict = {
+            let mut attempt = handle.0.attempt.lock();
+            let lost = attempt.phase == Phase::Lost;
+            attempt.phase = Phase::Ended;
+            if lost {
+                return Ok(Ended::Lost);
+            }
+            let answer = answer?;
+            if !attempt.has_writes() {
+                // All reads are of the state at the attempt's clock, so there is nothing to validate.
+                return Ok(Ended::Done(answer));
+            }
+            (self.submit_commit(attempt.checks(), attempt.ops()), answer)
+        };
+        let (verdict, answer) = verdict;
+        match verdict.await {
+            Ok(_) => Ok(Ended::Done(answer)),
+            Err(StoreError::Conflict { table, key }) => {
+                handle.0.attempt.lock().lost_over = Some((table, key));
+                Ok(Ended::Lost)
+            }
+            Err(other) => Err(TableError::from(other).into()),
+        }
+    }
+}
+
+struct EndOnDrop(Transaction);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.0.attempt.lock().phase = Phase::Ended;
+    }
+}

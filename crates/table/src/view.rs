@@ -1,0 +1,120 @@
+//! What a read sees: the present, a snapshot, or a transaction. Every query is written once, over this.
+
+use std::ops::{Bound, RangeBounds};
+
+use mnemon_store::{Row, Scan, Snapshot, Source, Store};
+
+use crate::error::TableError;
+use crate::table::Table;
+
+/// A part of a table to walk.
+#[derive(Clone, Debug)]
+pub(crate) struct Span {
+    pub(crate) source: Source,
+    pub(crate) from: Bound<Vec<u8>>,
+    pub(crate) to: Bound<Vec<u8>>,
+    pub(crate) reverse: bool,
+}
+
+impl Span {
+    pub(crate) fn all() -> Self {
+        Self {
+            source: Source::Rows,
+            from: Bound::Unbounded,
+            to: Bound::Unbounded,
+            reverse: false,
+        }
+    }
+
+    pub(crate) fn contains(&self, position: &[u8]) -> bool {
+        (
+            self.from.as_ref().map(Vec::as_slice),
+            self.to.as_ref().map(Vec::as_slice),
+        )
+            .contains(position)
+    }
+
+    pub(crate) fn scan(&self) -> Scan {
+        let (from, to) = (
+            self.from.as_ref().map(Vec::as_slice),
+            self.to.as_ref().map(Vec::as_slice),
+        );
+        Scan::new(self.source, from, to, self.reverse)
+    }
+}
+
+/// Goes on with the walk, or has had enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Walk {
+    On,
+    Enough,
+}
+
+/// A state of the tables.
+pub(crate) trait View {
+    /// The row under these key bytes.
+    fn row(&mut self, table: &Table, key: &[u8]) -> Result<Option<Row>, TableError>;
+
+    /// Visits the rows of a span in its order.
+    fn walk(
+        &mut self,
+        table: &Table,
+        span: &Span,
+        visit: &mut dyn FnMut(&Row) -> Walk,
+    ) -> Result<(), TableError>;
+}
+
+/// The present: each row as it is when it is met. What `dirty_*` operations see.
+pub(crate) struct Present<'a>(pub(crate) &'a Store);
+
+/// The state at a snapshot.
+pub(crate) struct AsOf<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) snapshot: &'a Snapshot,
+}
+
+impl View for Present<'_> {
+    fn row(&mut self, table: &Table, key: &[u8]) -> Result<Option<Row>, TableError> {
+        Ok(self.0.get(table.copy(), key))
+    }
+
+    fn walk(
+        &mut self,
+        table: &Table,
+        span: &Span,
+        visit: &mut dyn FnMut(&Row) -> Walk,
+    ) -> Result<(), TableError> {
+        walk_pages(self.0, table, span, None, visit)
+    }
+}
+
+impl View for AsOf<'_> {
+    fn row(&mut self, table: &Table, key: &[u8]) -> Result<Option<Row>, TableError> {
+        Ok(self.store.get_at(table.copy(), key, self.snapshot)?)
+    }
+
+    fn walk(
+        &mut self,
+        table: &Table,
+        span: &Span,
+        visit: &mut dyn FnMut(&Row) -> Walk,
+    ) -> Result<(), TableError> {
+        walk_pages(self.store, table, span, Some(self.snapshot), visit)
+    }
+}
+
+fn walk_pages(
+    store: &Store,
+    table: &Table,
+    span: &Span,
+    at: Option<&Snapshot>,
+    visit: &mut dyn FnMut(&Row) -> Walk,
+) -> Result<(), TableError> {
+    let mut scan = span.scan();
+    while let Some(page) = scan.next_page(store, table.copy(), at)? {
+        if page.rows.iter().any(|row| visit(row) == Walk::Enough) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}

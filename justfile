@@ -1,0 +1,35 @@
+# The menu. `just` alone prints it.
+
+_default:
+    @just --list --unsorted
+
+# All that CI runs; changes nothing in the sources.
+verify *STEPS:
+    bash .ci/run {{ STEPS }}
+
+# Format, and apply the lints' own suggestions.
+fix:
+    cargo fmt --all
+    cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
+
+# All tests, doc tests included; arguments go to cargo test: `just test -p mnemon-store`.
+test *ARGS="--workspace":
+    cargo test {{ ARGS }}
+
+# Benchmarks beside the peers that are installed: `just bench --quick --only resp`.
+bench *ARGS:
+    cargo build --release -p mnemon-cli -p mnemon-bench
+    cargo run --release -p mnemon-bench -- {{ ARGS }}
+
+# The library's documentation, opened in a browser.
+doc:
+    cargo doc --workspace --exclude mnemon-cli --no-deps
+    cargo doc -p mnemon --no-deps --open
+
+# A node from this source: `just run --resp 127.0.0.1:7070`.
+run *ARGS:
+    cargo run --release -p mnemon-cli -- serve {{ ARGS }}
+
+# Licences, advisories and sources of what is depended upon (needs cargo-deny).
+deny:
+    cargo deny check
