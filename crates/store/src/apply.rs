@@ -11,24 +11,21 @@ use crate::row::Row;
 
 /// Applies one operation on one key.
 pub(crate) fn apply(cell: &mut Cell<'_, '_>, op: &Op<'_>) -> Result<Outcome, OpError> {
+    // A read must not clear away an expired row: whether it holds the lock to do so differs from copy to copy.
+    if op.is_read() {
+        let live = cell.row().filter(|row| !row.is_expired(cell.stamp.now_ms));
+        return Ok(Outcome::Row(live.cloned()));
+    }
     cell.expire();
     match op {
-        Op::Get { .. } => Ok(Outcome::Row(cell.row().cloned())),
-        Op::Put {
-            body,
-            expiry,
-            when,
-            over_bytes_only,
-            ..
-        } => record::put(cell, body, *expiry, *when, *over_bytes_only),
+        Op::Put { body, expiry, when, over_bytes_only, .. } => {
+            record::put(cell, body, *expiry, *when, *over_bytes_only)
+        }
         Op::Delete { cause, version, .. } => Ok(delete(cell, *cause, *version)),
         Op::DeleteObject { body, .. } => Ok(Outcome::Changed(record::delete_object(cell, body))),
-        Op::Counter {
-            attribute,
-            by,
-            initial,
-            ..
-        } => record::counter(cell, *attribute, *by, initial.as_deref()).map(Outcome::Int),
+        Op::Counter { attribute, by, initial, .. } => {
+            record::counter(cell, *attribute, *by, initial.as_deref()).map(Outcome::Int)
+        }
         Op::ExpireAt { at_ms, when, .. } => Ok(Outcome::Changed(expire_at(cell, *at_ms, *when))),
         Op::Increment { by, .. } => string::increment(cell, *by).map(Outcome::Int),
         Op::IncrementFloat { by, .. } => string::increment_float(cell, by).map(Outcome::Text),
@@ -39,7 +36,8 @@ pub(crate) fn apply(cell: &mut Cell<'_, '_>, op: &Op<'_>) -> Result<Outcome, OpE
         Op::FieldIncrementFloat { field, by, .. } => {
             hash::increment_float(cell, field, by).map(Outcome::Text)
         }
-        Op::Clear => Ok(Outcome::Int(0)),
+        // Answered above, and by the commit itself.
+        Op::Get { .. } | Op::Clear => Ok(Outcome::Int(0)),
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Stamp {
     pub(crate) keep_images: bool,
     /// Where to report changes of a table that is watched.
     pub(crate) changes: Vec<Change>,
+    /// Report the changes of all tables, watched or not.
+    pub(crate) report_all: bool,
 }
 
 impl Stamp {
@@ -51,11 +53,7 @@ pub(crate) struct Cell<'c, 'g> {
 impl Cell<'_, '_> {
     /// Deletes the row when its time has passed, so that what follows sees only live rows.
     pub(crate) fn expire(&mut self) {
-        if self
-            .shard
-            .get(self.at)
-            .is_some_and(|row| row.is_expired(self.stamp.now_ms))
-        {
+        if self.shard.get(self.at).is_some_and(|row| row.is_expired(self.stamp.now_ms)) {
             self.remove(Cause::Expired);
         }
     }
@@ -93,9 +91,7 @@ impl Cell<'_, '_> {
 
     pub(crate) fn remove(&mut self, cause: Cause) -> Option<Row> {
         let before = self.shard.bytes();
-        let old = self
-            .shard
-            .remove(self.at, self.stamp.until(), self.stamp.version)?;
+        let old = self.shard.remove(self.at, self.stamp.until(), self.stamp.version)?;
         self.count(-1, before);
         self.reindex(Some(&old), None);
         self.report(cause, Some(&old), None);
@@ -110,23 +106,15 @@ impl Cell<'_, '_> {
         change: impl FnOnce(&mut Collection) -> R,
         fields: impl FnOnce() -> Vec<FieldChange>,
     ) -> R {
-        let is_bag = matches!(
-            self.row().and_then(Row::as_collection).map(|c| &**c),
-            Some(Collection::Bag(_))
-        );
+        let is_bag =
+            matches!(self.row().and_then(Row::as_collection).map(|c| &**c), Some(Collection::Bag(_)));
         let needs_old = self.stamp.keep_images || !self.indexes.is_empty() || (self.subscribed && is_bag);
         let expires_at = self.row().and_then(Row::expires_at);
         let before = self.shard.bytes();
-        let old = if needs_old {
-            self.row().cloned()
-        } else {
-            self.shard.take(self.at)
-        };
+        let old = if needs_old { self.row().cloned() } else { self.shard.take(self.at) };
         let existed = old.is_some();
         let kept = needs_old.then(|| old.clone()).flatten();
-        let mut collection = old
-            .and_then(Row::into_collection)
-            .unwrap_or_else(|| Arc::new(empty()));
+        let mut collection = old.and_then(Row::into_collection).unwrap_or_else(|| Arc::new(empty()));
         // `into_collection` handed out the only reference unless the old row is still needed.
         let value = Arc::make_mut(&mut collection);
         let result = change(value);
@@ -141,11 +129,7 @@ impl Cell<'_, '_> {
         self.reindex(kept.as_ref(), new.as_ref());
         if self.subscribed && is_hash {
             let (table, key) = (self.copy.id(), self.at.key.into());
-            self.stamp.changes.push(Change::Fields {
-                table,
-                key,
-                fields: fields(),
-            });
+            self.stamp.changes.push(Change::Fields { table, key, fields: fields() });
         } else if new.is_some() {
             self.report(Cause::Write, kept.as_ref(), new);
         } else {
@@ -155,8 +139,7 @@ impl Cell<'_, '_> {
     }
 
     fn count(&self, entries: i64, bytes_before: usize) {
-        self.copy
-            .count(entries, self.shard.bytes() as i64 - bytes_before as i64);
+        self.copy.count(entries, self.shard.bytes() as i64 - bytes_before as i64);
     }
 
     fn reindex(&mut self, old: Option<&Row>, new: Option<&Row>) {
@@ -169,12 +152,7 @@ impl Cell<'_, '_> {
     fn report(&mut self, cause: Cause, old: Option<&Row>, new: Option<Row>) {
         if self.subscribed {
             let table = self.copy.id();
-            self.stamp.changes.push(Change::Row {
-                table,
-                cause,
-                old: old.cloned(),
-                new,
-            });
+            self.stamp.changes.push(Change::Row { table, cause, old: old.cloned(), new });
         }
     }
 }

@@ -15,16 +15,11 @@ pub trait Clock: Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the operating system's clock"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "the one place that reads the operating system's clock")]
     fn now_ms(&self) -> u64 {
         std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
-            .map_or(0, |elapsed| {
-                u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
-            })
+            .map_or(0, |elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
     }
 }
 
@@ -68,10 +63,7 @@ impl GroupTime {
     /// Takes its readings from `source`.
     #[must_use]
     pub fn new(source: Box<dyn Clock>) -> Self {
-        Self {
-            source,
-            latest: AtomicU64::new(0),
-        }
+        Self { source, latest: AtomicU64::new(0) }
     }
 
     /// The present time, never less than an earlier answer.

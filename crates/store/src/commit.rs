@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::error::StoreError;
-use crate::event::TableId;
+use crate::event::{Change, TableId};
 use crate::op::{Bytes, Op, OpError, Outcome};
+use crate::snapshot::Snapshot;
 
 /// A key that was seen, and the version it had.
 pub type Seen = (Box<[u8]>, u64);
@@ -78,6 +79,9 @@ pub struct Commit<'a> {
     /// What to do, in order.
     #[serde(borrow)]
     pub ops: Vec<TableOp<'a>>,
+    /// Whether the answer shall bring a snapshot of the state just before the commit, and what each operation
+    /// changed: what queries inside Redis's `EXEC` are answered from.
+    pub with_before: bool,
 }
 
 impl<'a> Commit<'a> {
@@ -98,14 +102,25 @@ impl<'a> Commit<'a> {
     }
 }
 
+/// The state around a commit, for queries that belong to it.
+#[derive(Debug)]
+pub struct Before {
+    /// The state just before the commit.
+    pub snapshot: Snapshot,
+    /// What the operations changed, each with the operation's place in the commit, in order.
+    pub changes: Vec<(usize, Change)>,
+}
+
 /// What a commit did.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Applied {
     /// The commit's clock, which is the version of all rows it wrote. A commit that only reads has that of the last
     /// commit it may have seen.
     pub clock: u64,
     /// One a operation, in order. A refused operation leaves the others standing, as in Redis's `EXEC`.
     pub outcomes: SmallVec<[Result<Outcome, OpError>; 1]>,
+    /// When the commit asked for it.
+    pub before: Option<Before>,
 }
 
 #[cfg(test)]
@@ -118,11 +133,7 @@ mod tests {
         let commit = Commit {
             time_ms: 12,
             checks: vec![
-                Check::Key {
-                    table: TableId(3),
-                    key: b"k"[..].into(),
-                    version: 0,
-                },
+                Check::Key { table: TableId(3), key: b"k"[..].into(), version: 0 },
                 Check::Scan {
                     table: TableId(3),
                     index: Some(2),
@@ -141,6 +152,7 @@ mod tests {
                     over_bytes_only: false,
                 },
             }],
+            with_before: true,
         };
         let bytes = commit.encode().unwrap();
         let again = Commit::decode(&bytes).unwrap();

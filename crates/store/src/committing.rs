@@ -41,42 +41,43 @@ impl Store {
         let shards = ShardLocks::take(&copies, needs(commit, &copies));
         let lists: IndexLists = copies.iter().map(|copy| Arc::clone(&copy.indexes())).collect();
         let indexes = lists.iter().map(|list| lock_indexes(list)).collect();
-        let mut held = Held {
-            copies: &copies,
-            shards,
-            indexes,
-        };
+        let mut held = Held { copies: &copies, shards, indexes };
         for check in &commit.checks {
             held.validate(check, commit.time_ms)?;
         }
+        held.check_seals(commit)?;
+        if commit.with_before {
+            self.announce_snapshot();
+        }
         if commit.ops.iter().all(|op| op.op.is_read()) {
-            let outcomes = commit
-                .ops
-                .iter()
-                .map(|op| Ok(held.read(op, commit.time_ms)))
-                .collect();
-            return Ok(Applied {
-                clock: self.clock(),
-                outcomes,
-            });
+            let outcomes = commit.ops.iter().map(|op| Ok(held.read(op, commit.time_ms))).collect();
+            let clock = self.clock();
+            let before = commit.with_before.then(|| self.before(clock, Vec::new()));
+            return Ok(Applied { clock, outcomes, before });
         }
         let subscribed = copies.iter().any(|copy| copy.is_subscribed());
         let sequence = self.sequence(subscribed);
         let mut stamp = self.stamp(commit.time_ms);
+        stamp.report_all = commit.with_before;
         let mut cleared = Vec::new();
-        let outcomes = commit
-            .ops
-            .iter()
-            .map(|op| held.apply(op, &mut stamp, &mut cleared))
-            .collect();
+        let mut changes = Vec::new();
+        let mut outcomes = SmallVec::new();
+        for (place, op) in commit.ops.iter().enumerate() {
+            outcomes.push(held.apply(op, &mut stamp, &mut cleared));
+            if commit.with_before {
+                let known = changes.len();
+                changes.extend(stamp.changes[known..].iter().map(|change| (place, change.clone())));
+            }
+        }
+        let before = commit.with_before.then(|| self.before(stamp.version - 1, changes));
+        if !subscribed {
+            stamp.changes.clear();
+        }
         self.publish(sequence, &mut stamp);
         drop(held);
         // Freed here, when no lock is held any more.
         drop(cleared);
-        Ok(Applied {
-            clock: stamp.version,
-            outcomes,
-        })
+        Ok(Applied { clock: stamp.version, outcomes, before })
     }
 
     fn copies_of(&self, commit: &Commit<'_>) -> Result<Copies, StoreError> {
@@ -89,10 +90,7 @@ impl Store {
 }
 
 fn place(copies: &[Arc<TableCopy>], table: TableId) -> usize {
-    copies
-        .iter()
-        .position(|copy| copy.id() == table)
-        .expect("the commit's tables were all resolved")
+    copies.iter().position(|copy| copy.id() == table).expect("the commit's tables were all resolved")
 }
 
 /// The shards that a commit reads and writes.
@@ -115,9 +113,7 @@ fn needs(commit: &Commit<'_>, copies: &[Arc<TableCopy>]) -> SmallVec<[Need; 4]> 
         match check {
             Check::Key { table, key, .. } => add(*table, Some(key), false),
             // An index's lock alone is enough for a scan of the index: rows change under both.
-            Check::Scan {
-                table, index: None, ..
-            } => add(*table, None, false),
+            Check::Scan { table, index: None, .. } => add(*table, None, false),
             Check::Scan { .. } | Check::Schema { .. } => {}
         }
     }
@@ -125,38 +121,31 @@ fn needs(commit: &Commit<'_>, copies: &[Arc<TableCopy>]) -> SmallVec<[Need; 4]> 
 }
 
 impl Held<'_, '_> {
+    /// A sealed copy is written only by who knows the version of its sealing.
+    fn check_seals(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
+        let knows = |table| {
+            commit.checks.iter().any(|check| matches!(check, Check::Schema { .. }) && check.table() == table)
+        };
+        let writes = commit.ops.iter().filter(|op| !op.op.is_read());
+        let mut sealed = writes.filter(|op| self.copies[place(self.copies, op.table)].is_sealed());
+        sealed.find(|op| !knows(op.table)).map_or(Ok(()), |op| Err(StoreError::Sealed(op.table)))
+    }
+
     fn validate(&self, check: &Check<'_>, now_ms: u64) -> Result<(), StoreError> {
         let table = check.table();
         let place = place(self.copies, table);
-        let conflict = |key: Option<&[u8]>| StoreError::Conflict {
-            table,
-            key: key.map(Into::into),
-        };
+        let conflict = |key: Option<&[u8]>| StoreError::Conflict { table, key: key.map(Into::into) };
         match check {
             Check::Key { key, version, .. } => {
                 let found = self.live(place, key, now_ms).map_or(0, Row::version);
-                if found == *version {
-                    Ok(())
-                } else {
-                    Err(conflict(Some(key)))
-                }
+                if found == *version { Ok(()) } else { Err(conflict(Some(key))) }
             }
-            Check::Scan {
-                index,
-                from,
-                to,
-                seen,
-                ..
-            } => {
+            Check::Scan { index, from, to, seen, .. } => {
                 let now = match index {
                     Some(attribute) => self.index_scan(place, *attribute, from, to, now_ms)?,
                     None => self.row_scan(place, from, to, now_ms, seen.len()),
                 };
-                if same(now, seen) {
-                    Ok(())
-                } else {
-                    Err(conflict(None))
-                }
+                if same(now, seen) { Ok(()) } else { Err(conflict(None)) }
             }
             Check::Schema { version, .. } => {
                 if self.copies[place].schema_version() == *version {
@@ -221,10 +210,7 @@ impl Held<'_, '_> {
     }
 
     fn read(&self, op: &TableOp<'_>, now_ms: u64) -> Outcome {
-        let row = op
-            .op
-            .key()
-            .and_then(|key| self.live(place(self.copies, op.table), key, now_ms));
+        let row = op.op.key().and_then(|key| self.live(place(self.copies, op.table), key, now_ms));
         Outcome::Row(row.cloned())
     }
 
@@ -240,20 +226,10 @@ impl Held<'_, '_> {
             return Ok(self.clear(place, stamp, cleared));
         };
         let at: At<'_> = copy.at(key);
-        let subscribed = copy.is_subscribed();
+        let subscribed = stamp.report_all || copy.is_subscribed();
         let indexes = &mut self.indexes[place];
         match self.shards.get_mut(place, copy.shard_of(at)) {
-            Some(shard) => apply(
-                &mut Cell {
-                    copy,
-                    shard,
-                    indexes,
-                    at,
-                    stamp,
-                    subscribed,
-                },
-                &op.op,
-            ),
+            Some(shard) => apply(&mut Cell { copy, shard, indexes, at, stamp, subscribed }, &op.op),
             // Locked for reading only, so the operation reads.
             None => Ok(self.read(op, stamp.now_ms)),
         }
@@ -273,7 +249,7 @@ impl Held<'_, '_> {
             let rows = entries.clear(stamp.until(), stamp.version, 0);
             cleared.push(ClearedShard::of_index(rows));
         }
-        if copy.is_subscribed() {
+        if stamp.report_all || copy.is_subscribed() {
             stamp.changes.push(Change::Cleared { table: copy.id() });
         }
         Outcome::Int(count)
@@ -297,11 +273,7 @@ fn walk(
             None if hashed => Bound::Unbounded,
             None => borrowed(from),
         };
-        let page = rows.page(Span {
-            from,
-            to,
-            reverse: false,
-        });
+        let page = rows.page(Span { from, to, reverse: false });
         if !page.rows.iter().all(&mut visit) {
             return;
         }

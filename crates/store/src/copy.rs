@@ -18,6 +18,7 @@ use crate::index::{self, Index};
 use crate::row::Row;
 use crate::rows::{At, Position, Rows, Span, leading_hash};
 use crate::shard::Shard;
+use crate::snapshot::Retention;
 
 /// How a table's rows are kept, Mnesia's `type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,11 +58,7 @@ impl CopySpec {
     /// A table of this kind without bounds.
     #[must_use]
     pub fn new(kind: Kind) -> Self {
-        Self {
-            kind,
-            max_entries: None,
-            max_bytes: None,
-        }
+        Self { kind, max_entries: None, max_bytes: None }
     }
 
     fn is_bounded(&self) -> bool {
@@ -80,6 +77,8 @@ pub struct TableCopy {
     /// Whether commits must report their changes.
     pub(crate) subscribed: AtomicBool,
     pub(crate) schema_version: AtomicU64,
+    /// Takes only commits that have the present schema version in their checks. Looked at under a shard's lock.
+    pub(crate) sealed: AtomicBool,
     /// Counted for bounded tables only; others sum their shards when asked.
     entries: AtomicI64,
     bytes: AtomicI64,
@@ -87,11 +86,7 @@ pub struct TableCopy {
 
 impl TableCopy {
     pub(crate) fn new(id: TableId, spec: CopySpec, shard_bits: u8, hasher: Hasher) -> Self {
-        let shard_bits = if spec.kind == Kind::OrderedSet {
-            0
-        } else {
-            shard_bits
-        };
+        let shard_bits = if spec.kind == Kind::OrderedSet { 0 } else { shard_bits };
         let shard = |number: u64| {
             let rows = match spec.kind {
                 Kind::OrderedSet => Rows::Ordered(std::collections::BTreeSet::new()),
@@ -112,6 +107,7 @@ impl TableCopy {
             indexes: ArcSwap::default(),
             subscribed: AtomicBool::new(false),
             schema_version: AtomicU64::new(0),
+            sealed: AtomicBool::new(false),
             entries: AtomicI64::new(0),
             bytes: AtomicI64::new(0),
         }
@@ -137,20 +133,12 @@ impl TableCopy {
 
     pub(crate) fn at<'k>(&self, key: &'k [u8]) -> At<'k> {
         // An ordered table finds rows by comparing, so hashing would be wasted.
-        let hash = if self.spec.kind == Kind::OrderedSet {
-            0
-        } else {
-            self.hasher.hash_one(key)
-        };
+        let hash = if self.spec.kind == Kind::OrderedSet { 0 } else { self.hasher.hash_one(key) };
         At { hash, key }
     }
 
     pub(crate) fn shard_of(&self, at: At<'_>) -> usize {
-        if self.shard_bits == 0 {
-            0
-        } else {
-            (at.hash >> (64 - self.shard_bits)) as usize
-        }
+        if self.shard_bits == 0 { 0 } else { (at.hash >> (64 - self.shard_bits)) as usize }
     }
 
     /// Where a key stands in the order of scans.
@@ -164,10 +152,7 @@ impl TableCopy {
     pub(crate) fn first_shard(&self, from: Bound<&[u8]>) -> usize {
         match from {
             Bound::Included(position) | Bound::Excluded(position) if self.shard_bits > 0 => {
-                self.shard_of(At {
-                    hash: leading_hash(position),
-                    key: &[],
-                })
+                self.shard_of(At { hash: leading_hash(position), key: &[] })
             }
             _ => 0,
         }
@@ -186,11 +171,11 @@ impl TableCopy {
     }
 
     pub(crate) fn index(&self, attribute: u16) -> Option<Arc<Index>> {
-        self.indexes
-            .load()
-            .iter()
-            .find(|index| index.attribute == attribute)
-            .cloned()
+        self.indexes.load().iter().find(|index| index.attribute == attribute).cloned()
+    }
+
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.sealed.load(Ordering::SeqCst)
     }
 
     /// Whether commits report their changes.
@@ -202,12 +187,7 @@ impl TableCopy {
     /// Attributes with an index that is complete.
     #[must_use]
     pub fn indexed(&self) -> Vec<u16> {
-        self.indexes
-            .load()
-            .iter()
-            .filter(|index| index.is_complete())
-            .map(|index| index.attribute)
-            .collect()
+        self.indexes.load().iter().filter(|index| index.is_complete()).map(|index| index.attribute).collect()
     }
 
     /// Adds the entries of all rows to an index that commits keep up to date already. A page a lock hold.
@@ -216,11 +196,7 @@ impl TableCopy {
             let mut from = Bound::Unbounded;
             loop {
                 let shard = shard.read();
-                let span = Span {
-                    from: borrowed(&from),
-                    to: Bound::Unbounded,
-                    reverse: false,
-                };
+                let span = Span { from: borrowed(&from), to: Bound::Unbounded, reverse: false };
                 let page = shard.rows.page(span);
                 let mut entries = index.entries.write();
                 for row in &page.rows {
@@ -312,10 +288,7 @@ impl TableCopy {
     /// Rows of one shard whose time had passed at `now_ms`, the earliest first.
     #[must_use]
     pub fn due(&self, shard: usize, now_ms: u64, limit: usize) -> Vec<Row> {
-        self.shards
-            .get(shard)
-            .map(|shard| shard.read().due(now_ms, limit))
-            .unwrap_or_default()
+        self.shards.get(shard).map(|shard| shard.read().due(now_ms, limit)).unwrap_or_default()
     }
 
     /// How many shards there are.
@@ -326,29 +299,22 @@ impl TableCopy {
 
     /// Bytes of before-images, estimated.
     pub(crate) fn images_bytes(&self) -> usize {
-        let rows: usize = self
-            .shards
-            .iter()
-            .map(|shard| shard.read().rows.images.bytes())
-            .sum();
+        let rows: usize = self.shards.iter().map(|shard| shard.read().rows.images.bytes()).sum();
         let indexes = self.indexes();
-        rows + indexes
-            .iter()
-            .map(|index| index.entries.read().images.bytes())
-            .sum::<usize>()
+        rows + indexes.iter().map(|index| index.entries.read().images.bytes()).sum::<usize>()
     }
 
-    /// Drops the before-images that no snapshot of `open` needs, a page a lock hold.
-    pub(crate) fn purge_images(&self, open: &[u64]) {
+    /// Drops the before-images that nobody needs, a page a lock hold.
+    pub(crate) fn purge_images(&self, retention: &Retention) {
         for shard in &self.shards {
             if shard.read().rows.images.is_empty() {
                 continue;
             }
-            purge(|from| shard.write().rows.images.purge(open, from));
+            purge(|from| shard.write().rows.images.purge(retention, from));
         }
         for index in self.indexes().iter() {
             if !index.entries.read().images.is_empty() {
-                purge(|from| index.entries.write().images.purge(open, from));
+                purge(|from| index.entries.write().images.purge(retention, from));
             }
         }
     }
@@ -368,10 +334,7 @@ fn purge(mut page: impl FnMut(Option<&Position>) -> (Option<Position>, Dropped))
 
 impl std::fmt::Debug for TableCopy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TableCopy")
-            .field("id", &self.id)
-            .field("spec", &self.spec)
-            .finish_non_exhaustive()
+        f.debug_struct("TableCopy").field("id", &self.id).field("spec", &self.spec).finish_non_exhaustive()
     }
 }
 

@@ -26,10 +26,7 @@ pub fn parse_integer(text: &[u8]) -> Option<i64> {
 
 /// An integer as text, without allocating.
 pub(crate) fn integer_text(value: i64) -> IntegerText {
-    let mut buffer = IntegerText {
-        bytes: [0; 20],
-        start: 20,
-    };
+    let mut buffer = IntegerText { bytes: [0; 20], start: 20 };
     let mut rest = value.unsigned_abs();
     loop {
         buffer.start -= 1;
@@ -87,11 +84,7 @@ pub fn is_number(text: &[u8]) -> bool {
 fn parse_float(text: &[u8]) -> Result<f64, OpError> {
     let text = std::str::from_utf8(text).map_err(|_| OpError::NotANumber)?;
     let value: f64 = text.parse().map_err(|_| OpError::NotANumber)?;
-    if value.is_nan() {
-        Err(OpError::NotANumber)
-    } else {
-        Ok(value)
-    }
+    if value.is_nan() { Err(OpError::NotANumber) } else { Ok(value) }
 }
 
 /// A plain decimal (no exponent) in units of 10^-17.
@@ -146,17 +139,7 @@ mod tests {
     fn integers_are_taken_as_redis_takes_them() {
         assert_eq!(parse_integer(b"-9223372036854775808"), Some(i64::MIN));
         assert_eq!(parse_integer(b"0"), Some(0));
-        for bad in [
-            "",
-            "-",
-            "-0",
-            "01",
-            "+1",
-            " 1",
-            "1 ",
-            "9223372036854775808",
-            "1.0",
-        ] {
+        for bad in ["", "-", "-0", "01", "+1", " 1", "1 ", "9223372036854775808", "1.0"] {
             assert_eq!(parse_integer(bad.as_bytes()), None, "{bad}");
         }
         for value in [0, 7, -7, i64::MAX, i64::MIN] {

@@ -17,6 +17,9 @@ pub enum StoreError {
     /// There is no such table (any more).
     #[error("there is no table {0:?}; it was dropped")]
     NoTable(TableId),
+    /// The table takes no writes while its records are given a new shape.
+    #[error("table {0:?} is being transformed; try again when it is done")]
+    Sealed(TableId),
     /// There is no index on this attribute.
     #[error("table {table:?} has no index on attribute {attribute}; add one or match without it")]
     NoIndex {

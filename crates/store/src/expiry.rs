@@ -12,9 +12,7 @@ struct Due {
 
 impl Ord for Due {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.at_ms
-            .cmp(&other.at_ms)
-            .then_with(|| self.row.key().cmp(other.row.key()))
+        self.at_ms.cmp(&other.at_ms).then_with(|| self.row.key().cmp(other.row.key()))
     }
 }
 impl PartialOrd for Due {
@@ -36,29 +34,19 @@ pub(crate) struct ExpiryQueue(BTreeSet<Due>);
 impl ExpiryQueue {
     pub(crate) fn add(&mut self, row: &Row) {
         if let Some(at_ms) = row.expires_at() {
-            self.0.insert(Due {
-                at_ms,
-                row: row.clone(),
-            });
+            self.0.insert(Due { at_ms, row: row.clone() });
         }
     }
 
     pub(crate) fn remove(&mut self, row: &Row) {
         if let Some(at_ms) = row.expires_at() {
-            self.0.remove(&Due {
-                at_ms,
-                row: row.clone(),
-            });
+            self.0.remove(&Due { at_ms, row: row.clone() });
         }
     }
 
     /// Rows whose time has passed, the earliest first.
     pub(crate) fn due(&self, now_ms: u64, limit: usize) -> impl Iterator<Item = &Row> {
-        self.0
-            .iter()
-            .take_while(move |due| due.at_ms <= now_ms)
-            .take(limit)
-            .map(|due| &due.row)
+        self.0.iter().take_while(move |due| due.at_ms <= now_ms).take(limit).map(|due| &due.row)
     }
 
     pub(crate) fn len(&self) -> usize {

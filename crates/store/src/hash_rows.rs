@@ -4,12 +4,9 @@
 //! segment at a time (at most [`SEGMENT_ROWS`] rows moved, some tens of microseconds, however large the table is),
 //! and a scan that remembers the hash where it stopped meets every row that stays exactly once, splits or not.
 
-use hashbrown::HashTable;
-
 use crate::row::Row;
+use crate::segment::{SEGMENT_ROWS, Segment};
 
-/// Rows of a full segment: what a table of 256 buckets takes. Also the most rows that a scan visits a lock hold.
-pub(crate) const SEGMENT_ROWS: usize = 224;
 /// The directory holds at most this many entries a segment; beyond, a full segment grows in place. Only keys whose
 /// hashes collide on purpose get there, and they must not buy memory with it.
 const DIRECTORY_SPARSENESS: usize = 8;
@@ -18,26 +15,18 @@ const DEPTH_MAX: u8 = 32;
 /// Hashes a key; the same hasher must be used for all calls on one `HashRows`.
 pub(crate) type Hasher = ahash::RandomState;
 
-struct Segment {
-    rows: HashTable<Row>,
-    /// How many bits of the hash, after the shard's, all rows in here share.
+/// A segment with the length of the prefix that its rows' hashes share, after the shard's bits.
+#[derive(Default)]
+struct Leaf {
+    segment: Segment,
     depth: u8,
-}
-
-impl Segment {
-    fn new(depth: u8) -> Self {
-        Self {
-            rows: HashTable::new(),
-            depth,
-        }
-    }
 }
 
 /// The rows of one shard.
 pub(crate) struct HashRows {
-    /// The hash's prefix of `depth` bits (after the shard's bits) → segment.
+    /// The hash's prefix of `depth` bits (after the shard's bits) → leaf.
     directory: Vec<u32>,
-    segments: Vec<Segment>,
+    leaves: Vec<Leaf>,
     depth: u8,
     /// Leading bits of the hash that chose the shard.
     shard_bits: u8,
@@ -48,7 +37,7 @@ pub(crate) struct HashRows {
 
 /// Rows of one segment from a scan position on, and where to go on.
 pub(crate) struct Page<'a> {
-    rows: &'a HashTable<Row>,
+    segment: &'a Segment,
     hasher: &'a Hasher,
     from: u64,
     /// The first hash behind this page; `None` at the end of the shard.
@@ -56,51 +45,33 @@ pub(crate) struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    /// The rows, in no order within the page.
+    /// The rows with their hashes, in no order within the page.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (u64, &'a Row)> + '_ {
-        self.rows
-            .iter()
-            .map(|row| (self.hasher.hash_one(row.key()), row))
-            .filter(|(hash, _)| *hash >= self.from)
+        let hashed = self.segment.iter().map(|row| (self.hasher.hash_one(row.key()), row));
+        hashed.filter(|(hash, _)| *hash >= self.from)
     }
-}
-
-/// The table inside a segment must not look at the bits that all its rows share.
-fn bucket_hash(hash: u64) -> u64 {
-    hash.rotate_left(32)
 }
 
 impl HashRows {
     /// Rows whose hashes begin with the `shard_bits` bits of the number `shard`.
     pub(crate) fn new(shard: u64, shard_bits: u8, hasher: Hasher) -> Self {
-        let first_hash = if shard_bits == 0 {
-            0
-        } else {
-            shard << (64 - shard_bits)
-        };
-        let segments = vec![Segment::new(0)];
-        Self {
-            directory: vec![0],
-            segments,
-            depth: 0,
-            shard_bits,
-            first_hash,
-            len: 0,
-            hasher,
-        }
+        let first_hash = if shard_bits == 0 { 0 } else { shard << (64 - shard_bits) };
+        let leaves = vec![Leaf::default()];
+        Self { directory: vec![0], leaves, depth: 0, shard_bits, first_hash, len: 0, hasher }
     }
 
     /// The same shard without rows.
     pub(crate) fn emptied(&self) -> Self {
-        let segments = vec![Segment::new(0)];
+        let (shard_bits, first_hash) = (self.shard_bits, self.first_hash);
+        let leaves = vec![Leaf::default()];
         Self {
             directory: vec![0],
-            segments,
+            leaves,
             depth: 0,
+            shard_bits,
+            first_hash,
             len: 0,
             hasher: self.hasher.clone(),
-            shard_bits: self.shard_bits,
-            first_hash: self.first_hash,
         }
     }
 
@@ -109,103 +80,77 @@ impl HashRows {
     }
 
     fn slot(&self, hash: u64) -> usize {
-        if self.depth == 0 {
-            0
-        } else {
-            ((hash << self.shard_bits) >> (64 - u32::from(self.depth))) as usize
-        }
+        if self.depth == 0 { 0 } else { ((hash << self.shard_bits) >> (64 - u32::from(self.depth))) as usize }
     }
 
-    fn segment_at(&self, hash: u64) -> usize {
+    fn leaf_at(&self, hash: u64) -> usize {
         self.directory[self.slot(hash)] as usize
     }
 
+    fn segment_at(&self, hash: u64) -> &Segment {
+        &self.leaves[self.leaf_at(hash)].segment
+    }
+
     pub(crate) fn get(&self, hash: u64, key: &[u8]) -> Option<&Row> {
-        self.segments[self.segment_at(hash)]
-            .rows
-            .find(bucket_hash(hash), |row| row.key() == key)
+        self.segment_at(hash).find(hash, |row| row.key() == key)
     }
 
     /// A row whose key has this hash.
     pub(crate) fn any_with_hash(&self, hash: u64) -> Option<&Row> {
-        let same = |row: &Row| self.hasher.hash_one(row.key()) == hash;
-        self.segments[self.segment_at(hash)]
-            .rows
-            .find(bucket_hash(hash), same)
+        self.segment_at(hash).find(hash, |row| self.hasher.hash_one(row.key()) == hash)
     }
 
     /// Puts the row in the place of its key's; returns the row that was there.
     pub(crate) fn insert(&mut self, hash: u64, row: Row) -> Option<Row> {
-        let mut at = self.segment_at(hash);
-        if let Some(place) = self.segments[at]
-            .rows
-            .find_mut(bucket_hash(hash), |old| old.key() == row.key())
-        {
+        let mut at = self.leaf_at(hash);
+        if let Some(place) = self.leaves[at].segment.find_mut(hash, |old| old.key() == row.key()) {
             return Some(std::mem::replace(place, row));
         }
-        while self.segments[at].rows.len() >= SEGMENT_ROWS && self.may_split(at) {
+        while self.leaves[at].segment.len() >= SEGMENT_ROWS && self.may_split(at) {
             self.split(at, hash);
-            at = self.segment_at(hash);
+            at = self.leaf_at(hash);
         }
         let hasher = &self.hasher;
-        let rehash = |row: &Row| bucket_hash(hasher.hash_one(row.key()));
-        self.segments[at]
-            .rows
-            .insert_unique(bucket_hash(hash), row, rehash);
+        self.leaves[at].segment.insert_new(hash, row, |row| hasher.hash_one(row.key()));
         self.len += 1;
         None
     }
 
     pub(crate) fn remove(&mut self, hash: u64, key: &[u8]) -> Option<Row> {
-        let at = self.segment_at(hash);
-        let rows = &mut self.segments[at].rows;
-        let (row, _) = rows
-            .find_entry(bucket_hash(hash), |row| row.key() == key)
-            .ok()?
-            .remove();
-        if rows.is_empty() {
-            *rows = HashTable::new();
-        }
+        let at = self.leaf_at(hash);
+        let row = self.leaves[at].segment.remove(hash, |row| row.key() == key)?;
         self.len -= 1;
         Some(row)
     }
 
     fn may_split(&self, at: usize) -> bool {
-        let depth = self.segments[at].depth;
+        let depth = self.leaves[at].depth;
         depth < self.depth
-            || (depth < DEPTH_MAX && self.directory.len() < DIRECTORY_SPARSENESS * (self.segments.len() + 1))
+            || (depth < DEPTH_MAX && self.directory.len() < DIRECTORY_SPARSENESS * (self.leaves.len() + 1))
     }
 
-    /// Splits the segment that `hash` falls into by the next bit of the hash.
+    /// Splits the leaf that `hash` falls into by the next bit of the hash.
     fn split(&mut self, at: usize, hash: u64) {
-        let depth = self.segments[at].depth + 1;
+        let depth = self.leaves[at].depth + 1;
         if depth > self.depth {
-            self.directory = self
-                .directory
-                .iter()
-                .flat_map(|segment| [*segment, *segment])
-                .collect();
+            self.directory = self.directory.iter().flat_map(|leaf| [*leaf, *leaf]).collect();
             self.depth = depth;
         }
-        let old = std::mem::replace(&mut self.segments[at], Segment::new(depth)).rows;
         let bit = 1u64 << (64 - u32::from(self.shard_bits) - u32::from(depth));
-        let upper_len = old
-            .iter()
-            .filter(|row| self.hasher.hash_one(row.key()) & bit != 0)
-            .count();
-        let mut lower = HashTable::with_capacity(old.len() - upper_len);
-        let mut upper = HashTable::with_capacity(upper_len);
-        let rehash = |row: &Row| bucket_hash(self.hasher.hash_one(row.key()));
-        for row in old {
-            let hash = self.hasher.hash_one(row.key());
+        let hasher = &self.hasher;
+        // Both halves have the full size from the start: segments that grew on the way would leave holes in the
+        // heap, all of one size and at the same time, because segments fill at the same pace.
+        let (mut lower, mut upper) = (Segment::full_size(), Segment::full_size());
+        for row in std::mem::take(&mut self.leaves[at].segment).into_rows() {
+            let hash = hasher.hash_one(row.key());
             let half = if hash & bit == 0 { &mut lower } else { &mut upper };
-            half.insert_unique(bucket_hash(hash), row, rehash);
+            half.insert_new(hash, row, |row| hasher.hash_one(row.key()));
         }
-        self.segments[at].rows = lower;
-        let new = u32::try_from(self.segments.len())
-            .expect("a directory of at most 2^32 entries names fewer segments");
-        self.segments.push(Segment { rows: upper, depth });
-        // The directory's entries for this segment are neighbours; the upper half of them moves to the new one.
+        self.leaves[at] = Leaf { segment: lower, depth };
+        let new =
+            u32::try_from(self.leaves.len()).expect("a directory of at most 2^32 entries names fewer leaves");
+        self.leaves.push(Leaf { segment: upper, depth });
+        // The directory's entries for this leaf are neighbours; the upper half of them moves to the new one.
         let span = 1usize << (self.depth - depth);
         let first = self.slot(hash) / (2 * span) * (2 * span);
         self.directory[first + span..first + 2 * span].fill(new);
@@ -218,29 +163,12 @@ impl HashRows {
 
     /// The rows of the segment that holds `from`, which have hashes of at least `from`.
     pub(crate) fn page(&self, from: u64) -> Page<'_> {
-        let segment = &self.segments[self.segment_at(from)];
-        let shared_bits = u32::from(self.shard_bits) + u32::from(segment.depth);
-        let last = if shared_bits == 0 {
-            u64::MAX
-        } else {
-            from | (u64::MAX >> shared_bits)
-        };
-        let shard_last = if self.shard_bits == 0 {
-            u64::MAX
-        } else {
-            from | (u64::MAX >> self.shard_bits)
-        };
-        let next = if last >= shard_last {
-            None
-        } else {
-            last.checked_add(1)
-        };
-        Page {
-            rows: &segment.rows,
-            hasher: &self.hasher,
-            from,
-            next,
-        }
+        let leaf = &self.leaves[self.leaf_at(from)];
+        let below = |bits: u32| if bits == 0 { u64::MAX } else { u64::MAX >> bits };
+        let last = from | below(u32::from(self.shard_bits) + u32::from(leaf.depth));
+        let shard_last = from | below(u32::from(self.shard_bits));
+        let next = if last >= shard_last { None } else { last.checked_add(1) };
+        Page { segment: &leaf.segment, hasher: &self.hasher, from, next }
     }
 }
 
@@ -265,10 +193,7 @@ mod tests {
         let mut from = Some(0);
         while let Some(position) = from {
             let page = rows.page(position);
-            seen.extend(
-                page.rows()
-                    .map(|(_, row)| u32::from_be_bytes(row.key().try_into().unwrap())),
-            );
+            seen.extend(page.rows().map(|(_, row)| u32::from_be_bytes(row.key().try_into().unwrap())));
             from = page.next;
             between();
         }
@@ -301,11 +226,7 @@ mod tests {
             seen.dedup();
             assert_eq!(seen.len(), all);
             assert_eq!(all, rows.len());
-            assert!(
-                rows.segments
-                    .iter()
-                    .all(|segment| segment.rows.len() <= SEGMENT_ROWS)
-            );
+            assert!(rows.leaves.iter().all(|leaf| leaf.segment.len() <= SEGMENT_ROWS));
         }
     }
 
@@ -317,10 +238,7 @@ mod tests {
         let mut extra = 1_000_000u32;
         while let Some(position) = from {
             let page = rows.page(position);
-            seen.extend(
-                page.rows()
-                    .map(|(_, row)| u32::from_be_bytes(row.key().try_into().unwrap())),
-            );
+            seen.extend(page.rows().map(|(_, row)| u32::from_be_bytes(row.key().try_into().unwrap())));
             from = page.next;
             for _ in 0..500 {
                 let row = Row::bytes(1, None, &extra.to_be_bytes(), b"v");
@@ -337,15 +255,10 @@ mod tests {
 
     #[test]
     fn equal_hashes_grow_one_segment_and_stay_correct() {
-        let mut rows = HashRows::new(0, 0, Hasher::with_seeds(1, 2, 3, 4));
+        let mut segment = Segment::default();
         for i in 0..1_000u32 {
-            rows.len += 1;
-            let row = Row::bytes(1, None, &i.to_be_bytes(), b"v");
-            let at = rows.segment_at(42);
-            rows.segments[at]
-                .rows
-                .insert_unique(bucket_hash(42), row, |_| bucket_hash(42));
+            segment.insert_new(42, Row::bytes(1, None, &i.to_be_bytes(), b"v"), |_| 42);
         }
-        assert!((0..1_000u32).all(|i| rows.get(42, &i.to_be_bytes()).is_some()));
+        assert!((0..1_000u32).all(|i| segment.find(42, |row| row.key() == i.to_be_bytes()).is_some()));
     }
 }

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use crate::row::Row;
 use crate::rows::{PAGE_ROWS, Position, Rows, Span, Walked};
+use crate::snapshot::Retention;
 
 /// What an image costs beside its row: its place in the tree.
 const IMAGE_OVERHEAD: usize = 64;
@@ -24,6 +25,7 @@ struct Image {
 struct Cleared {
     until: u64,
     rows: Rows,
+    bytes: usize,
 }
 
 /// The before-images of one map.
@@ -33,6 +35,8 @@ pub(crate) struct Images {
     rows: BTreeMap<Position, SmallVec<[Image; 1]>>,
     cleared: Vec<Cleared>,
     bytes: usize,
+    /// The clock of the last commit that left something here.
+    newest: u64,
 }
 
 impl Images {
@@ -47,12 +51,14 @@ impl Images {
 
     pub(crate) fn keep(&mut self, position: Position, row: Row, until: u64) {
         self.bytes += row.memory() + IMAGE_OVERHEAD;
+        self.newest = until;
         self.rows.entry(position).or_default().push(Image { until, row });
     }
 
     pub(crate) fn keep_cleared(&mut self, rows: Rows, until: u64, bytes: usize) {
         self.bytes += bytes;
-        self.cleared.push(Cleared { until, rows });
+        self.newest = until;
+        self.cleared.push(Cleared { until, rows, bytes });
     }
 
     /// The row that stood at a position when the clock showed `clock`, given that the present row is newer or gone.
@@ -82,11 +88,7 @@ impl Images {
 
     /// Positions that have images, at most about a page of them.
     pub(crate) fn walk(&self, span: Span<'_>) -> Vec<Walked> {
-        let mut walks: Vec<Walked> = self
-            .cleared
-            .iter()
-            .map(|cleared| cleared.rows.walk(span))
-            .collect();
+        let mut walks: Vec<Walked> = self.cleared.iter().map(|cleared| cleared.rows.walk(span)).collect();
         if !span.is_empty() && !self.rows.is_empty() {
             let range = self.rows.range::<[u8], _>((span.from, span.to));
             let first = |(position, images): (&Position, &SmallVec<[Image; 1]>)| {
@@ -97,34 +99,30 @@ impl Images {
             } else {
                 range.take(PAGE_ROWS).filter_map(first).collect()
             };
-            let stopped_at = if found.len() == PAGE_ROWS {
-                found.last().map(|last| last.0.clone())
-            } else {
-                None
-            };
+            let stopped_at =
+                if found.len() == PAGE_ROWS { found.last().map(|last| last.0.clone()) } else { None };
             walks.push(Walked { found, stopped_at });
         }
         walks
     }
 
-    /// Drops what no snapshot in `open` (ascending) can see, in the page of positions after `from`. Returns where to
-    /// go on, and what was dropped, so that the caller frees it after letting the lock go.
-    pub(crate) fn purge(&mut self, open: &[u64], from: Option<&Position>) -> (Option<Position>, Dropped) {
+    /// Drops what need not stay, in the page of positions after `from`. Returns where to go on, and what was dropped,
+    /// so that the caller frees it after letting the lock go.
+    pub(crate) fn purge(
+        &mut self,
+        retention: &Retention,
+        from: Option<&Position>,
+    ) -> (Option<Position>, Dropped) {
         let mut dropped = Dropped::default();
-        if open.is_empty() {
+        if retention.keeps_nothing_up_to(self.newest) {
             dropped.all = std::mem::take(self);
             return (None, dropped);
         }
-        let needed = |version: u64, until: u64| {
-            let at = open.partition_point(|clock| *clock < version);
-            open.get(at).is_some_and(|clock| *clock < until)
-        };
+        let needed = |version: u64, until: u64| retention.keeps(version, until);
         let start = from.map_or(Bound::Unbounded, Bound::Excluded);
         let mut page: Vec<Position> = Vec::new();
-        for (position, images) in self
-            .rows
-            .range_mut::<Position, _>((start, Bound::Unbounded))
-            .take(PAGE_ROWS)
+        for (position, images) in
+            self.rows.range_mut::<Position, _>((start, Bound::Unbounded)).take(PAGE_ROWS)
         {
             for image in images.extract_unneeded(needed) {
                 self.bytes = self.bytes.saturating_sub(image.row.memory() + IMAGE_OVERHEAD);
@@ -138,11 +136,12 @@ impl Images {
             }
         }
         if from.is_none() {
-            let oldest = open[0];
-            // A cleared map goes when every open snapshot is younger; its rows' own versions do not matter then.
-            let (keep, drop) = std::mem::take(&mut self.cleared)
+            // Of a cleared map's rows none is older than 0, so it stays for every snapshot before `until`.
+            let (keep, drop): (Vec<_>, Vec<_>) = std::mem::take(&mut self.cleared)
                 .into_iter()
-                .partition(|c: &Cleared| c.until > oldest);
+                .partition(|cleared| retention.keeps(0, cleared.until));
+            let freed: usize = drop.iter().map(|cleared| cleared.bytes).sum();
+            self.bytes = self.bytes.saturating_sub(freed);
             self.cleared = keep;
             dropped.cleared = drop;
         }
@@ -158,9 +157,8 @@ trait ExtractUnneeded {
 impl ExtractUnneeded for SmallVec<[Image; 1]> {
     fn extract_unneeded(&mut self, needed: impl Fn(u64, u64) -> bool) -> Vec<Image> {
         let all = std::mem::take(self);
-        let (keep, drop): (Vec<Image>, Vec<Image>) = all
-            .into_iter()
-            .partition(|image| needed(image.row.version(), image.until));
+        let (keep, drop): (Vec<Image>, Vec<Image>) =
+            all.into_iter().partition(|image| needed(image.row.version(), image.until));
         self.extend(keep);
         drop
     }

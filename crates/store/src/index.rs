@@ -28,11 +28,7 @@ pub(crate) struct Index {
 impl Index {
     pub(crate) fn new(attribute: u16) -> Self {
         let entries = Versioned::new(Rows::Index(std::collections::BTreeMap::new()));
-        Self {
-            attribute,
-            entries: RwLock::new(entries),
-            since: AtomicU64::new(BUILDING),
-        }
+        Self { attribute, entries: RwLock::new(entries), since: AtomicU64::new(BUILDING) }
     }
 
     pub(crate) fn set_complete(&self, clock: u64) {
@@ -56,10 +52,7 @@ pub fn entry_keys(row: &Row, attribute: u16) -> SmallVec<[SmallVec<[u8; 40]>; 1]
     match row.value() {
         Value::Bytes(body) => keys.extend(entry_key(body, attribute, row.key())),
         Value::Collection(Collection::Bag(bag)) => {
-            keys.extend(
-                bag.iter()
-                    .filter_map(|body| entry_key(body, attribute, row.key())),
-            );
+            keys.extend(bag.iter().filter_map(|body| entry_key(body, attribute, row.key())));
             keys.sort_unstable();
             keys.dedup();
         }
@@ -85,12 +78,8 @@ pub(crate) fn replace(
     until: Option<u64>,
     version: u64,
 ) {
-    let old_keys = old
-        .map(|row| entry_keys(row, index.attribute))
-        .unwrap_or_default();
-    let new_keys = new
-        .map(|row| entry_keys(row, index.attribute))
-        .unwrap_or_default();
+    let old_keys = old.map(|row| entry_keys(row, index.attribute)).unwrap_or_default();
+    let new_keys = new.map(|row| entry_keys(row, index.attribute)).unwrap_or_default();
     for key in old_keys.iter().filter(|key| !new_keys.contains(key)) {
         entries.remove(At { hash: 0, key }, until, version);
     }

@@ -20,7 +20,7 @@
 //!     when: When::Always,
 //!     over_bytes_only: false,
 //! };
-//! let (clock, outcome) = store.commit_one(&copy, store.now_ms(), &put);
+//! let (clock, outcome) = store.commit_one(&copy, store.now_ms(), &put)?;
 //! assert!(outcome.is_ok());
 //! let row = store.get(&copy, b"greeting").expect("just written");
 //! assert_eq!((row.body(), row.version()), (&b"hello"[..], clock));
@@ -48,6 +48,7 @@ pub mod replica;
 mod row;
 mod rows;
 mod scan;
+mod segment;
 mod shard;
 mod snapshot;
 mod store;
@@ -55,7 +56,7 @@ mod versioned;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use collection::Collection;
-pub use commit::{Applied, Check, Commit, Seen, TableOp};
+pub use commit::{Applied, Before, Check, Commit, Seen, TableOp};
 pub use copy::{CopySpec, Kind, TableCopy};
 pub use error::StoreError;
 pub use event::{Batch, Cause, Change, Sink, TableId};

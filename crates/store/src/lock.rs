@@ -59,20 +59,14 @@ impl<'g> ShardLocks<'g> {
             .iter()
             .map(|need| {
                 let lock = &copies[need.copy].shards[need.shard];
-                if need.write {
-                    ShardGuard::Write(lock.write())
-                } else {
-                    ShardGuard::Read(lock.read())
-                }
+                if need.write { ShardGuard::Write(lock.write()) } else { ShardGuard::Read(lock.read()) }
             })
             .collect();
         Self { needs, guards }
     }
 
     fn place(&self, copy: usize, shard: usize) -> Option<usize> {
-        self.needs
-            .binary_search_by_key(&(copy, shard), |need| (need.copy, need.shard))
-            .ok()
+        self.needs.binary_search_by_key(&(copy, shard), |need| (need.copy, need.shard)).ok()
     }
 
     pub(crate) fn get(&self, copy: usize, shard: usize) -> Option<&Shard> {
@@ -88,8 +82,5 @@ impl<'g> ShardLocks<'g> {
 /// Locks all indexes of a table. To be called with the table's shards locked, so that the list cannot be missing one
 /// that a building thread relies on.
 pub(crate) fn lock_indexes(indexes: &[Arc<Index>]) -> LockedIndexes<'_> {
-    indexes
-        .iter()
-        .map(|index| -> LockedIndex<'_> { (&**index, index.entries.write()) })
-        .collect()
+    indexes.iter().map(|index| -> LockedIndex<'_> { (&**index, index.entries.write()) }).collect()
 }

@@ -85,6 +85,8 @@ pub enum SchemaChange {
         table: TableId,
         /// The version.
         version: u64,
+        /// Whether, from here on, only commits that check this version may write.
+        sealed: bool,
     },
 }
 
@@ -127,7 +129,7 @@ impl Replica for Local {
     }
 
     fn commit_one(&self, copy: &TableCopy, time_ms: u64, op: &Op<'_>) -> Verdict<Result<Single, StoreError>> {
-        Verdict::Ready(Ok(self.0.commit_one(copy, time_ms, op)))
+        Verdict::Ready(self.0.commit_one(copy, time_ms, op))
     }
 
     fn change_schema(&self, change: &SchemaChange) -> Verdict<Result<(), StoreError>> {
@@ -146,8 +148,8 @@ impl Store {
             SchemaChange::Drop { table } => self.drop_copy(*table),
             SchemaChange::AddIndex { table, attribute } => self.add_index(&*self.copy(*table)?, *attribute),
             SchemaChange::DelIndex { table, attribute } => self.del_index(&*self.copy(*table)?, *attribute),
-            SchemaChange::Version { table, version } => {
-                self.set_schema_version(&*self.copy(*table)?, *version);
+            SchemaChange::Version { table, version, sealed } => {
+                self.set_schema_version(&*self.copy(*table)?, *version, *sealed);
                 Ok(())
             }
         }

@@ -83,13 +83,7 @@ impl Row {
     /// The same key and value with another version and expiry.
     #[must_use]
     pub fn restamped(&self, version: u64, expires_at: Option<u64>) -> Self {
-        Self::build(
-            version,
-            expires_at,
-            self.key(),
-            self.body(),
-            self.header().collection.clone(),
-        )
+        Self::build(version, expires_at, self.key(), self.body(), self.header().collection.clone())
     }
 
     fn header(&self) -> &Header {
@@ -97,11 +91,7 @@ impl Row {
     }
 
     fn key_start(&self) -> usize {
-        if self.header().flags & HAS_EXPIRY != 0 {
-            EXPIRY_LEN
-        } else {
-            0
-        }
+        if self.header().flags & HAS_EXPIRY != 0 { EXPIRY_LEN } else { 0 }
     }
 
     /// The commit clock of the commit that wrote this row. Never 0: 0 stands for "absent".
@@ -144,9 +134,8 @@ impl Row {
         if self.header().flags & HAS_EXPIRY == 0 {
             return None;
         }
-        let bytes: [u8; EXPIRY_LEN] = self.0.slice[..EXPIRY_LEN]
-            .try_into()
-            .expect("the flag says they are there");
+        let bytes: [u8; EXPIRY_LEN] =
+            self.0.slice[..EXPIRY_LEN].try_into().expect("the flag says they are there");
         Some(u64::from_le_bytes(bytes))
     }
 
@@ -209,15 +198,9 @@ mod tests {
     #[test]
     fn key_body_and_expiry_come_back() {
         let plain = Row::bytes(7, None, b"key", b"body");
-        assert_eq!(
-            (plain.key(), plain.body(), plain.expires_at()),
-            (&b"key"[..], &b"body"[..], None)
-        );
+        assert_eq!((plain.key(), plain.body(), plain.expires_at()), (&b"key"[..], &b"body"[..], None));
         let timed = plain.restamped(8, Some(1_000));
-        assert_eq!(
-            (timed.key(), timed.body(), timed.version()),
-            (&b"key"[..], &b"body"[..], 8)
-        );
+        assert_eq!((timed.key(), timed.body(), timed.version()), (&b"key"[..], &b"body"[..], 8));
         assert!(!timed.is_expired(999) && timed.is_expired(1_000));
     }
 

@@ -10,8 +10,9 @@ use std::ops::Bound;
 
 use smallvec::SmallVec;
 
-use crate::hash_rows::{HashRows, Hasher, SEGMENT_ROWS};
+use crate::hash_rows::{HashRows, Hasher};
 use crate::row::Row;
+use crate::segment::SEGMENT_ROWS;
 
 /// Rows that a scan visits a lock hold, at most.
 pub(crate) const PAGE_ROWS: usize = 256;
@@ -175,10 +176,7 @@ impl Rows {
     /// Visits at most about [`PAGE_ROWS`] rows of the span. Hashed rows are walked upwards only.
     pub(crate) fn walk(&self, span: Span<'_>) -> Walked {
         if span.is_empty() {
-            return Walked {
-                found: Vec::new(),
-                stopped_at: None,
-            };
+            return Walked { found: Vec::new(), stopped_at: None };
         }
         match self {
             Self::Hashed(rows) => walk_hashed(rows, span),
@@ -233,10 +231,6 @@ fn walk_ordered<'a>(range: impl DoubleEndedIterator<Item = (&'a [u8], &'a Row)>,
     } else {
         range.take(PAGE_ROWS).map(copy).collect()
     };
-    let stopped_at = if found.len() == PAGE_ROWS {
-        found.last().map(|last| last.0.clone())
-    } else {
-        None
-    };
+    let stopped_at = if found.len() == PAGE_ROWS { found.last().map(|last| last.0.clone()) } else { None };
     Walked { found, stopped_at }
 }

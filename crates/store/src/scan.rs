@@ -54,14 +54,7 @@ impl Scan {
     #[must_use]
     pub fn new(source: Source, from: Bound<&[u8]>, to: Bound<&[u8]>, reverse: bool) -> Self {
         let own = |bound: Bound<&[u8]>| bound.map(SmallVec::from_slice);
-        Self {
-            source,
-            from: own(from),
-            to: own(to),
-            reverse,
-            shard: None,
-            done: false,
-        }
+        Self { source, from: own(from), to: own(to), reverse, shard: None, done: false }
     }
 
     /// Where the scan goes on, in its direction; `None` at its end. What lies before has been walked.
@@ -88,20 +81,12 @@ impl Scan {
         }
         let (page, hashed) = match self.source {
             Source::Rows => {
-                let number = *self
-                    .shard
-                    .get_or_insert_with(|| copy.first_shard(borrowed(&self.from)));
+                let number = *self.shard.get_or_insert_with(|| copy.first_shard(borrowed(&self.from)));
                 let shard = copy.shards[number].read();
-                (
-                    self.page_of(&shard.rows, at),
-                    matches!(shard.rows.rows, Rows::Hashed(_)),
-                )
+                (self.page_of(&shard.rows, at), matches!(shard.rows.rows, Rows::Hashed(_)))
             }
             Source::Index(attribute) => {
-                let no_index = || StoreError::NoIndex {
-                    table: copy.id(),
-                    attribute,
-                };
+                let no_index = || StoreError::NoIndex { table: copy.id(), attribute };
                 let index = copy.index(attribute).ok_or_else(no_index)?;
                 let clock = at.map_or_else(|| store.clock(), Snapshot::clock);
                 if !index.serves(clock) {
@@ -124,27 +109,16 @@ impl Scan {
                 _ => self.done = true,
             },
         }
-        let now_ms = page
-            .rows
-            .iter()
-            .any(|row| row.expires_at().is_some())
-            .then(|| store.now_ms());
+        let now_ms = page.rows.iter().any(|row| row.expires_at().is_some()).then(|| store.now_ms());
         let mut rows = page.rows;
         if let Some(now_ms) = now_ms {
             rows.retain(|row| !row.is_expired(now_ms));
         }
-        Ok(Some(ScanPage {
-            rows,
-            last_removal: page.last_removal,
-        }))
+        Ok(Some(ScanPage { rows, last_removal: page.last_removal }))
     }
 
     fn page_of(&self, rows: &Versioned, at: Option<&Snapshot>) -> crate::versioned::Page {
-        let span = Span {
-            from: borrowed(&self.from),
-            to: borrowed(&self.to),
-            reverse: self.reverse,
-        };
+        let span = Span { from: borrowed(&self.from), to: borrowed(&self.to), reverse: self.reverse };
         match at {
             Some(snapshot) => rows.page_at(span, snapshot.clock()),
             None => rows.page(span),

@@ -25,21 +25,13 @@ pub(crate) struct ClearedShard {
 
 impl ClearedShard {
     pub(crate) fn of_index(rows: Option<Rows>) -> Self {
-        Self {
-            rows,
-            expiry: ExpiryQueue::default(),
-        }
+        Self { rows, expiry: ExpiryQueue::default() }
     }
 }
 
 impl Shard {
     pub(crate) fn new(rows: Rows, policy: Option<Policy>) -> Self {
-        Self {
-            rows: Versioned::new(rows),
-            expiry: ExpiryQueue::default(),
-            policy,
-            bytes: 0,
-        }
+        Self { rows: Versioned::new(rows), expiry: ExpiryQueue::default(), policy, bytes: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -108,10 +100,7 @@ impl Shard {
         if let Some(policy) = &mut self.policy {
             policy.clear();
         }
-        ClearedShard {
-            rows: self.rows.clear(until, version, bytes),
-            expiry: self.expiry.take(),
-        }
+        ClearedShard { rows: self.rows.clear(until, version, bytes), expiry: self.expiry.take() }
     }
 
     /// Keys and versions of rows whose time has passed, the earliest first.
@@ -131,10 +120,8 @@ impl Shard {
                 find_hash(rows, hash).cloned()
             }
             Policy::Ordered(queues) => {
-                let key = queues.victim(
-                    |key| probe(find_key(rows, key)),
-                    |key, heat| cool(find_key(rows, key), heat),
-                )?;
+                let key = queues
+                    .victim(|key| probe(find_key(rows, key)), |key, heat| cool(find_key(rows, key), heat))?;
                 find_key(rows, &key).cloned()
             }
         }

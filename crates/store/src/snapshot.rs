@@ -13,12 +13,15 @@ use parking_lot::Mutex;
 
 use crate::error::StoreError;
 
+/// By their clocks.
+type Open = BTreeMap<u64, Vec<Arc<State>>>;
+
 /// The open snapshots of a group.
 #[derive(Default)]
 pub(crate) struct Snapshots {
     /// Open ones, and those about to be.
     active: AtomicUsize,
-    open: Mutex<BTreeMap<u64, Vec<Arc<State>>>>,
+    open: Mutex<Open>,
     /// Set when a snapshot was closed and images may be left over.
     closed_some: AtomicBool,
 }
@@ -38,20 +41,26 @@ pub struct Snapshot {
 
 impl Snapshots {
     pub(crate) fn open(self: &Arc<Self>, clock: &AtomicU64, deadline_ms: u64) -> Snapshot {
-        self.active.fetch_add(1, Ordering::SeqCst);
-        let state = Arc::new(State {
-            deadline_ms,
-            expired: AtomicBool::new(false),
-        });
+        self.announce();
         let mut open = self.open.lock();
         let clock = clock.load(Ordering::SeqCst);
+        self.register(&mut open, clock, deadline_ms)
+    }
+
+    /// Makes all commits that tick from now on keep before-images. Must be followed by `open_announced`.
+    pub(crate) fn announce(&self) {
+        self.active.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Opens a snapshot at a clock value that was reached after `announce`.
+    pub(crate) fn open_announced(self: &Arc<Self>, clock: u64, deadline_ms: u64) -> Snapshot {
+        self.register(&mut self.open.lock(), clock, deadline_ms)
+    }
+
+    fn register(self: &Arc<Self>, open: &mut Open, clock: u64, deadline_ms: u64) -> Snapshot {
+        let state = Arc::new(State { deadline_ms, expired: AtomicBool::new(false) });
         open.entry(clock).or_default().push(state.clone());
-        drop(open);
-        Snapshot {
-            clock,
-            state,
-            registry: self.clone(),
-        }
+        Snapshot { clock, state, registry: self.clone() }
     }
 
     /// To be asked by a committer after it has ticked the clock.
@@ -78,13 +87,9 @@ impl Snapshots {
         let mut over: Vec<(u64, Arc<State>)> = Vec::new();
         {
             let open = self.open.lock();
-            let all = open
-                .iter()
-                .flat_map(|(clock, states)| states.iter().map(move |state| (*clock, state)));
+            let all = open.iter().flat_map(|(clock, states)| states.iter().map(move |state| (*clock, state)));
             over.extend(
-                all.clone()
-                    .filter(|(_, state)| state.deadline_ms <= now_ms)
-                    .map(|(c, s)| (c, s.clone())),
+                all.clone().filter(|(_, state)| state.deadline_ms <= now_ms).map(|(c, s)| (c, s.clone())),
             );
             if images_bytes > bytes_max && over.is_empty() {
                 over.extend(all.take(1).map(|(clock, state)| (clock, state.clone())));
@@ -96,20 +101,45 @@ impl Snapshots {
         }
     }
 
-    /// The clocks of the open snapshots, ascending, when images may have to be purged.
-    pub(crate) fn to_purge(&self) -> Option<Vec<u64>> {
+    /// Which images must stay, when some may go. `clock`: the group's.
+    pub(crate) fn to_purge(&self, clock: &AtomicU64) -> Option<Retention> {
         if !self.closed_some.swap(false, Ordering::SeqCst) {
             return None;
         }
-        Some(self.open_clocks())
-    }
-
-    pub(crate) fn open_clocks(&self) -> Vec<u64> {
-        self.open.lock().keys().copied().collect()
+        let open = self.open.lock();
+        let registered: usize = open.values().map(Vec::len).sum();
+        if self.active.load(Ordering::SeqCst) != registered {
+            // One is about to be opened, perhaps at a clock value of the past. Next time, then.
+            self.closed_some.store(true, Ordering::SeqCst);
+            return None;
+        }
+        Some(Retention { open: open.keys().copied().collect(), horizon: clock.load(Ordering::SeqCst) })
     }
 
     pub(crate) fn count(&self) -> usize {
         self.active.load(Ordering::SeqCst)
+    }
+}
+
+/// Which before-images must stay: those that an open snapshot sees, and all that were made after the list of open
+/// snapshots was, since they may be for a snapshot that is not in it.
+pub(crate) struct Retention {
+    /// Clocks of open snapshots, ascending.
+    open: Vec<u64>,
+    /// No snapshot that was opened later has an older clock.
+    horizon: u64,
+}
+
+impl Retention {
+    /// Whether a row of this version, superseded by the commit `until`, must stay.
+    pub(crate) fn keeps(&self, version: u64, until: u64) -> bool {
+        let first_that_sees = self.open.partition_point(|clock| *clock < version);
+        until > self.horizon || self.open.get(first_that_sees).is_some_and(|clock| *clock < until)
+    }
+
+    /// Whether all that was superseded up to `until` may go.
+    pub(crate) fn keeps_nothing_up_to(&self, until: u64) -> bool {
+        self.open.is_empty() && until <= self.horizon
     }
 }
 
@@ -142,8 +172,6 @@ impl Drop for Snapshot {
 
 impl std::fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Snapshot")
-            .field("clock", &self.clock)
-            .finish_non_exhaustive()
+        f.debug_struct("Snapshot").field("clock", &self.clock).finish_non_exhaustive()
     }
 }

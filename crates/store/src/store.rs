@@ -7,18 +7,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::apply::apply;
 use crate::cell::{Cell, Stamp};
 use crate::clock::{Clock, GroupTime};
-use crate::commit::{Commit, TableOp};
+use crate::commit::{Before, Commit, TableOp};
 use crate::copy::{CopySpec, TableCopy};
 use crate::error::StoreError;
-use crate::event::{Batch, Sink, TableId};
+use crate::event::{Batch, Change, Sink, TableId};
 use crate::hash_rows::Hasher;
 use crate::index::Index;
 use crate::lock::lock_indexes;
-use crate::op::{Op, OpError, Outcome};
+use crate::op::{Op, Outcome};
+use crate::replica::Single;
 use crate::row::Row;
 use crate::snapshot::{Snapshot, Snapshots};
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, MutexGuard};
+
+/// How long the queries of a commit may read the state before it.
+const BEFORE_DEADLINE_MS: u64 = 60_000;
 
 /// How a store is set up.
 pub struct StoreConfig {
@@ -101,11 +105,7 @@ impl Store {
     /// # Errors
     /// `NoTable`.
     pub fn copy(&self, table: TableId) -> Result<Arc<TableCopy>, StoreError> {
-        self.copies
-            .load()
-            .get(&table)
-            .cloned()
-            .ok_or(StoreError::NoTable(table))
+        self.copies.load().get(&table).cloned().ok_or(StoreError::NoTable(table))
     }
 
     /// All copies, in no order.
@@ -172,8 +172,18 @@ impl Store {
     /// Opens a snapshot that is closed at the latest after `ttl_ms`.
     #[must_use]
     pub fn snapshot(&self, ttl_ms: u64) -> Snapshot {
-        self.snapshots
-            .open(&self.clock, self.now_ms().saturating_add(ttl_ms))
+        self.snapshots.open(&self.clock, self.now_ms().saturating_add(ttl_ms))
+    }
+
+    /// Makes commits keep before-images from the next tick on; `before` then opens the snapshot.
+    pub(crate) fn announce_snapshot(&self) {
+        self.snapshots.announce();
+    }
+
+    /// The state at `clock`, which was reached with all locks of the commit held.
+    pub(crate) fn before(&self, clock: u64, changes: Vec<(usize, Change)>) -> Before {
+        let deadline_ms = self.now_ms().saturating_add(BEFORE_DEADLINE_MS);
+        Before { snapshot: self.snapshots.open_announced(clock, deadline_ms), changes }
     }
 
     /// How many snapshots are open.
@@ -184,54 +194,41 @@ impl Store {
 
     /// Applies one operation that validates nothing: the way of a plain write. One short lock, no allocation but the
     /// row's.
-    pub fn commit_one(&self, copy: &TableCopy, time_ms: u64, op: &Op<'_>) -> (u64, Result<Outcome, OpError>) {
+    ///
+    /// # Errors
+    /// `Sealed`, `NoTable` for a `Clear`.
+    pub fn commit_one(&self, copy: &TableCopy, time_ms: u64, op: &Op<'_>) -> Result<Single, StoreError> {
         let Some(key) = op.key() else {
             return self.clear(copy, time_ms);
         };
         let at = copy.at(key);
         if op.is_read() {
             let row = copy.get(key).0.filter(|row| !row.is_expired(time_ms));
-            return (self.clock(), Ok(Outcome::Row(row)));
+            return Ok((self.clock(), Ok(Outcome::Row(row))));
         }
         let mut shard = copy.shards[copy.shard_of(at)].write();
+        if copy.sealed.load(Ordering::SeqCst) {
+            return Err(StoreError::Sealed(copy.id()));
+        }
         let indexes = copy.indexes();
         let mut indexes = lock_indexes(&indexes);
         let subscribed = copy.subscribed.load(Ordering::SeqCst);
         let sequence = self.sequence(subscribed);
         let mut stamp = self.stamp(time_ms);
         let shard_ref = &mut shard;
-        let mut cell = Cell {
-            copy,
-            shard: shard_ref,
-            indexes: &mut indexes,
-            at,
-            stamp: &mut stamp,
-            subscribed,
-        };
+        let mut cell =
+            Cell { copy, shard: shard_ref, indexes: &mut indexes, at, stamp: &mut stamp, subscribed };
         let outcome = apply(&mut cell, op);
         self.publish(sequence, &mut stamp);
         drop(indexes);
         drop(shard);
-        (stamp.version, outcome)
+        Ok((stamp.version, outcome))
     }
 
-    fn clear(&self, copy: &TableCopy, time_ms: u64) -> (u64, Result<Outcome, OpError>) {
-        let commit = Commit {
-            time_ms,
-            checks: Vec::new(),
-            ops: vec![TableOp {
-                table: copy.id(),
-                op: Op::Clear,
-            }],
-        };
-        match self.commit(&commit) {
-            Ok(mut applied) => (
-                applied.clock,
-                applied.outcomes.pop().unwrap_or(Ok(Outcome::Int(0))),
-            ),
-            // The table was dropped meanwhile: it has no rows.
-            Err(_) => (self.clock(), Ok(Outcome::Int(0))),
-        }
+    fn clear(&self, copy: &TableCopy, time_ms: u64) -> Result<Single, StoreError> {
+        let ops = vec![TableOp { table: copy.id(), op: Op::Clear }];
+        let mut applied = self.commit(&Commit { time_ms, checks: Vec::new(), ops, with_before: false })?;
+        Ok((applied.clock, applied.outcomes.pop().unwrap_or(Ok(Outcome::Int(0)))))
     }
 
     /// Ticks the clock for a commit whose locks are held.
@@ -243,6 +240,7 @@ impl Store {
             now_ms,
             keep_images: self.snapshots.keep_images(),
             changes: Vec::new(),
+            report_all: false,
         }
     }
 
@@ -256,10 +254,7 @@ impl Store {
         if let Some(sink) = &self.sink
             && !changes.is_empty()
         {
-            sink.publish(Batch {
-                clock: stamp.version,
-                changes,
-            });
+            sink.publish(Batch { clock: stamp.version, changes });
         }
         drop(sequence);
     }
@@ -273,8 +268,10 @@ impl Store {
     }
 
     /// Notes that the table's schema has changed; commits that read it under the old one are refused from now on.
-    pub fn set_schema_version(&self, copy: &TableCopy, version: u64) {
+    /// A sealed copy takes only commits that have this version in their checks.
+    pub fn set_schema_version(&self, copy: &TableCopy, version: u64, sealed: bool) {
         copy.schema_version.store(version, Ordering::SeqCst);
+        copy.sealed.store(sealed, Ordering::SeqCst);
         copy.quiesce();
     }
 
@@ -311,10 +308,7 @@ impl Store {
         let before = all.len();
         all.retain(|index| index.attribute != attribute);
         if all.len() == before {
-            return Err(StoreError::NoIndex {
-                table: copy.id(),
-                attribute,
-            });
+            return Err(StoreError::NoIndex { table: copy.id(), attribute });
         }
         copy.set_indexes(all);
         Ok(())
@@ -325,12 +319,11 @@ impl Store {
     pub fn maintain_snapshots(&self) {
         if self.snapshots.count() > 0 {
             let bytes = self.copies().iter().map(|copy| copy.images_bytes()).sum();
-            self.snapshots
-                .expire(self.now_ms(), bytes, self.snapshot_bytes_max);
+            self.snapshots.expire(self.now_ms(), bytes, self.snapshot_bytes_max);
         }
-        if let Some(open) = self.snapshots.to_purge() {
+        if let Some(retention) = self.snapshots.to_purge(&self.clock) {
             for copy in self.copies() {
-                copy.purge_images(&open);
+                copy.purge_images(&retention);
             }
         }
     }
@@ -338,8 +331,6 @@ impl Store {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store")
-            .field("clock", &self.clock())
-            .finish_non_exhaustive()
+        f.debug_struct("Store").field("clock", &self.clock()).finish_non_exhaustive()
     }
 }

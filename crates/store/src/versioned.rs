@@ -25,20 +25,14 @@ pub(crate) struct Page {
 
 impl Versioned {
     pub(crate) fn new(rows: Rows) -> Self {
-        Self {
-            rows,
-            images: Images::default(),
-            last_removal: 0,
-        }
+        Self { rows, images: Images::default(), last_removal: 0 }
     }
 
     /// Puts a row in its place. The one that was there is kept for open snapshots when `until`, the clock of the
     /// commit, is given.
     pub(crate) fn insert(&mut self, at: At<'_>, row: Row, until: Option<u64>) -> Option<Row> {
         let old = self.rows.insert(at, row)?;
-        if let Some(until) = until {
-            self.images.keep(self.rows.position(at), old.clone(), until);
-        }
+        self.keep_image(at, &old, until);
         Some(old)
     }
 
@@ -46,10 +40,18 @@ impl Versioned {
     pub(crate) fn remove(&mut self, at: At<'_>, until: Option<u64>, version: u64) -> Option<Row> {
         let old = self.rows.remove(at)?;
         self.last_removal = version;
-        if let Some(until) = until {
+        self.keep_image(at, &old, until);
+        Some(old)
+    }
+
+    /// Keeps a row that was replaced or removed, unless the same commit had made it: no snapshot ever sees that one,
+    /// and it must not stand before what a snapshot does see.
+    fn keep_image(&mut self, at: At<'_>, old: &Row, until: Option<u64>) {
+        if let Some(until) = until
+            && old.version() < until
+        {
             self.images.keep(self.rows.position(at), old.clone(), until);
         }
-        Some(old)
     }
 
     /// Takes all rows away, in O(1); the caller frees them when its lock is gone.
@@ -86,28 +88,16 @@ impl Versioned {
     pub(crate) fn page(&self, span: Span<'_>) -> Page {
         let walked = self.rows.walk(span);
         let rows = walked.found.into_iter().map(|(_, row)| row).collect();
-        Page {
-            rows,
-            stopped_at: walked.stopped_at,
-            last_removal: self.last_removal,
-        }
+        Page { rows, stopped_at: walked.stopped_at, last_removal: self.last_removal }
     }
 
     /// The rows that the span's first page held at `clock`.
     pub(crate) fn page_at(&self, span: Span<'_>, clock: u64) -> Page {
         let present = self.rows.walk(span);
         if self.images.is_empty() {
-            let rows = present
-                .found
-                .into_iter()
-                .map(|(_, row)| row)
-                .filter(|row| row.version() <= clock);
+            let rows = present.found.into_iter().map(|(_, row)| row).filter(|row| row.version() <= clock);
             let rows = rows.collect();
-            return Page {
-                rows,
-                stopped_at: present.stopped_at,
-                last_removal: self.last_removal,
-            };
+            return Page { rows, stopped_at: present.stopped_at, last_removal: self.last_removal };
         }
         let mut walks = self.images.walk(span);
         walks.push(present);
@@ -131,10 +121,6 @@ impl Versioned {
         if span.reverse {
             rows.reverse();
         }
-        Page {
-            rows,
-            stopped_at,
-            last_removal: self.last_removal,
-        }
+        Page { rows, stopped_at, last_removal: self.last_removal }
     }
 }

@@ -28,7 +28,7 @@ pub struct Catalog {
     databases: [OnceLock<Arc<Table>>; DATABASES],
     next_id: AtomicU32,
     /// One change of a schema at a time; waiting for it must not block a thread that serves others.
-    changing: tokio::sync::Mutex<()>,
+    pub(crate) changing: tokio::sync::Mutex<()>,
     pub(crate) turns: Turns,
 }
 
@@ -36,9 +36,7 @@ impl Catalog {
     /// An empty catalog whose tables live on this node only.
     #[must_use]
     pub fn local(clock: Box<dyn Clock>) -> Self {
-        Self::with_replica(StoreConfig::new(clock), |config| {
-            Arc::new(Local::new(Store::new(config)))
-        })
+        Self::with_replica(StoreConfig::new(clock), |config| Arc::new(Local::new(Store::new(config))))
     }
 
     /// An empty catalog over the engine that `engine` makes; the configuration it is given carries the subscriptions.
@@ -98,24 +96,16 @@ impl Catalog {
                 .build()
                 .expect("a fixed schema that a test builds");
             let spec = schema.copy_spec();
-            drop(
-                self.replica
-                    .change_schema(&SchemaChange::Create { table: id, spec }),
-            );
-            let copy = self
-                .store()
-                .copy(id)
-                .expect("the line above made it, and a database is never dropped");
+            drop(self.replica.change_schema(&SchemaChange::Create { table: id, spec }));
+            let copy =
+                self.store().copy(id).expect("the line above made it, and a database is never dropped");
             Arc::new(Table::new(schema, copy, self.replica.clone(), self.feed.clone()))
         })
     }
 
     /// The numbered databases that have been used.
     pub fn databases(&self) -> impl Iterator<Item = (usize, &Arc<Table>)> {
-        self.databases
-            .iter()
-            .enumerate()
-            .filter_map(|(number, table)| Some((number, table.get()?)))
+        self.databases.iter().enumerate().filter_map(|(number, table)| Some((number, table.get()?)))
     }
 
     /// The users' tables, by name.
@@ -129,10 +119,7 @@ impl Catalog {
     /// All tables: the databases in use, then the users'.
     #[must_use]
     pub fn tables(&self) -> Vec<Arc<Table>> {
-        self.databases()
-            .map(|(_, table)| table.clone())
-            .chain(self.user_tables())
-            .collect()
+        self.databases().map(|(_, table)| table.clone()).chain(self.user_tables()).collect()
     }
 
     /// Makes a table.
@@ -146,25 +133,12 @@ impl Catalog {
             return Err(TableError::TableExists(name));
         }
         let id = TableId(self.next_id.fetch_add(1, Ordering::SeqCst));
-        self.replica
-            .change_schema(&SchemaChange::Create {
-                table: id,
-                spec: schema.copy_spec(),
-            })
-            .await?;
+        self.replica.change_schema(&SchemaChange::Create { table: id, spec: schema.copy_spec() }).await?;
         for attribute in schema.indexes() {
-            let add = SchemaChange::AddIndex {
-                table: id,
-                attribute: *attribute,
-            };
+            let add = SchemaChange::AddIndex { table: id, attribute: *attribute };
             self.replica.change_schema(&add).await?;
         }
-        let table = Table::new(
-            schema,
-            self.store().copy(id)?,
-            self.replica.clone(),
-            self.feed.clone(),
-        );
+        let table = Table::new(schema, self.store().copy(id)?, self.replica.clone(), self.feed.clone());
         let table = Arc::new(table);
         let mut tables = HashMap::clone(&self.tables.load());
         tables.insert(name, table.clone());
@@ -183,21 +157,16 @@ impl Catalog {
         tables.remove(name);
         self.tables.store(Arc::new(tables));
         table.mark_dropped();
-        self.replica
-            .change_schema(&SchemaChange::Drop { table: table.id() })
-            .await?;
+        self.replica.change_schema(&SchemaChange::Drop { table: table.id() }).await?;
         self.feed.close(table.id());
         Ok(())
     }
 
-    fn user_table(&self, name: &str) -> Result<Arc<Table>, TableError> {
+    pub(crate) fn user_table(&self, name: &str) -> Result<Arc<Table>, TableError> {
         let table = self.table(name)?;
         if is_database(table.id()) {
             let cause = "the databases db0…db15 keep their shape; make a table of your own";
-            return Err(TableError::Unsupported {
-                table: name.to_owned(),
-                cause,
-            });
+            return Err(TableError::Unsupported { table: name.to_owned(), cause });
         }
         Ok(table)
     }
@@ -209,26 +178,14 @@ impl Catalog {
     pub async fn add_table_index(&self, name: &str, attribute: &str) -> Result<(), TableError> {
         let _changing = self.changing.lock().await;
         let table = self.user_table(name)?;
-        let schema = table
-            .schema()
-            .alter()
-            .index(attribute)
-            .version(table.schema().version() + 1)
-            .build()?;
+        let schema = table.schema().alter().index(attribute).version(table.next_schema_version()).build()?;
         let Some(place) = schema.place_of(attribute) else {
             return Ok(());
         };
         if table.schema().indexes().contains(&place) {
-            return Err(TableError::IndexExists {
-                table: name.to_owned(),
-                attribute: attribute.to_owned(),
-            });
+            return Err(TableError::IndexExists { table: name.to_owned(), attribute: attribute.to_owned() });
         }
-        self.change_in_background(SchemaChange::AddIndex {
-            table: table.id(),
-            attribute: place,
-        })
-        .await?;
+        self.change_in_background(SchemaChange::AddIndex { table: table.id(), attribute: place }).await?;
         self.install(&table, schema).await
     }
 
@@ -240,17 +197,10 @@ impl Catalog {
         let _changing = self.changing.lock().await;
         let table = self.user_table(name)?;
         let place = table.indexed_place(attribute)?;
-        let schema = table
-            .schema()
-            .alter()
-            .unindex(attribute)
-            .version(table.schema().version() + 1)
-            .build()?;
+        let schema =
+            table.schema().alter().unindex(attribute).version(table.next_schema_version()).build()?;
         self.install(&table, schema).await?;
-        let del = SchemaChange::DelIndex {
-            table: table.id(),
-            attribute: place,
-        };
+        let del = SchemaChange::DelIndex { table: table.id(), attribute: place };
         Ok(self.replica.change_schema(&del).await?)
     }
 
@@ -261,12 +211,7 @@ impl Catalog {
     pub async fn change_table_access_mode(&self, name: &str, access: AccessMode) -> Result<(), TableError> {
         let _changing = self.changing.lock().await;
         let table = self.user_table(name)?;
-        let schema = table
-            .schema()
-            .alter()
-            .access(access)
-            .version(table.schema().version() + 1)
-            .build()?;
+        let schema = table.schema().alter().access(access).version(table.next_schema_version()).build()?;
         self.install(&table, schema).await
     }
 
@@ -274,24 +219,31 @@ impl Catalog {
     pub(crate) async fn install(&self, table: &Table, schema: Schema) -> Result<(), TableError> {
         let version = schema.version();
         table.set_schema(schema);
-        Ok(self
-            .replica
-            .change_schema(&SchemaChange::Version {
-                table: table.id(),
-                version,
-            })
-            .await?)
+        self.set_version(table, version, false).await
     }
 
-    async fn change_in_background(&self, change: SchemaChange) -> Result<(), TableError> {
+    pub(crate) async fn set_version(
+        &self,
+        table: &Table,
+        version: u64,
+        sealed: bool,
+    ) -> Result<(), TableError> {
+        Ok(self.replica.change_schema(&SchemaChange::Version { table: table.id(), version, sealed }).await?)
+    }
+
+    pub(crate) async fn change_in_background(&self, change: SchemaChange) -> Result<(), TableError> {
         let replica = self.replica.clone();
         let changed = tokio::task::spawn_blocking(move || replica.change_schema(&change)).await;
         match changed {
             Ok(verdict) => Ok(verdict.await?),
-            Err(stopped) => Err(TableError::Aborted(format!(
-                "the change of the schema stopped: {stopped}"
-            ))),
+            Err(stopped) => Err(TableError::Aborted(format!("the change of the schema stopped: {stopped}"))),
         }
+    }
+
+    pub(crate) fn submit_commit(&self, commit: &Commit<'_>) -> Verdict<Result<Applied, StoreError>> {
+        let verdict = self.replica.commit(commit);
+        self.make_room(commit);
+        verdict
     }
 
     /// Submits operations as one commit that runs once: all of them are applied, each with its own outcome, unless
@@ -299,12 +251,13 @@ impl Catalog {
     ///
     /// # Errors
     /// `Conflict`, `NoTable`.
-    pub fn submit(
+    pub fn submit<'a>(
         &self,
-        checks: Vec<Check<'_>>,
-        ops: Vec<TableOp<'_>>,
+        checks: Vec<Check<'a>>,
+        ops: Vec<TableOp<'a>>,
     ) -> Verdict<Result<Applied, TableError>> {
-        match self.submit_commit(checks, ops) {
+        let commit = Commit { time_ms: self.store().now_ms(), checks, ops, with_before: false };
+        match self.submit_commit(&commit) {
             Verdict::Ready(answer) => Verdict::Ready(answer.map_err(TableError::from)),
             Verdict::Later(answer) => {
                 Verdict::Later(Box::pin(async move { answer.await.map_err(TableError::from) }))
@@ -312,27 +265,9 @@ impl Catalog {
         }
     }
 
-    pub(crate) fn submit_commit(
-        &self,
-        checks: Vec<Check<'_>>,
-        ops: Vec<TableOp<'_>>,
-    ) -> Verdict<Result<Applied, StoreError>> {
-        let commit = Commit {
-            time_ms: self.store().now_ms(),
-            checks,
-            ops,
-        };
-        let verdict = self.replica.commit(&commit);
-        self.make_room(&commit);
-        verdict
-    }
-
     fn make_room(&self, commit: &Commit<'_>) {
         for op in commit.ops.iter().filter(|op| !op.op.is_read()) {
-            let over = self
-                .store()
-                .copy(op.table)
-                .is_ok_and(|copy| copy.is_over_bounds());
+            let over = self.store().copy(op.table).is_ok_and(|copy| copy.is_over_bounds());
             if over && let Some(table) = self.tables().into_iter().find(|table| table.id() == op.table) {
                 table.make_room(op.op.key());
             }
@@ -362,13 +297,15 @@ fn is_database(table: TableId) -> bool {
 fn database_number(name: &str) -> Option<usize> {
     let number = name.strip_prefix("db")?;
     let canonical = number == "0" || !number.starts_with('0');
-    number
-        .parse()
-        .ok()
-        .filter(|number| canonical && *number < DATABASES)
+    number.parse().ok().filter(|number| canonical && *number < DATABASES)
 }
 
 impl Table {
+    /// The version of the next schema; never one that a transaction may have noted.
+    pub(crate) fn next_schema_version(&self) -> u64 {
+        self.copy().schema_version().max(self.schema().version()) + 1
+    }
+
     /// Whether this is one of `db0`…`db15`, whose keys are raw bytes.
     #[must_use]
     pub fn is_database(&self) -> bool {
@@ -378,8 +315,6 @@ impl Table {
 
 impl std::fmt::Debug for Catalog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Catalog")
-            .field("tables", &self.tables.load().keys())
-            .finish_non_exhaustive()
+        f.debug_struct("Catalog").field("tables", &self.tables.load().keys()).finish_non_exhaustive()
     }
 }

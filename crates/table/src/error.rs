@@ -29,6 +29,9 @@ pub enum TableError {
     /// The table is read-only.
     #[error("table {0:?} is read-only; change its access mode first")]
     ReadOnly(String),
+    /// The table's records are being transformed.
+    #[error("table {0:?} is being transformed; try again when it is done")]
+    Transforming(String),
     /// The attribute has no index.
     #[error("table {table:?} has no index on {attribute:?}; add one or match without it")]
     NoIndex {
@@ -99,7 +102,7 @@ impl TableError {
     /// Whether the same request may well succeed when it is made again.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Conflict | Self::Aborted(_) | Self::SnapshotExpired(_))
+        matches!(self, Self::Conflict | Self::Aborted(_) | Self::Transforming(_) | Self::SnapshotExpired(_))
     }
 }
 

@@ -132,19 +132,9 @@ impl Feed {
         let lagged = Arc::new(AtomicBool::new(false));
         let mut subscribers = self.subscribers.lock();
         let after = clock();
-        let subscriber = Subscriber {
-            queue: sender,
-            after,
-            detail,
-            lagged: lagged.clone(),
-        };
+        let subscriber = Subscriber { queue: sender, after, detail, lagged: lagged.clone() };
         subscribers.entry(table).or_default().push(subscriber);
-        Subscription {
-            events,
-            ready: Vec::new().into_iter(),
-            clock: after,
-            lagged,
-        }
+        Subscription { events, ready: Vec::new().into_iter(), clock: after, lagged }
     }
 
     /// Ends all subscriptions of a table.
@@ -180,9 +170,7 @@ impl Subscriber {
     /// Hands over the batch's events of the table; `false` when the subscriber has gone.
     fn send(&mut self, table: TableId, batch: &Batch) -> bool {
         let of_table = batch.changes.iter().filter(|change| change.table() == table);
-        let mut events: Vec<Event> = of_table
-            .map(|change| event(change, batch.clock, self.detail))
-            .collect();
+        let mut events: Vec<Event> = of_table.map(|change| event(change, batch.clock, self.detail)).collect();
         if self.queue.capacity() == 0 {
             self.lagged.store(true, Ordering::SeqCst);
             return !self.queue.is_closed();
@@ -199,19 +187,132 @@ fn event(change: &Change, clock: u64, detail: Detail) -> Event {
     match change {
         Change::Row { cause, old, new, .. } => {
             let show_old = detail == Detail::Detailed || new.is_none();
-            Event::Row {
-                clock,
-                cause: *cause,
-                old: old.clone().filter(|_| show_old),
-                new: new.clone(),
-            }
+            Event::Row { clock, cause: *cause, old: old.clone().filter(|_| show_old), new: new.clone() }
         }
-        Change::Fields { key, fields, .. } => Event::Fields {
-            clock,
-            key: key.clone(),
-            fields: fields.clone(),
-        },
+        Change::Fields { key, fields, .. } => {
+            Event::Fields { clock, key: key.clone(), fields: fields.clone() }
+        }
         // `Change` may grow; what this version does not know concerns the table as a whole.
         _ => Event::Cleared { clock },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mnemon_store::ManualClock;
+    use mnemon_term::{Record, Term, TermRef};
+
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::error::TableError;
+    use crate::schema::{AttributeType, Schema};
+
+    fn record(key: i64, value: i64) -> Record {
+        Record::new([TermRef::from(key), TermRef::from(value)]).unwrap()
+    }
+
+    async fn catalog_with_table(clock: Arc<ManualClock>) -> (Catalog, Arc<crate::Table>) {
+        let catalog = Catalog::local(Box::new(clock));
+        let schema =
+            Schema::builder("t").attribute("k", AttributeType::Any).attribute("v", AttributeType::Any);
+        let table = catalog.create(schema.build().unwrap()).await.unwrap();
+        (catalog, table)
+    }
+
+    fn cause_of(event: Option<Event>) -> Option<Cause> {
+        match event {
+            Some(Event::Row { cause, .. }) => Some(cause),
+            _ => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn events_come_in_commit_order_with_their_cause() {
+        let clock = Arc::new(ManualClock::at(1));
+        let (catalog, table) = catalog_with_table(clock.clone()).await;
+        let mut events = table.subscribe(Detail::Detailed, None).unwrap();
+        table.write(record(1, 10).as_ref()).await.unwrap();
+        table.write(record(1, 11).as_ref()).await.unwrap();
+        table.write_with_ttl(record(2, 20).as_ref(), 50).await.unwrap();
+        table.delete(&Term::Int(1)).await.unwrap();
+        clock.advance(50);
+        catalog.maintain();
+        table.clear().await.unwrap();
+        let mut clocks = Vec::new();
+        for (cause, has_old) in [
+            (Cause::Write, false),
+            (Cause::Write, true),
+            (Cause::Write, false),
+            (Cause::Delete, true),
+            (Cause::Expired, true),
+        ] {
+            let Some(Event::Row { cause: found, old, clock, .. }) = events.try_recv() else {
+                panic!("an event")
+            };
+            assert_eq!((found, old.is_some()), (cause, has_old));
+            clocks.push(clock);
+        }
+        assert!(matches!(events.try_recv(), Some(Event::Cleared { .. })));
+        assert!(clocks.is_sorted() && clocks[0] > events.clock());
+        assert!(events.try_recv().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_transactions_events_share_a_clock_and_an_aborted_one_has_none() {
+        let (catalog, table) = catalog_with_table(Arc::new(ManualClock::at(1))).await;
+        let mut events = table.subscribe(Detail::Simple, None).unwrap();
+        let aborted: Result<(), TableError> = catalog
+            .transaction(|tx| {
+                let table = table.clone();
+                async move {
+                    tx.write(&table, record(9, 9).as_ref()).await?;
+                    Err(TableError::Aborted("by hand".to_owned()))
+                }
+            })
+            .await;
+        assert!(aborted.is_err());
+        let done: Result<(), TableError> = catalog
+            .transaction(|tx| {
+                let table = table.clone();
+                async move {
+                    tx.write(&table, record(1, 1).as_ref()).await?;
+                    tx.write(&table, record(2, 2).as_ref()).await
+                }
+            })
+            .await;
+        done.unwrap();
+        let (Some(Event::Row { clock: one, .. }), Some(Event::Row { clock: other, .. })) =
+            (events.try_recv(), events.try_recv())
+        else {
+            panic!("two events")
+        };
+        assert_eq!(one, other);
+        assert!(events.try_recv().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_slow_subscriber_is_told_that_it_lagged_and_nobody_waits_for_it() {
+        let (_catalog, table) = catalog_with_table(Arc::new(ManualClock::at(1))).await;
+        let mut events = table.subscribe(Detail::Simple, Some(2)).unwrap();
+        for i in 0..5 {
+            table.write(record(i, i).as_ref()).await.unwrap();
+        }
+        assert_eq!(cause_of(events.recv().await), Some(Cause::Write));
+        assert_eq!(cause_of(events.recv().await), Some(Cause::Write));
+        assert!(matches!(events.recv().await, Some(Event::Lagged)));
+        table.write(record(6, 6).as_ref()).await.unwrap();
+        let Some(Event::Row { new: Some(row), .. }) = events.recv().await else {
+            panic!("the event after the gap")
+        };
+        assert_eq!(mnemon_term::RecordRef::trusted(row.body()).get(0).unwrap().as_int(), Some(6));
+    }
+
+    #[tokio::test]
+    async fn a_dropped_table_ends_its_subscriptions() {
+        let (catalog, table) = catalog_with_table(Arc::new(ManualClock::at(1))).await;
+        let mut events = table.subscribe(Detail::Simple, None).unwrap();
+        catalog.drop_table("t").await.unwrap();
+        assert!(events.recv().await.is_none());
+        assert!(matches!(table.dirty_read(&Term::Int(1)), Err(TableError::NoTable(_))));
     }
 }

@@ -89,9 +89,9 @@ impl Table {
         match loaded.as_deref() {
             Ok(Some(Ok(record))) => Ok(Fetched::Loaded(record.clone())),
             Ok(Some(Err(error))) => Err(error.clone()),
-            Ok(None) | Err(_) => Err(TableError::LoadFailed(
-                "the runtime stopped before the load ended".to_owned(),
-            )),
+            Ok(None) | Err(_) => {
+                Err(TableError::LoadFailed("the runtime stopped before the load ended".to_owned()))
+            }
         }
     }
 }
@@ -106,10 +106,9 @@ async fn finish<E: std::fmt::Display>(
     let answer = match load.await {
         Ok(Ok(loaded)) => keep(&table, &key, loaded).await,
         Ok(Err(error)) => Err(TableError::LoadFailed(error.to_string())),
-        Err(stopped) if stopped.is_panic() => Err(TableError::LoadFailed(format!(
-            "the loader panicked: {}",
-            panic_text(stopped.into_panic())
-        ))),
+        Err(stopped) if stopped.is_panic() => {
+            Err(TableError::LoadFailed(format!("the loader panicked: {}", panic_text(stopped.into_panic()))))
+        }
         Err(_) => Err(TableError::LoadFailed("the loader was cancelled".to_owned())),
     };
     // The record is in the table before the load is forgotten, so that nobody loads it again in between.
@@ -122,9 +121,7 @@ async fn keep(table: &Table, key: &[u8], load: Load) -> Result<Record, TableErro
         Load::Commit(record) | Load::CommitFor(record, _) | Load::Ignore(record) => record.clone(),
     };
     if table.record_key(record.as_ref())? != key {
-        return Err(TableError::LoadFailed(
-            "the loader brought a record with another key".to_owned(),
-        ));
+        return Err(TableError::LoadFailed("the loader brought a record with another key".to_owned()));
     }
     match load {
         Load::Commit(_) => table.write(record.as_ref()).await?,
@@ -140,4 +137,79 @@ fn panic_text(panic: Box<dyn std::any::Any + Send>) -> String {
         .map(|text| (*text).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use mnemon_store::ManualClock;
+    use mnemon_term::TermRef;
+
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::schema::{AttributeType, Schema};
+
+    async fn pages() -> Arc<Table> {
+        let catalog = Catalog::local(Box::new(ManualClock::at(1)));
+        let schema = Schema::builder("pages").attribute("url", AttributeType::Any);
+        let schema = schema.attribute("body", AttributeType::Any).build().unwrap();
+        catalog.create(schema).await.unwrap()
+    }
+
+    fn page(body: &str) -> Record {
+        Record::new([TermRef::from("/"), TermRef::from(body)]).unwrap()
+    }
+
+    #[tokio::test]
+    async fn however_many_wait_it_loads_once() {
+        let table = pages().await;
+        let loads = Arc::new(AtomicUsize::new(0));
+        let open = Arc::new(tokio::sync::Notify::new());
+        let waiters: Vec<_> = (0..20)
+            .map(|_| {
+                let (table, loads, open) = (table.clone(), loads.clone(), open.clone());
+                tokio::spawn(async move {
+                    let loader = |_| async move {
+                        loads.fetch_add(1, Ordering::SeqCst);
+                        open.notified().await;
+                        Ok::<_, String>(Load::Commit(page("home")))
+                    };
+                    table.fetch(&Term::from("/"), loader).await.unwrap().to_record().unwrap()
+                })
+            })
+            .collect();
+        while loads.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        open.notify_one();
+        for waiter in waiters {
+            assert_eq!(waiter.await.unwrap(), page("home"));
+        }
+        assert_eq!(loads.load(Ordering::SeqCst), 1);
+        assert!(table.dirty_read(&Term::from("/")).unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn an_ignored_record_is_given_and_not_kept() {
+        let table = pages().await;
+        let loader = |_| async { Ok::<_, String>(Load::Ignore(page("secret"))) };
+        assert_eq!(table.fetch(&Term::from("/"), loader).await.unwrap().to_record().unwrap(), page("secret"));
+        assert!(table.dirty_read(&Term::from("/")).unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn errors_and_panics_are_told_and_poison_nothing() {
+        let table = pages().await;
+        let key = Term::from("/");
+        let failed = table.fetch(&key, |_| async { Err::<Load, _>("offline") }).await;
+        assert!(matches!(failed, Err(TableError::LoadFailed(cause)) if cause == "offline"));
+        let panicked = table.fetch(&key, |_| async { panic!("boom") as Result<Load, String> }).await;
+        assert!(matches!(panicked, Err(TableError::LoadFailed(cause)) if cause.contains("boom")));
+        let other_key = Record::new([TermRef::from("/other"), TermRef::from("x")]).unwrap();
+        let stray = table.fetch(&key, |_| async { Ok::<_, String>(Load::Commit(other_key)) }).await;
+        assert!(matches!(stray, Err(TableError::LoadFailed(_))));
+        let loaded = table.fetch(&key, |_| async { Ok::<_, String>(Load::Commit(page("home"))) }).await;
+        assert_eq!(loaded.unwrap().to_record().unwrap(), page("home"));
+    }
 }

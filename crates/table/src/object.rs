@@ -54,12 +54,7 @@ pub(crate) fn objects(row: &Row) -> Vec<Object> {
         Value::Collection(Collection::Bag(bag)) => bag
             .iter()
             .filter_map(|body| RecordRef::trusted(body).to_record().ok())
-            .map(|record| {
-                Object(Form::Own {
-                    record,
-                    version: row.version(),
-                })
-            })
+            .map(|record| Object(Form::Own { record, version: row.version() }))
             .collect(),
         Value::Collection(_) => Vec::new(),
     }

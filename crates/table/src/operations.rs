@@ -22,39 +22,21 @@ const READ_DEADLINE_MS: u64 = 60_000;
 /// An answer that a local table has at once.
 fn at_once<T>(verdict: Verdict<Result<T, TableError>>, table: &Table) -> Result<T, TableError> {
     let cause = "its copies must agree first; use the operation without `dirty_`";
-    verdict.ready().unwrap_or_else(|| {
-        Err(TableError::Unsupported {
-            table: table.name(),
-            cause,
-        })
-    })
+    verdict.ready().unwrap_or_else(|| Err(TableError::Unsupported { table: table.name(), cause }))
 }
 
 impl Table {
-    fn put_op(&self, record: RecordRef<'_>, expiry: Expiry, when: When) -> Result<Op<'static>, TableError> {
+    fn put_op<'r>(&self, record: RecordRef<'r>, expiry: Expiry, when: When) -> Result<Op<'r>, TableError> {
         let key = self.record_key(record)?.into();
-        Ok(Op::Put {
-            key,
-            body: record.as_bytes().to_vec().into(),
-            expiry,
-            when,
-            over_bytes_only: false,
-        })
+        Ok(Op::Put { key, body: record.as_bytes().into(), expiry, when, over_bytes_only: false })
     }
 
     fn delete_op(&self, key: &Term) -> Op<'static> {
-        Op::Delete {
-            key: self.key_bytes(key).into(),
-            cause: Cause::Delete,
-            version: 0,
-        }
+        Op::Delete { key: self.key_bytes(key).into(), cause: Cause::Delete, version: 0 }
     }
 
-    fn delete_object_op(&self, record: RecordRef<'_>) -> Result<Op<'static>, TableError> {
-        Ok(Op::DeleteObject {
-            key: self.record_key(record)?.into(),
-            body: record.as_bytes().to_vec().into(),
-        })
+    fn delete_object_op<'r>(&self, record: RecordRef<'r>) -> Result<Op<'r>, TableError> {
+        Ok(Op::DeleteObject { key: self.record_key(record)?.into(), body: record.as_bytes().into() })
     }
 
     /// The record that a counter starts from: the key, zero in the counter, nil elsewhere.
@@ -62,10 +44,7 @@ impl Table {
         let schema = self.schema();
         if attribute == 0 || usize::from(attribute) >= schema.arity() {
             let cause = format!("there is no attribute {attribute} to count in");
-            return Err(TableError::BadRecord {
-                table: self.name(),
-                cause,
-            });
+            return Err(TableError::BadRecord { table: self.name(), cause });
         }
         let (zero, nil) = (Term::Int(0), Term::nil());
         let record = Record::new((0..schema.arity()).map(|place| match place {
@@ -79,18 +58,10 @@ impl Table {
 
     fn counter_op(&self, key: &Term, attribute: u16, by: i64) -> Result<Op<'static>, TableError> {
         if self.kind() == Kind::Bag {
-            return Err(TableError::Unsupported {
-                table: self.name(),
-                cause: "a bag has no counters",
-            });
+            return Err(TableError::Unsupported { table: self.name(), cause: "a bag has no counters" });
         }
         let initial = Some(self.initial_record(key, attribute)?.into_bytes().into());
-        Ok(Op::Counter {
-            key: self.key_bytes(key).into(),
-            attribute,
-            by,
-            initial,
-        })
+        Ok(Op::Counter { key: self.key_bytes(key).into(), attribute, by, initial })
     }
 
     /// Writes a record; in a bag, adds it unless an equal one is there. O(1), O(log n) in an `ordered_set`.
@@ -98,9 +69,7 @@ impl Table {
     /// # Errors
     /// `BadRecord`, `ReadOnly`, `NoTable`.
     pub async fn write(&self, record: RecordRef<'_>) -> Result<(), TableError> {
-        self.perform(&self.put_op(record, self.default_expiry(), When::Always)?)
-            .await
-            .map(drop)
+        self.perform(&self.put_op(record, self.default_expiry(), When::Always)?).await.map(drop)
     }
 
     /// Writes a record that lives for `ttl_ms` milliseconds.
@@ -108,9 +77,7 @@ impl Table {
     /// # Errors
     /// As `write`.
     pub async fn write_with_ttl(&self, record: RecordRef<'_>, ttl_ms: u64) -> Result<(), TableError> {
-        self.perform(&self.put_op(record, self.expiry_in(ttl_ms), When::Always)?)
-            .await
-            .map(drop)
+        self.perform(&self.put_op(record, self.expiry_in(ttl_ms), When::Always)?).await.map(drop)
     }
 
     /// Writes a record unless its key is there already; whether it was written.
@@ -118,10 +85,7 @@ impl Table {
     /// # Errors
     /// As `write`.
     pub async fn insert_new(&self, record: RecordRef<'_>) -> Result<bool, TableError> {
-        stored(
-            self.perform(&self.put_op(record, self.default_expiry(), When::Absent)?)
-                .await,
-        )
+        stored(self.perform(&self.put_op(record, self.default_expiry(), When::Absent)?).await)
     }
 
     /// Deletes all records under a key; whether there were any.
@@ -184,14 +148,7 @@ impl Table {
     /// `Unsupported` for other kinds, `SnapshotExpired`.
     pub async fn range(&self, range: &KeyRange) -> Result<Vec<Object>, TableError> {
         let snapshot = self.snapshot()?;
-        reading::range(
-            &mut AsOf {
-                store: self.store(),
-                snapshot: &snapshot,
-            },
-            self,
-            range,
-        )
+        reading::range(&mut AsOf { store: self.store(), snapshot: &snapshot }, self, range)
     }
 
     /// The records whose indexed attribute equals a value. O(log n + records).
@@ -201,15 +158,7 @@ impl Table {
     pub async fn index_read(&self, attribute: &str, value: &Term) -> Result<Vec<Object>, TableError> {
         let attribute = self.indexed_place(attribute)?;
         let snapshot = self.snapshot()?;
-        reading::index_read(
-            &mut AsOf {
-                store: self.store(),
-                snapshot: &snapshot,
-            },
-            self,
-            attribute,
-            value,
-        )
+        reading::index_read(&mut AsOf { store: self.store(), snapshot: &snapshot }, self, attribute, value)
     }
 
     /// The records that match a pattern.
@@ -218,14 +167,7 @@ impl Table {
     /// `SnapshotExpired`.
     pub async fn match_object(&self, pattern: &Pattern) -> Result<Vec<Object>, TableError> {
         let snapshot = self.snapshot()?;
-        reading::match_object(
-            &mut AsOf {
-                store: self.store(),
-                snapshot: &snapshot,
-            },
-            self,
-            pattern,
-        )
+        reading::match_object(&mut AsOf { store: self.store(), snapshot: &snapshot }, self, pattern)
     }
 
     /// The records that fulfil a query, through the key or an index where one serves.
@@ -234,14 +176,7 @@ impl Table {
     /// `SnapshotExpired`.
     pub async fn select(&self, query: &Query) -> Result<Vec<Object>, TableError> {
         let snapshot = self.snapshot()?;
-        reading::select(
-            &mut AsOf {
-                store: self.store(),
-                snapshot: &snapshot,
-            },
-            self,
-            query,
-        )
+        reading::select(&mut AsOf { store: self.store(), snapshot: &snapshot }, self, query)
     }
 
     /// Folds all records, as of one state. O(n).
@@ -250,15 +185,7 @@ impl Table {
     /// `SnapshotExpired`.
     pub async fn fold<A>(&self, start: A, step: impl FnMut(A, RecordRef<'_>) -> A) -> Result<A, TableError> {
         let snapshot = self.snapshot()?;
-        reading::fold(
-            &mut AsOf {
-                store: self.store(),
-                snapshot: &snapshot,
-            },
-            self,
-            start,
-            step,
-        )
+        reading::fold(&mut AsOf { store: self.store(), snapshot: &snapshot }, self, start, step)
     }
 
     /// The place of an attribute that has an index.
@@ -269,10 +196,7 @@ impl Table {
         let place = self.schema().place_of(attribute);
         place
             .filter(|place| self.copy().indexed().contains(place))
-            .ok_or_else(|| TableError::NoIndex {
-                table: self.name(),
-                attribute: attribute.to_owned(),
-            })
+            .ok_or_else(|| TableError::NoIndex { table: self.name(), attribute: attribute.to_owned() })
     }
 
     /// Follows the table's changes from now on. `queue`: commits that may wait before events are dropped.
@@ -284,11 +208,7 @@ impl Table {
         let _one_at_a_time = self.subscribing.lock();
         self.store().set_subscribed(self.copy(), true);
         let id: TableId = self.id();
-        Ok(self
-            .feed
-            .subscribe(id, detail, queue.unwrap_or(DEFAULT_QUEUE), || {
-                self.store().clock()
-            }))
+        Ok(self.feed.subscribe(id, detail, queue.unwrap_or(DEFAULT_QUEUE), || self.store().clock()))
     }
 
     /// Stops reporting changes once nobody listens any more.
@@ -307,11 +227,7 @@ impl Table {
     /// # Errors
     /// As `write`; `Unsupported` when the table's copies must agree first.
     pub fn dirty_write(&self, record: RecordRef<'_>) -> Result<(), TableError> {
-        at_once(
-            self.perform(&self.put_op(record, self.default_expiry(), When::Always)?),
-            self,
-        )
-        .map(drop)
+        at_once(self.perform(&self.put_op(record, self.default_expiry(), When::Always)?), self).map(drop)
     }
 
     /// See [`Table::insert_new`].
@@ -319,10 +235,7 @@ impl Table {
     /// # Errors
     /// As `dirty_write`.
     pub fn dirty_insert_new(&self, record: RecordRef<'_>) -> Result<bool, TableError> {
-        stored(at_once(
-            self.perform(&self.put_op(record, self.default_expiry(), When::Absent)?),
-            self,
-        ))
+        stored(at_once(self.perform(&self.put_op(record, self.default_expiry(), When::Absent)?), self))
     }
 
     /// See [`Table::delete`].

@@ -55,21 +55,13 @@ impl Query {
     /// `BadQuery` when the condition is nested deeper than [`MAX_NESTING`] or has more than [`MAX_NODES`] nodes.
     pub fn new(condition: Condition) -> Result<Self, TableError> {
         condition.check()?;
-        Ok(Self {
-            condition,
-            limit: None,
-            reverse: false,
-        })
+        Ok(Self { condition, limit: None, reverse: false })
     }
 
     /// All records of a table.
     #[must_use]
     pub fn all() -> Self {
-        Self {
-            condition: Condition::all(),
-            limit: None,
-            reverse: false,
-        }
+        Self { condition: Condition::all(), limit: None, reverse: false }
     }
 
     /// Reads a condition in the match language, which `docs/match.md` describes. O(bytes × nesting).
@@ -139,10 +131,7 @@ mod tests {
             deep = Condition::Not(Box::new(deep));
         }
         assert!(Query::new(deep.clone()).is_ok());
-        assert!(matches!(
-            Query::new(Condition::Not(Box::new(deep))),
-            Err(TableError::BadQuery(_))
-        ));
+        assert!(matches!(Query::new(Condition::Not(Box::new(deep))), Err(TableError::BadQuery(_))));
     }
 
     #[test]

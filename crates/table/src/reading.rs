@@ -28,12 +28,7 @@ pub struct KeyRange {
 
 impl Default for KeyRange {
     fn default() -> Self {
-        Self {
-            from: Bound::Unbounded,
-            to: Bound::Unbounded,
-            limit: None,
-            reverse: false,
-        }
+        Self { from: Bound::Unbounded, to: Bound::Unbounded, limit: None, reverse: false }
     }
 }
 
@@ -42,10 +37,7 @@ pub(crate) fn read(view: &mut impl View, table: &Table, key: &Term) -> Result<Op
 }
 
 pub(crate) fn lookup(view: &mut impl View, table: &Table, key: &Term) -> Result<Vec<Object>, TableError> {
-    Ok(view
-        .row(table, &table.key_bytes(key))?
-        .map(|row| objects(&row))
-        .unwrap_or_default())
+    Ok(view.row(table, &table.key_bytes(key))?.map(|row| objects(&row)).unwrap_or_default())
 }
 
 /// Which neighbour of a key is wanted.
@@ -66,10 +58,7 @@ pub(crate) fn step(
     key: Option<&Term>,
 ) -> Result<Option<Term>, TableError> {
     let reverse = matches!(step, Step::Last | Step::Prev) && table.kind() == Kind::OrderedSet;
-    let mut span = Span {
-        reverse,
-        ..Span::all()
-    };
+    let mut span = Span { reverse, ..Span::all() };
     if let Some(key) = key {
         let position = table.copy().position(&table.key_bytes(key));
         if reverse {
@@ -104,12 +93,7 @@ pub(crate) fn range(
     }
     let bound = |bound: &Bound<Term>| bound.as_ref().map(|term| table.key_bytes(term));
     let (from, to) = (bound(&range.from), bound(&range.to));
-    let span = Span {
-        source: Source::Rows,
-        from,
-        to,
-        reverse: range.reverse,
-    };
+    let span = Span { source: Source::Rows, from, to, reverse: range.reverse };
     collect(view, table, &span, range.limit, |_| true)
 }
 
@@ -123,23 +107,14 @@ pub(crate) fn index_read(
     let mut prefix = Vec::new();
     key::encode(value, Keying::Numeric, &mut prefix);
     let to = successor_of_prefix(&prefix).map_or(Bound::Unbounded, Bound::Excluded);
-    let span = Span {
-        source: Source::Index(attribute),
-        from: Bound::Included(prefix),
-        to,
-        reverse: false,
-    };
+    let span = Span { source: Source::Index(attribute), from: Bound::Included(prefix), to, reverse: false };
     let value = TermRef::from(value);
     let exact = table.kind() != Kind::OrderedSet;
     collect(view, table, &span, None, |record| {
         let Some(found) = record.get(usize::from(attribute)) else {
             return false;
         };
-        if exact {
-            found.exact_eq(value)
-        } else {
-            found.compare(value).is_eq()
-        }
+        if exact { found.exact_eq(value) } else { found.compare(value).is_eq() }
     })
 }
 
@@ -166,17 +141,9 @@ fn find(
     (limit, reverse): (Option<usize>, bool),
     wanted: impl Fn(RecordRef<'_>) -> bool,
 ) -> Result<Vec<Object>, TableError> {
-    let span = |source, from, to| Span {
-        source,
-        from,
-        to,
-        reverse,
-    };
+    let span = |source, from, to| Span { source, from, to, reverse };
     // Rows without an order are not walked backwards.
-    let all = Span {
-        reverse: reverse && table.kind() == Kind::OrderedSet,
-        ..Span::all()
-    };
+    let all = Span { reverse: reverse && table.kind() == Kind::OrderedSet, ..Span::all() };
     let span = match plan {
         Plan::Key(key) => return find_keys(view, table, vec![key], limit, wanted),
         Plan::Keys(keys) => return find_keys(view, table, keys, limit, wanted),
@@ -243,11 +210,7 @@ fn collect(
         if met.as_mut().is_none_or(|met| met.insert(row.key().into())) {
             found.extend(objects(row).into_iter().filter(|object| wanted(object.record())));
         }
-        if found.len() >= limit {
-            Walk::Enough
-        } else {
-            Walk::On
-        }
+        if found.len() >= limit { Walk::Enough } else { Walk::On }
     })?;
     found.truncate(limit);
     Ok(found)

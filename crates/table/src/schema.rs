@@ -129,11 +129,7 @@ impl Schema {
 
     /// The place of the attribute of this name. O(attributes).
     pub fn place_of(&self, name: &str) -> Option<u16> {
-        let place = self
-            .0
-            .attributes
-            .iter()
-            .position(|attribute| attribute.name() == name)?;
+        let place = self.0.attributes.iter().position(|attribute| attribute.name() == name)?;
         u16::try_from(place).ok()
     }
 
@@ -183,14 +179,8 @@ mod tests {
         assert_eq!(schema.attribute_names(), ["key", "val"]);
         assert_eq!(schema.kind(), Kind::Set);
         assert_eq!(schema.access(), AccessMode::ReadWrite);
-        assert_eq!(
-            (schema.storage(), schema.placement()),
-            (Storage::Ram, &Placement::Local)
-        );
-        assert_eq!(
-            (schema.version(), schema.ttl_ms(), schema.max_bytes()),
-            (1, None, None)
-        );
+        assert_eq!((schema.storage(), schema.placement()), (Storage::Ram, &Placement::Local));
+        assert_eq!((schema.version(), schema.ttl_ms(), schema.max_bytes()), (1, None, None));
         assert_eq!(schema.copy_spec(), CopySpec::new(Kind::Set));
     }
 
@@ -208,11 +198,7 @@ mod tests {
         let (int, float) = (TermRef::Int(1), TermRef::Float(1.0));
         let bytes = |kind, key: TermRef<'_>| {
             let mut bytes = Vec::new();
-            Schema::builder("t")
-                .kind(kind)
-                .build()
-                .unwrap()
-                .encode_key(key, &mut bytes);
+            Schema::builder("t").kind(kind).build().unwrap().encode_key(key, &mut bytes);
             bytes
         };
         assert_eq!(bytes(Kind::OrderedSet, int), bytes(Kind::OrderedSet, float));
@@ -223,17 +209,8 @@ mod tests {
     #[test]
     fn an_altered_schema_is_one_version_on() {
         let users = users();
-        let next = users
-            .alter()
-            .unindex("age")
-            .ttl_ms(None)
-            .access(AccessMode::ReadOnly)
-            .build()
-            .unwrap();
-        assert_eq!(
-            (next.version(), next.indexes(), next.ttl_ms()),
-            (2, &[1][..], None)
-        );
+        let next = users.alter().unindex("age").ttl_ms(None).access(AccessMode::ReadOnly).build().unwrap();
+        assert_eq!((next.version(), next.indexes(), next.ttl_ms()), (2, &[1][..], None));
         assert_eq!(next.attributes(), users.attributes());
         assert_eq!(next.access(), AccessMode::ReadOnly);
     }
@@ -242,12 +219,7 @@ mod tests {
     fn what_a_log_gives_back_is_checked() {
         let text = serde_json::to_string(&users()).unwrap();
         assert_eq!(serde_json::from_str::<Schema>(&text).unwrap(), users());
-        for (from, to) in [
-            ("\"users\"", "\"\""),
-            ("[1,2]", "[0]"),
-            ("[1,2]", "[2,2]"),
-            ("[1,2]", "[9]"),
-        ] {
+        for (from, to) in [("\"users\"", "\"\""), ("[1,2]", "[0]"), ("[1,2]", "[2,2]"), ("[1,2]", "[9]")] {
             assert!(text.contains(from));
             let broken = serde_json::from_str::<Schema>(&text.replace(from, to));
             assert!(broken.is_err(), "{to}");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
-use mnemon_store::{Expiry, Op, OpError, Outcome, Replica, Store, TableCopy, TableId, Verdict};
+use mnemon_store::{Expiry, Op, OpError, Outcome, Replica, Store, StoreError, TableCopy, TableId, Verdict};
 use mnemon_term::{Keying, RecordRef, Term, key};
 use parking_lot::Mutex;
 
@@ -127,11 +127,7 @@ impl Table {
     /// # Errors
     /// `NoTable` once the table was dropped.
     pub(crate) fn check_exists(&self) -> Result<(), TableError> {
-        if self.dropped.load(Ordering::Relaxed) {
-            Err(TableError::NoTable(self.name()))
-        } else {
-            Ok(())
-        }
+        if self.dropped.load(Ordering::Relaxed) { Err(TableError::NoTable(self.name())) } else { Ok(()) }
     }
 
     pub(crate) fn check_writable(&self) -> Result<(), TableError> {
@@ -186,22 +182,27 @@ impl Table {
     /// # Errors
     /// `ReadOnly`, `NoTable`; the inner error is the operation's own, it changed nothing.
     pub fn submit(&self, op: &Op<'_>) -> Verdict<Result<Result<Outcome, OpError>, TableError>> {
-        let allowed = if op.is_read() {
-            self.check_exists()
-        } else {
-            self.check_writable()
-        };
+        let allowed = if op.is_read() { self.check_exists() } else { self.check_writable() };
         if let Err(error) = allowed {
             return Verdict::Ready(Err(error));
         }
         match self.replica.commit_one(&self.copy, self.store().now_ms(), op) {
             Verdict::Ready(answer) => {
                 self.make_room(op.key());
-                Verdict::Ready(answer.map(|(_, outcome)| outcome).map_err(TableError::from))
+                Verdict::Ready(answer.map(|(_, outcome)| outcome).map_err(|error| self.explain(error)))
             }
             Verdict::Later(answer) => Verdict::Later(Box::pin(async move {
                 answer.await.map(|(_, outcome)| outcome).map_err(TableError::from)
             })),
+        }
+    }
+
+    /// The store's refusal in the words of this table.
+    fn explain(&self, error: StoreError) -> TableError {
+        match error {
+            StoreError::Sealed(_) => TableError::Transforming(self.name()),
+            StoreError::NoTable(_) => TableError::NoTable(self.name()),
+            other => TableError::from(other),
         }
     }
 
@@ -233,11 +234,7 @@ impl Table {
         for _ in 0..EVICTION_BATCH {
             let Some(row) = self.copy.victim(near) else { return };
             let (key, version) = (row.key().into(), row.version());
-            let evict = Op::Delete {
-                key,
-                cause: mnemon_store::Cause::Evicted,
-                version,
-            };
+            let evict = Op::Delete { key, cause: mnemon_store::Cause::Evicted, version };
             drop(self.replica.commit_one(&self.copy, self.store().now_ms(), &evict));
             if !self.copy.is_over_bounds() {
                 return;
@@ -253,11 +250,7 @@ impl Table {
         for shard in 0..self.copy.shard_count() {
             for row in self.copy.due(shard, now_ms, limit) {
                 let (key, version) = (row.key().into(), row.version());
-                let expire = Op::Delete {
-                    key,
-                    cause: mnemon_store::Cause::Expired,
-                    version,
-                };
+                let expire = Op::Delete { key, cause: mnemon_store::Cause::Expired, version };
                 drop(self.replica.commit_one(&self.copy, now_ms, &expire));
                 gone += 1;
             }
@@ -267,10 +260,7 @@ impl Table {
 }
 
 fn refusal(table: &str, answer: Result<Result<Outcome, OpError>, TableError>) -> Result<Outcome, TableError> {
-    answer?.map_err(|cause| TableError::Refused {
-        table: table.to_owned(),
-        cause,
-    })
+    answer?.map_err(|cause| TableError::Refused { table: table.to_owned(), cause })
 }
 
 impl std::fmt::Debug for Table {

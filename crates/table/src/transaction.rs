@@ -24,7 +24,7 @@ use crate::table::Table;
 use crate::view::View;
 use mnemon_store::Kind;
 
-pub(crate) use attempt::{Attempt, Phase};
+pub(crate) use attempt::{Attempt, LostOver, Phase};
 pub use run::TransactionOptions;
 pub(crate) use turns::Turns;
 
@@ -41,6 +41,11 @@ impl Transaction {
     fn begin(replica: Arc<dyn Replica>, read_only: bool, deadline_ms: u64) -> Self {
         let attempt = Mutex::new(Attempt::begin(replica.store(), read_only, deadline_ms));
         Self(Arc::new(Shared { replica, attempt }))
+    }
+
+    /// Over which row the run was lost.
+    fn lost_over(&self) -> LostOver {
+        self.0.attempt.lock().lost_over.take()
     }
 
     /// The attempt, if it still runs and the table is of its group.
@@ -76,10 +81,7 @@ impl Transaction {
         read: impl FnOnce(&mut attempt::AttemptView<'_>) -> Result<T, TableError>,
     ) -> Result<T, TableError> {
         let mut attempt = self.enter(table)?;
-        read(&mut attempt::AttemptView {
-            attempt: &mut attempt,
-            store: self.0.replica.store(),
-        })
+        read(&mut attempt::AttemptView { attempt: &mut attempt, store: self.0.replica.store() })
     }
 
     /// The record under a key, with this transaction's own writes; in a bag, the first.
@@ -156,9 +158,7 @@ impl Transaction {
         let bytes = table.key_bytes(key);
         let row = self.reading(table, |view| view.row(table, &bytes))?;
         let (sum, record) = table.counted(row.as_ref(), key, attribute, by)?;
-        let expires_at = row
-            .as_ref()
-            .map_or_else(|| table.default_expires_at(), Row::expires_at);
+        let expires_at = row.as_ref().map_or_else(|| table.default_expires_at(), Row::expires_at);
         let mut attempt = self.enter_to_write(table)?;
         attempt.write(self.0.replica.store(), table, &bytes, record.as_ref(), expires_at)?;
         Ok(sum)
@@ -252,9 +252,10 @@ impl Transaction {
     ///
     /// # Errors
     /// The inner closure's.
-    pub async fn nested<T, E, F>(&self, body: F) -> Result<T, E>
+    pub async fn nested<T, E, F, A>(&self, body: F) -> Result<T, E>
     where
-        F: AsyncFnOnce(Self) -> Result<T, E>,
+        F: FnOnce(Self) -> A,
+        A: Future<Output = Result<T, E>>,
         E: From<TableError>,
     {
         let savepoint = {
@@ -280,15 +281,9 @@ impl Table {
         attribute: u16,
         by: i64,
     ) -> Result<(i64, Record), TableError> {
-        let refused = |cause| TableError::Refused {
-            table: self.name(),
-            cause,
-        };
+        let refused = |cause| TableError::Refused { table: self.name(), cause };
         if self.kind() == Kind::Bag {
-            return Err(TableError::Unsupported {
-                table: self.name(),
-                cause: "a bag has no counters",
-            });
+            return Err(TableError::Unsupported { table: self.name(), cause: "a bag has no counters" });
         }
         let place = usize::from(attribute);
         let record = match row.and_then(|row| objects(row).into_iter().next()) {
@@ -298,9 +293,7 @@ impl Table {
         let Some(TermRef::Int(present)) = record.as_ref().get(place).filter(|_| place > 0) else {
             return Err(refused(mnemon_store::OpError::NotACounter));
         };
-        let sum = present
-            .checked_add(by)
-            .ok_or_else(|| refused(mnemon_store::OpError::Overflow))?;
+        let sum = present.checked_add(by).ok_or_else(|| refused(mnemon_store::OpError::Overflow))?;
         Ok((sum, record.as_ref().with(place, &Term::Int(sum))?))
     }
 }

@@ -18,27 +18,15 @@ pub(crate) struct Span {
 
 impl Span {
     pub(crate) fn all() -> Self {
-        Self {
-            source: Source::Rows,
-            from: Bound::Unbounded,
-            to: Bound::Unbounded,
-            reverse: false,
-        }
+        Self { source: Source::Rows, from: Bound::Unbounded, to: Bound::Unbounded, reverse: false }
     }
 
     pub(crate) fn contains(&self, position: &[u8]) -> bool {
-        (
-            self.from.as_ref().map(Vec::as_slice),
-            self.to.as_ref().map(Vec::as_slice),
-        )
-            .contains(position)
+        (self.from.as_ref().map(Vec::as_slice), self.to.as_ref().map(Vec::as_slice)).contains(position)
     }
 
     pub(crate) fn scan(&self) -> Scan {
-        let (from, to) = (
-            self.from.as_ref().map(Vec::as_slice),
-            self.to.as_ref().map(Vec::as_slice),
-        );
+        let (from, to) = (self.from.as_ref().map(Vec::as_slice), self.to.as_ref().map(Vec::as_slice));
         Scan::new(self.source, from, to, self.reverse)
     }
 }

@@ -46,24 +46,11 @@ pub(super) fn put(
     if when != When::Always && !wanted.contains(&true) {
         return Ok(0);
     }
-    let chosen = || {
-        fields
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| wanted.get(*at).copied().unwrap_or(true))
-    };
+    let chosen = || fields.iter().enumerate().filter(|(at, _)| wanted.get(*at).copied().unwrap_or(true));
     Ok(change(
         cell,
-        |hash| {
-            chosen()
-                .map(|(_, (field, value))| i64::from(hash.insert(field, value)))
-                .sum()
-        },
-        || {
-            chosen()
-                .map(|(_, (field, value))| ((**field).into(), Some((**value).into())))
-                .collect()
-        },
+        |hash| chosen().map(|(_, (field, value))| i64::from(hash.insert(field, value))).sum(),
+        || chosen().map(|(_, (field, value))| ((**field).into(), Some((**value).into()))).collect(),
     ))
 }
 
@@ -78,11 +65,7 @@ pub(super) fn delete(cell: &mut Cell<'_, '_>, fields: &[Bytes<'_>]) -> Result<i6
     } else {
         Vec::new()
     };
-    Ok(change(
-        cell,
-        |hash| fields.iter().map(|field| i64::from(hash.remove(field))).sum(),
-        || gone,
-    ))
+    Ok(change(cell, |hash| fields.iter().map(|field| i64::from(hash.remove(field))).sum(), || gone))
 }
 
 fn set(cell: &mut Cell<'_, '_>, field: &[u8], value: &str) {

@@ -22,10 +22,7 @@ pub(super) fn put(
         return Err(OpError::WrongType);
     }
     if !holds(when, present.is_some()) {
-        return Ok(Outcome::Put {
-            stored: false,
-            old: present.cloned(),
-        });
+        return Ok(Outcome::Put { stored: false, old: present.cloned() });
     }
     let expires_at = cell.expiry(expiry);
     if cell.copy.spec().kind == Kind::Bag {
@@ -96,9 +93,7 @@ pub(super) fn counter(
         return Err(OpError::NotACounter);
     };
     let sum = present.checked_add(by).ok_or(OpError::Overflow)?;
-    let changed = record
-        .with(place, &Term::Int(sum))
-        .map_err(|_| OpError::NotACounter)?;
+    let changed = record.with(place, &Term::Int(sum)).map_err(|_| OpError::NotACounter)?;
     cell.put_bytes(changed.as_bytes(), expires_at);
     Ok(sum)
 }

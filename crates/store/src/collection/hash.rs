@@ -59,9 +59,7 @@ struct Place {
 
 impl Ord for Place {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.hash
-            .cmp(&other.hash)
-            .then_with(|| self.element.field().cmp(other.element.field()))
+        self.hash.cmp(&other.hash).then_with(|| self.element.field().cmp(other.element.field()))
     }
 }
 
@@ -85,9 +83,7 @@ impl Equivalent<Place> for Sought<'_> {
 
 impl Comparable<Place> for Sought<'_> {
     fn compare(&self, place: &Place) -> Ordering {
-        self.hash
-            .cmp(&place.hash)
-            .then_with(|| self.field.cmp(place.element.field()))
+        self.hash.cmp(&place.hash).then_with(|| self.field.cmp(place.element.field()))
     }
 }
 
@@ -114,19 +110,14 @@ pub struct Hash {
 
 impl Default for Hash {
     fn default() -> Self {
-        Self {
-            form: Form::Small(Arc::new(Vec::new())),
-            bytes: 0,
-        }
+        Self { form: Form::Small(Arc::new(Vec::new())), bytes: 0 }
     }
 }
 
 impl PartialEq for Hash {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len()
-            && self
-                .iter()
-                .all(|element| other.get(element.field()) == Some(element.value()))
+            && self.iter().all(|element| other.get(element.field()) == Some(element.value()))
     }
 }
 
@@ -157,12 +148,9 @@ impl Hash {
     fn find(&self, field: &[u8]) -> Option<&Element> {
         match &self.form {
             Form::Small(elements) => elements.iter().find(|element| element.field() == field),
-            Form::Large(tree) => tree
-                .get_key_value(&Sought {
-                    hash: hash_of(field),
-                    field,
-                })
-                .map(|(place, ())| &place.element),
+            Form::Large(tree) => {
+                tree.get_key_value(&Sought { hash: hash_of(field), field }).map(|(place, ())| &place.element)
+            }
         }
     }
 
@@ -184,9 +172,7 @@ impl Hash {
             }
             Form::Large(tree) => {
                 let hash = hash_of(field);
-                let old = tree
-                    .remove_with_key(&Sought { hash, field })
-                    .map(|(place, ())| place.element);
+                let old = tree.remove_with_key(&Sought { hash, field }).map(|(place, ())| place.element);
                 tree.insert(Place { hash, element }, ());
                 old
             }
@@ -207,12 +193,9 @@ impl Hash {
                 let at = elements.iter().position(|element| element.field() == field);
                 at.map(|at| Arc::make_mut(elements).remove(at))
             }
-            Form::Large(tree) => tree
-                .remove_with_key(&Sought {
-                    hash: hash_of(field),
-                    field,
-                })
-                .map(|(place, ())| place.element),
+            Form::Large(tree) => {
+                tree.remove_with_key(&Sought { hash: hash_of(field), field }).map(|(place, ())| place.element)
+            }
         };
         if let Some(old) = &old {
             self.bytes -= old.field().len() + old.value().len();
@@ -227,15 +210,9 @@ impl Hash {
         if fits && field.len() <= SMALL_BYTES && value.len() <= SMALL_BYTES {
             return;
         }
-        let places = elements.iter().map(|element| {
-            (
-                Place {
-                    hash: hash_of(element.field()),
-                    element: element.clone(),
-                },
-                (),
-            )
-        });
+        let places = elements
+            .iter()
+            .map(|element| (Place { hash: hash_of(element.field()), element: element.clone() }, ()));
         self.form = Form::Large(places.collect());
     }
 

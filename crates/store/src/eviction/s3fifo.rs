@@ -135,17 +135,12 @@ mod tests {
             }
             if heat.borrow().len() >= capacity {
                 let victim = queues.victim(
-                    |name| {
-                        heat.borrow()
-                            .get(name)
-                            .map_or(Probe::Gone, |heat| Probe::Heat(*heat))
-                    },
+                    |name| heat.borrow().get(name).map_or(Probe::Gone, |heat| Probe::Heat(*heat)),
                     |name, value| {
                         heat.borrow_mut().insert(*name, value);
                     },
                 );
-                heat.borrow_mut()
-                    .remove(&victim.expect("a full cache has a victim"));
+                heat.borrow_mut().remove(&victim.expect("a full cache has a victim"));
             }
             heat.borrow_mut().insert(*name, 0);
             queues.insert(*name);

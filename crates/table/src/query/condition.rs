@@ -81,9 +81,7 @@ impl Condition {
     #[must_use]
     pub fn matches(&self, record: RecordRef<'_>) -> bool {
         match self {
-            Self::On(place, test) => record
-                .get(usize::from(*place))
-                .is_some_and(|value| test.passes(value)),
+            Self::On(place, test) => record.get(usize::from(*place)).is_some_and(|value| test.passes(value)),
             Self::And(conditions) => conditions.iter().all(|condition| condition.matches(record)),
             Self::Or(conditions) => conditions.iter().any(|condition| condition.matches(record)),
             Self::Not(condition) => !condition.matches(record),
@@ -113,18 +111,16 @@ impl Condition {
         })?;
         match self {
             Self::On(..) => Ok(()),
-            Self::And(conditions) | Self::Or(conditions) => conditions
-                .iter()
-                .try_for_each(|condition| condition.count(level + 1, left)),
+            Self::And(conditions) | Self::Or(conditions) => {
+                conditions.iter().try_for_each(|condition| condition.count(level + 1, left))
+            }
             Self::Not(condition) => condition.count(level + 1, left),
         }
     }
 }
 
 pub(crate) fn too_deep() -> TableError {
-    TableError::BadQuery(format!(
-        "it is nested deeper than {MAX_NESTING} levels; flatten it"
-    ))
+    TableError::BadQuery(format!("it is nested deeper than {MAX_NESTING} levels; flatten it"))
 }
 
 #[cfg(test)]
@@ -196,12 +192,7 @@ mod tests {
     #[test]
     fn a_record_without_the_attribute_passes_no_test() {
         let record = Record::new(&[Term::from(1)]).unwrap();
-        for test in [
-            Test::Exists(false),
-            Test::Exists(true),
-            Test::Ne(Term::nil()),
-            Test::Eq(Term::nil()),
-        ] {
+        for test in [Test::Exists(false), Test::Exists(true), Test::Ne(Term::nil()), Test::Eq(Term::nil())] {
             assert!(!Condition::On(1, test).matches(record.as_ref()));
         }
     }

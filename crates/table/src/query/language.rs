@@ -59,14 +59,8 @@ fn members<'j>(raw: &'j RawValue, what: &str) -> Result<Vec<(String, &'j RawValu
         serde_json::from_str(raw.get()).map_err(|error| bad(format!("{what} must be an object: {error}")))?;
     let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
-    match names
-        .windows(2)
-        .find(|pair| pair.first() == pair.last())
-        .and_then(|pair| pair.first())
-    {
-        Some(twice) => Err(bad(format!(
-            "{twice:?} is given twice in {what}; join the two with \"$and\""
-        ))),
+    match names.windows(2).find(|pair| pair.first() == pair.last()).and_then(|pair| pair.first()) {
+        Some(twice) => Err(bad(format!("{twice:?} is given twice in {what}; join the two with \"$and\""))),
         None => Ok(members),
     }
 }
@@ -97,10 +91,7 @@ fn conditions(raw: &RawValue, schema: &Schema, level: usize) -> Result<Condition
 fn list(raw: &RawValue, name: &str, schema: &Schema, level: usize) -> Result<Vec<Condition>, TableError> {
     let elements: Vec<&RawValue> = serde_json::from_str(raw.get())
         .map_err(|error| bad(format!("{name:?} must be an array of conditions: {error}")))?;
-    elements
-        .into_iter()
-        .map(|element| conditions(element, schema, level + 1))
-        .collect()
+    elements.into_iter().map(|element| conditions(element, schema, level + 1)).collect()
 }
 
 /// The tests of one attribute.
@@ -119,9 +110,7 @@ fn tests(name: &str, raw: &RawValue, schema: &Schema, all: &mut Vec<Condition>) 
     }
     let members = members(raw, &what)?;
     match members.as_slice() {
-        [] => Err(bad(format!(
-            "{what} is empty; for the empty map write {{\"==\":{{}}}}"
-        ))),
+        [] => Err(bad(format!("{what} is empty; for the empty map write {{\"==\":{{}}}}"))),
         // A tagged value such as {"$atom":"ok"}.
         [(tag, _)] if tag.starts_with('$') => {
             all.push(Condition::On(place, Test::Eq(value(raw, &what)?)));
@@ -144,10 +133,7 @@ fn test(operator: &str, raw: &RawValue, what: &str) -> Result<Test, TableError> 
     }
     let operand = value(raw, what)?;
     let wrong = |wanted: &str, found: &Term| {
-        bad(format!(
-            "{operator:?} in {what} takes {wanted}, found {}",
-            shortened(found.view())
-        ))
+        bad(format!("{operator:?} in {what} takes {wanted}, found {}", shortened(found.view())))
     };
     Ok(match (operator, operand) {
         ("==", term) => Test::Eq(term),

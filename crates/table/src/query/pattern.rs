@@ -53,16 +53,9 @@ impl Pattern {
     pub fn from_term(term: &Term) -> Result<Self, TableError> {
         let (Term::Tuple(elements) | Term::List(elements)) = term else {
             let found = shortened(term.view());
-            return Err(TableError::BadQuery(format!(
-                "a pattern is a tuple or list, found {found}"
-            )));
+            return Err(TableError::BadQuery(format!("a pattern is a tuple or list, found {found}")));
         };
-        Self::new(
-            elements
-                .iter()
-                .map(|term| Slot::of(term, 0))
-                .collect::<Result<_, _>>()?,
-        )
+        Self::new(elements.iter().map(|term| Slot::of(term, 0)).collect::<Result<_, _>>()?)
     }
 
     /// The slots, one an attribute.
@@ -83,10 +76,7 @@ impl Pattern {
     pub fn bindings(&self, record: RecordRef<'_>) -> Option<Vec<(u16, Term)>> {
         let mut bound = self.bound(record)?;
         bound.sort_unstable_by_key(|(variable, _)| *variable);
-        bound
-            .into_iter()
-            .map(|(variable, value)| Some((variable, value.to_term().ok()?)))
-            .collect()
+        bound.into_iter().map(|(variable, value)| Some((variable, value.to_term().ok()?))).collect()
     }
 
     /// A condition that every matching record fulfils, to choose a [`Plan`](crate::query::Plan) by.
@@ -138,11 +128,7 @@ mod tests {
             (vec![any(), any(), any()], false),
         ];
         for (terms, matches) in table {
-            assert_eq!(
-                pattern(terms.clone()).matches(record.as_ref()),
-                matches,
-                "{terms:?}"
-            );
+            assert_eq!(pattern(terms.clone()).matches(record.as_ref()), matches, "{terms:?}");
         }
     }
 
@@ -152,10 +138,7 @@ mod tests {
         let of = |terms: [Term; 3]| pattern.bindings(Record::new(&terms).unwrap().as_ref());
         let same = of([Term::from(1), Term::from("a"), Term::from(1)]);
         assert_eq!(same, Some(vec![(1, Term::from("a")), (2, Term::from(1))]));
-        assert_eq!(
-            of([Term::from(1), Term::from("a"), Term::float(1.0).unwrap()]),
-            None
-        );
+        assert_eq!(of([Term::from(1), Term::from("a"), Term::float(1.0).unwrap()]), None);
     }
 
     #[test]
@@ -167,10 +150,7 @@ mod tests {
         assert!(of(1, inner(Term::from(1))));
         assert!(!of(3, inner(Term::from(1))));
         assert!(!of(1, Term::tuple([Term::atom("at")])));
-        assert!(!of(
-            1,
-            Term::list([Term::atom("at"), Term::list([Term::from(1), Term::from(2)])])
-        ));
+        assert!(!of(1, Term::list([Term::atom("at"), Term::list([Term::from(1), Term::from(2)])])));
     }
 
     #[test]
@@ -193,9 +173,6 @@ mod tests {
         let by_key = pattern([Term::from(1), any()]).to_condition();
         assert!(matches!(Plan::choose(&by_key, Kind::Set, &[]), Plan::Key(_)));
         let by_index = pattern([any(), Term::from(1)]).to_condition();
-        assert!(matches!(
-            Plan::choose(&by_index, Kind::Set, &[1]),
-            Plan::Index { attribute: 1, .. }
-        ));
+        assert!(matches!(Plan::choose(&by_index, Kind::Set, &[1]), Plan::Index { attribute: 1, .. }));
     }
 }

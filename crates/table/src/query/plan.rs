@@ -83,21 +83,15 @@ impl Plan {
                 None => Self::Keys(keys),
             };
         }
-        let ranked = reach
-            .spans
-            .into_iter()
-            .filter_map(|(place, span)| Some((rank(place, &span)?, place, span)));
+        let ranked =
+            reach.spans.into_iter().filter_map(|(place, span)| Some((rank(place, &span)?, place, span)));
         match ranked.min_by_key(|(rank, place, _)| (*rank, *place)) {
             Some((_, place, span)) => {
                 let (from, to) = span.into_bounds();
                 if place == 0 {
                     Self::KeyRange { from, to }
                 } else {
-                    Self::Index {
-                        attribute: place,
-                        from,
-                        to,
-                    }
+                    Self::Index { attribute: place, from, to }
                 }
             }
             None => Self::Scan,
@@ -130,20 +124,16 @@ impl Planner<'_> {
         }
         match condition {
             Condition::On(place, test) => {
-                let ordered = if *place == 0 {
-                    self.kind == Kind::OrderedSet
-                } else {
-                    self.indexed.contains(place)
-                };
+                let ordered =
+                    if *place == 0 { self.kind == Kind::OrderedSet } else { self.indexed.contains(place) };
                 Reach::of(*place, test, self.kind.keying(), ordered)
             }
-            Condition::And(conditions) => conditions.iter().try_fold(Reach::default(), |reach, condition| {
-                reach.meet(self.reach(condition, level + 1)?)
-            }),
-            Condition::Or(conditions) => conditions
+            Condition::And(conditions) => conditions
                 .iter()
-                .filter_map(|condition| self.reach(condition, level + 1))
-                .reduce(Reach::join),
+                .try_fold(Reach::default(), |reach, condition| reach.meet(self.reach(condition, level + 1)?)),
+            Condition::Or(conditions) => {
+                conditions.iter().filter_map(|condition| self.reach(condition, level + 1)).reduce(Reach::join)
+            }
             Condition::Not(_) => Some(Reach::default()),
         }
     }

@@ -28,36 +28,20 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    const EVERYTHING: Self = Self {
-        from: Vec::new(),
-        to: None,
-    };
-    const NOTHING: Self = Self {
-        from: Vec::new(),
-        to: Some(Vec::new()),
-    };
+    const EVERYTHING: Self = Self { from: Vec::new(), to: None };
+    const NOTHING: Self = Self { from: Vec::new(), to: Some(Vec::new()) };
 
     /// Where the values that pass a test are.
     pub(crate) fn of(test: &Test) -> Self {
         let bytes = |term: &Term| encode(term.view(), Keying::Numeric);
         match test {
             Test::Eq(term) | Test::Exact(term) => Self::beginning_with(bytes(term)),
-            Test::Lt(term) => Self {
-                from: Vec::new(),
-                to: Some(bytes(term)),
-            },
-            Test::Le(term) => Self {
-                from: Vec::new(),
-                to: key::successor_of_prefix(&bytes(term)),
-            },
-            Test::Gt(term) => Self {
-                from: key::successor_of_prefix(&bytes(term)).unwrap_or_default(),
-                to: None,
-            },
-            Test::Ge(term) => Self {
-                from: bytes(term),
-                to: None,
-            },
+            Test::Lt(term) => Self { from: Vec::new(), to: Some(bytes(term)) },
+            Test::Le(term) => Self { from: Vec::new(), to: key::successor_of_prefix(&bytes(term)) },
+            Test::Gt(term) => {
+                Self { from: key::successor_of_prefix(&bytes(term)).unwrap_or_default(), to: None }
+            }
+            Test::Ge(term) => Self { from: bytes(term), to: None },
             Test::In(terms) => {
                 let points = terms.iter().map(|term| Self::beginning_with(bytes(term)));
                 points.reduce(Self::hull).unwrap_or(Self::NOTHING)
@@ -74,18 +58,12 @@ impl Span {
     }
 
     fn beginning_with(bytes: Vec<u8>) -> Self {
-        Self {
-            to: key::successor_of_prefix(&bytes),
-            from: bytes,
-        }
+        Self { to: key::successor_of_prefix(&bytes), from: bytes }
     }
 
     /// The smallest span around both.
     fn hull(self, other: Self) -> Self {
-        Self {
-            from: self.from.min(other.from),
-            to: self.to.zip(other.to).map(|(a, b)| a.max(b)),
-        }
+        Self { from: self.from.min(other.from), to: self.to.zip(other.to).map(|(a, b)| a.max(b)) }
     }
 
     /// What is in both.
@@ -94,10 +72,7 @@ impl Span {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        Self {
-            from: self.from.max(other.from),
-            to,
-        }
+        Self { from: self.from.max(other.from), to }
     }
 
     fn is_nothing(&self) -> bool {
@@ -120,11 +95,7 @@ impl Span {
     }
 
     pub(crate) fn into_bounds(self) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
-        let from = if self.from.is_empty() {
-            Bound::Unbounded
-        } else {
-            Bound::Included(self.from)
-        };
+        let from = if self.from.is_empty() { Bound::Unbounded } else { Bound::Included(self.from) };
         (from, self.to.map_or(Bound::Unbounded, Bound::Excluded))
     }
 }
@@ -143,11 +114,7 @@ impl Reach {
     /// The reach of a test of the attribute at a place whose order is known, or else of the key.
     pub(crate) fn of(place: u16, test: &Test, keying: Keying, ordered: bool) -> Option<Self> {
         let keys = if place == 0 { keys(test, keying) } else { None };
-        let spans = if ordered {
-            BTreeMap::from([(place, Span::of(test))])
-        } else {
-            BTreeMap::new()
-        };
+        let spans = if ordered { BTreeMap::from([(place, Span::of(test))]) } else { BTreeMap::new() };
         Self { keys, spans }.unless_nothing()
     }
 
@@ -178,10 +145,7 @@ impl Reach {
             .spans
             .into_iter()
             .filter_map(|(place, span)| other.spans.remove(&place).map(|known| (place, known.hull(span))));
-        Self {
-            keys: keys.filter(|keys| keys.len() <= MAX_KEYS),
-            spans: spans.collect(),
-        }
+        Self { keys: keys.filter(|keys| keys.len() <= MAX_KEYS), spans: spans.collect() }
     }
 
     fn unless_nothing(self) -> Option<Self> {

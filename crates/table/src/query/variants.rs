@@ -26,11 +26,7 @@ fn within(term: &Term, depth: usize) -> Option<Vec<Term>> {
             // Keys of maps always compare exactly.
             let with_keys =
                 |values: Vec<Term>| -> BTreeMap<Term, Term> { pairs.keys().cloned().zip(values).collect() };
-            products(pairs.values(), depth)?
-                .into_iter()
-                .map(with_keys)
-                .map(Term::Map)
-                .collect()
+            products(pairs.values(), depth)?.into_iter().map(with_keys).map(Term::Map).collect()
         }
     })
 }
@@ -40,10 +36,7 @@ fn twin(term: &Term) -> Option<Term> {
     let twin = match term.view() {
         #[allow(clippy::cast_precision_loss, reason = "a rounded value is sorted out below")]
         TermRef::Int(value) => Term::float(value as f64).ok()?,
-        #[allow(
-            clippy::cast_possible_truncation,
-            reason = "a truncated value is sorted out below"
-        )]
+        #[allow(clippy::cast_possible_truncation, reason = "a truncated value is sorted out below")]
         TermRef::Float(value) => Term::Int(value as i64),
         _ => return None,
     };
@@ -89,13 +82,8 @@ mod tests {
         assert_eq!(variants(&Term::from(1)), Some(vec![Term::from(1), float(1.0)]));
         assert_eq!(variants(&float(-2.0)), Some(vec![float(-2.0), Term::from(-2)]));
         let exact = (1_i64 << 53) + 1;
-        for alone in [
-            Term::from(exact),
-            Term::from(i64::MAX),
-            float(0.5),
-            float(1e300),
-            float(2f64.powi(63)),
-        ] {
+        for alone in [Term::from(exact), Term::from(i64::MAX), float(0.5), float(1e300), float(2f64.powi(63))]
+        {
             assert_eq!(variants(&alone), Some(vec![alone]));
         }
         assert_eq!(variants(&Term::from(i64::MIN)).map(|all| all.len()), Some(2));
@@ -116,10 +104,7 @@ mod tests {
         let ones = |count| Term::list(vec![Term::from(1); count]);
         assert_eq!(variants(&ones(4)).map(|all| all.len()), Some(16));
         assert_eq!(variants(&ones(5)), None);
-        assert_eq!(
-            variants(&Term::list(vec![Term::from("a"); 10_000])).map(|all| all.len()),
-            Some(1)
-        );
+        assert_eq!(variants(&Term::list(vec![Term::from("a"); 10_000])).map(|all| all.len()), Some(1));
         let mut deep = Term::nil();
         for _ in 0..=MAX_DEPTH {
             deep = Term::list([deep]);

@@ -79,10 +79,7 @@ impl AttributeType {
 
 impl fmt::Display for AttributeType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::NAMES
-            .iter()
-            .find(|(known, _)| known == self)
-            .map_or("any", |(_, name)| name);
+        let name = Self::NAMES.iter().find(|(known, _)| known == self).map_or("any", |(_, name)| name);
         f.pad(name)
     }
 }
@@ -112,10 +109,7 @@ pub struct Attribute {
 impl Attribute {
     /// An attribute; its name is checked when a schema is built with it.
     pub fn new(name: impl Into<String>, takes: AttributeType) -> Self {
-        Self {
-            name: name.into(),
-            takes,
-        }
+        Self { name: name.into(), takes }
     }
 
     /// Its name.
@@ -184,10 +178,7 @@ mod tests {
             assert_eq!(name.parse(), Ok(takes));
         }
         let error = "text".parse::<AttributeType>().unwrap_err().to_string();
-        assert!(
-            error.contains("\"text\"") && error.contains("int, float, number"),
-            "{error}"
-        );
+        assert!(error.contains("\"text\"") && error.contains("int, float, number"), "{error}");
     }
 
     #[test]
@@ -223,10 +214,7 @@ mod tests {
     #[test]
     fn attributes_without_name_or_with_an_unknown_type_are_refused() {
         for text in ["", "id,", ",id", ":int", "id:", "id:integer", "id:int:int"] {
-            assert!(
-                matches!(parse_attributes(text), Err(TableError::BadSchema(_))),
-                "{text}"
-            );
+            assert!(matches!(parse_attributes(text), Err(TableError::BadSchema(_))), "{text}");
         }
     }
 }

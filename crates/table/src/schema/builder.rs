@@ -29,28 +29,14 @@ impl SchemaBuilder {
             max_bytes: None,
             version: 1,
         };
-        Self {
-            definition,
-            indexes: Vec::new(),
-        }
+        Self { definition, indexes: Vec::new() }
     }
 
     pub(crate) fn from_definition(definition: &Definition) -> Self {
-        let name = |&place: &u16| {
-            definition
-                .attributes
-                .get(usize::from(place))
-                .map(|a| a.name().to_owned())
-        };
+        let name = |&place: &u16| definition.attributes.get(usize::from(place)).map(|a| a.name().to_owned());
         let indexes = definition.indexes.iter().filter_map(name).collect();
         let version = definition.version.saturating_add(1);
-        Self {
-            definition: Definition {
-                version,
-                ..definition.clone()
-            },
-            indexes,
-        }
+        Self { definition: Definition { version, ..definition.clone() }, indexes }
     }
 
     /// How rows are kept; a `set` by default.
@@ -132,20 +118,13 @@ impl SchemaBuilder {
     /// there are more than [`MAX_ARITY`](mnemon_term::MAX_ARITY) attributes or two of one name, when an index is on the key, on an
     /// unknown attribute or on one that has an index, and when a bound is 0.
     pub fn build(self) -> Result<Schema, TableError> {
-        let Self {
-            mut definition,
-            indexes,
-        } = self;
+        let Self { mut definition, indexes } = self;
         if definition.attributes.is_empty() {
-            definition.attributes = ["key", "val"]
-                .map(|name| Attribute::new(name, AttributeType::Any))
-                .into();
+            definition.attributes =
+                ["key", "val"].map(|name| Attribute::new(name, AttributeType::Any)).into();
         }
         let place = |name: &String| {
-            let place = definition
-                .attributes
-                .iter()
-                .position(|attribute| attribute.name() == name);
+            let place = definition.attributes.iter().position(|attribute| attribute.name() == name);
             place.and_then(|place| u16::try_from(place).ok()).ok_or_else(|| {
                 let known: Vec<&str> = definition.attributes.iter().map(Attribute::name).collect();
                 TableError::BadSchema(format!(

@@ -20,9 +20,7 @@ impl Schema {
         let (expected, found) = (self.arity(), record.arity());
         if expected != found {
             let names = self.attribute_names().join(", ");
-            return Err(self.refuse(format!(
-                "it has {found} attributes instead of {expected} ({names})"
-            )));
+            return Err(self.refuse(format!("it has {found} attributes instead of {expected} ({names})")));
         }
         let mut terms = record.iter();
         for (place, attribute) in self.attributes().iter().enumerate() {
@@ -51,27 +49,17 @@ impl Schema {
             return Ok(());
         }
         let (role, name) = (if key { "the key" } else { "attribute" }, attribute.name());
-        Err(self.refuse(format!(
-            "{role} {name:?} takes {takes}, found {} {}",
-            term.kind(),
-            shortened(term)
-        )))
+        Err(self.refuse(format!("{role} {name:?} takes {takes}, found {} {}", term.kind(), shortened(term))))
     }
 
     fn refuse(&self, cause: String) -> TableError {
-        TableError::BadRecord {
-            table: self.name().to_owned(),
-            cause,
-        }
+        TableError::BadRecord { table: self.name().to_owned(), cause }
     }
 }
 
 /// A term for a message, cut after some characters. Takes no more time than it writes.
 pub(crate) fn shortened(term: TermRef<'_>) -> String {
-    let mut text = Shortened {
-        text: String::new(),
-        left: SHOWN,
-    };
+    let mut text = Shortened { text: String::new(), left: SHOWN };
     if write!(text, "{term:?}").is_err() {
         text.text.push('…');
     }
@@ -110,10 +98,7 @@ mod tests {
     }
 
     fn refusal(terms: &[Term]) -> String {
-        schema()
-            .check(Record::new(terms).unwrap().as_ref())
-            .unwrap_err()
-            .to_string()
+        schema().check(Record::new(terms).unwrap().as_ref()).unwrap_err().to_string()
     }
 
     #[test]

@@ -56,9 +56,7 @@ fn check_table_name(name: &str) -> Result<(), TableError> {
 fn is_name(name: &str, signs: &[u8]) -> bool {
     (1..=MAX_NAME).contains(&name.len())
         && !name.starts_with('-')
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || signs.contains(&byte))
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || signs.contains(&byte))
 }
 
 fn check_attributes(definition: &Definition) -> Result<(), TableError> {
@@ -78,15 +76,8 @@ fn check_attributes(definition: &Definition) -> Result<(), TableError> {
             );
             return Err(bad(definition, cause));
         }
-        if attributes
-            .iter()
-            .take(place)
-            .any(|earlier| earlier.name() == name)
-        {
-            return Err(bad(
-                definition,
-                format!("attribute {name:?} is given twice; give it once"),
-            ));
+        if attributes.iter().take(place).any(|earlier| earlier.name() == name) {
+            return Err(bad(definition, format!("attribute {name:?} is given twice; give it once")));
         }
     }
     Ok(())
@@ -96,10 +87,7 @@ fn check_attributes(definition: &Definition) -> Result<(), TableError> {
 fn check_indexes(definition: &Definition) -> Result<(), TableError> {
     for (at, &place) in definition.indexes.iter().enumerate() {
         let Some(attribute) = definition.attributes.get(usize::from(place)) else {
-            return Err(bad(
-                definition,
-                format!("an index on place {place}, where no attribute is"),
-            ));
+            return Err(bad(definition, format!("an index on place {place}, where no attribute is")));
         };
         let name = attribute.name();
         if place == 0 {
@@ -140,9 +128,7 @@ mod tests {
     }
 
     fn of(attributes: &[&str]) -> SchemaBuilder {
-        let attributes = attributes
-            .iter()
-            .map(|name| Attribute::new(*name, AttributeType::Any));
+        let attributes = attributes.iter().map(|name| Attribute::new(*name, AttributeType::Any));
         Schema::builder("t").attributes(attributes)
     }
 
@@ -152,10 +138,7 @@ mod tests {
             assert!(Schema::builder(name).build().is_ok(), "{name}");
         }
         for name in ["", "-a", "a b", "a/b", "é", "a\n", &"n".repeat(256)] {
-            assert!(
-                refusal(Schema::builder(name)).contains("is no table name"),
-                "{name}"
-            );
+            assert!(refusal(Schema::builder(name)).contains("is no table name"), "{name}");
         }
     }
 
@@ -163,10 +146,7 @@ mod tests {
     fn attribute_names_are_of_a_few_signs_without_colon() {
         assert!(of(&["a-b.c_D9"]).build().is_ok());
         for name in ["", "-a", "a:b", "$1", "a b", &"n".repeat(256)] {
-            assert!(
-                refusal(of(&["id", name])).contains("is no attribute name"),
-                "{name}"
-            );
+            assert!(refusal(of(&["id", name])).contains("is no attribute name"), "{name}");
         }
     }
 
@@ -185,10 +165,7 @@ mod tests {
         assert!(refusal(of(&["id", "age"]).index("id")).contains("is the key"));
         assert!(refusal(of(&["id", "age"]).index("age").index("age")).contains("two indexes"));
         let unknown = refusal(of(&["id", "age"]).index("name"));
-        assert!(
-            unknown.contains("\"name\"") && unknown.contains("id, age"),
-            "{unknown}"
-        );
+        assert!(unknown.contains("\"name\"") && unknown.contains("id, age"), "{unknown}");
     }
 
     #[test]
@@ -196,14 +173,6 @@ mod tests {
         assert!(refusal(of(&["id"]).ttl_ms(0)).contains("ttl_ms"));
         assert!(refusal(of(&["id"]).max_entries(0)).contains("max_entries"));
         assert!(refusal(of(&["id"]).max_bytes(0)).contains("max_bytes"));
-        assert!(
-            of(&["id"])
-                .kind(Kind::Bag)
-                .max_entries(1)
-                .max_bytes(1)
-                .ttl_ms(1)
-                .build()
-                .is_ok()
-        );
+        assert!(of(&["id"]).kind(Kind::Bag).max_entries(1).max_bytes(1).ttl_ms(1).build().is_ok());
     }
 }

@@ -8,12 +8,13 @@
 use std::ops::Bound;
 
 use mnemon_store::{
-    Cause, Check, Collection, Expiry, Op, Row, Scan, Seen, Snapshot, Source, Store, TableId, TableOp, When,
-    collection::Bag, entry_keys,
+    Cause, Check, Collection, Commit, Expiry, Op, Row, Scan, Seen, Snapshot, Source, Store, TableId, TableOp,
+    When, collection::Bag,
 };
 use mnemon_term::RecordRef;
 use smallvec::SmallVec;
 
+use crate::batch::positioned;
 use crate::error::TableError;
 use crate::table::Table;
 use crate::transaction::buffer::Buffer;
@@ -32,6 +33,9 @@ pub(crate) enum Phase {
     Lost,
     Ended,
 }
+
+/// The row, or the table, over which a run was lost.
+pub(crate) type LostOver = Option<(TableId, Option<Box<[u8]>>)>;
 
 /// A scan in the read set.
 struct ScanRead {
@@ -53,7 +57,7 @@ pub(crate) struct Attempt {
     /// Of a read-only transaction.
     snapshot: Option<Snapshot>,
     /// The row over which the run was lost.
-    pub(crate) lost_over: Option<(TableId, Option<Box<[u8]>>)>,
+    pub(crate) lost_over: LostOver,
 }
 
 /// A run with the store it reads from.
@@ -117,8 +121,7 @@ impl Attempt {
     ) -> Result<(), TableError> {
         let body = record.as_bytes();
         if table.kind() != Kind::Bag {
-            self.buffer
-                .note_write(table.id(), key, Some(Row::bytes(0, expires_at, key, body)), None);
+            self.buffer.note_write(table.id(), key, Some(Row::bytes(0, expires_at, key, body)), None);
             return Ok(());
         }
         let mut bag = self.bag(store, table, key)?;
@@ -126,13 +129,7 @@ impl Attempt {
         let row = Row::collection(0, expires_at, key, std::sync::Arc::new(Collection::Bag(bag)));
         let expiry = expires_at.map_or(Expiry::Never, Expiry::At);
         let (key_bytes, body) = (key.to_vec().into(), body.to_vec().into());
-        let step = Op::Put {
-            key: key_bytes,
-            body,
-            expiry,
-            when: When::Always,
-            over_bytes_only: false,
-        };
+        let step = Op::Put { key: key_bytes, body, expiry, when: When::Always, over_bytes_only: false };
         self.buffer.note_write(table.id(), key, Some(row), Some(step));
         Ok(())
     }
@@ -162,10 +159,7 @@ impl Attempt {
         if bag.remove(body) {
             let left = (!bag.is_empty())
                 .then(|| Row::collection(0, expires_at, key, std::sync::Arc::new(Collection::Bag(bag))));
-            let step = Op::DeleteObject {
-                key: key.to_vec().into(),
-                body: body.to_vec().into(),
-            };
+            let step = Op::DeleteObject { key: key.to_vec().into(), body: body.to_vec().into() };
             self.buffer.note_write(table.id(), key, left, Some(step));
         }
         Ok(())
@@ -174,35 +168,28 @@ impl Attempt {
     /// The objects under a bag's key; they are read, so they belong to the read set.
     fn bag(&mut self, store: &Store, table: &Table, key: &[u8]) -> Result<Bag, TableError> {
         let row = AttemptView { attempt: self, store }.row(table, key)?;
-        Ok(
-            match row
-                .as_ref()
-                .and_then(Row::as_collection)
-                .map(|collection| &**collection)
-            {
-                Some(Collection::Bag(bag)) => bag.clone(),
-                _ => Bag::default(),
-            },
-        )
+        Ok(match row.as_ref().and_then(Row::as_collection).map(|collection| &**collection) {
+            Some(Collection::Bag(bag)) => bag.clone(),
+            _ => Bag::default(),
+        })
     }
 
     pub(crate) fn has_writes(&self) -> bool {
         self.buffer.has_writes()
     }
 
+    /// The attempt as a commit.
+    pub(crate) fn commit(&self, time_ms: u64) -> Commit<'_> {
+        Commit { time_ms, checks: self.checks(), ops: self.ops(), with_before: false }
+    }
+
     /// What must still hold when the writes are applied.
-    pub(crate) fn checks(&self) -> Vec<Check<'_>> {
-        let schemas = self.schemas.iter().map(|(table, version)| Check::Schema {
-            table: *table,
-            version: *version,
-        });
+    fn checks(&self) -> Vec<Check<'_>> {
+        let schemas =
+            self.schemas.iter().map(|(table, version)| Check::Schema { table: *table, version: *version });
         let keys = self.buffer.entries().iter().filter_map(|entry| {
             let version = entry.seen?;
-            Some(Check::Key {
-                table: entry.table,
-                key: (&*entry.key).into(),
-                version,
-            })
+            Some(Check::Key { table: entry.table, key: (&*entry.key).into(), version })
         });
         let scans = self.scans.iter().map(|scan| Check::Scan {
             table: scan.table,
@@ -215,25 +202,18 @@ impl Attempt {
     }
 
     /// The writes, in the order their keys were first touched.
-    pub(crate) fn ops(&self) -> Vec<TableOp<'_>> {
+    fn ops(&self) -> Vec<TableOp<'_>> {
         let mut ops = Vec::new();
         for entry in self.buffer.entries() {
             let Some(pending) = &entry.pending else { continue };
             let table = entry.table;
             if !pending.steps.is_empty() {
-                ops.extend(pending.steps.iter().map(|op| TableOp {
-                    table,
-                    op: op.clone(),
-                }));
+                ops.extend(pending.steps.iter().map(|op| TableOp { table, op: op.clone() }));
                 continue;
             }
             let key = (&*entry.key).into();
             let op = match &pending.row {
-                None => Op::Delete {
-                    key,
-                    cause: Cause::Delete,
-                    version: 0,
-                },
+                None => Op::Delete { key, cause: Cause::Delete, version: 0 },
                 Some(row) => Op::Put {
                     key,
                     body: row.body().into(),
@@ -249,11 +229,7 @@ impl Attempt {
 }
 
 fn delete_op(key: Vec<u8>) -> Op<'static> {
-    Op::Delete {
-        key: key.into(),
-        cause: Cause::Delete,
-        version: 0,
-    }
+    Op::Delete { key: key.into(), cause: Cause::Delete, version: 0 }
 }
 
 impl AttemptView<'_> {
@@ -263,10 +239,8 @@ impl AttemptView<'_> {
         // The clock is read first: what changes from here on is newer and will be noticed when it is met.
         for entry in self.attempt.buffer.entries() {
             let Some(seen) = entry.seen else { continue };
-            let now = self
-                .store
-                .get(&*self.store.copy(entry.table)?, &entry.key)
-                .map_or(0, |row| row.version());
+            let now =
+                self.store.get(&*self.store.copy(entry.table)?, &entry.key).map_or(0, |row| row.version());
             if now != seen {
                 let (table, key) = (entry.table, entry.key.clone());
                 return Err(self.attempt.lose(table, Some(&key)));
@@ -287,12 +261,7 @@ impl AttemptView<'_> {
         let copy = self.store.copy(read.table)?;
         let source = read.index.map_or(Source::Rows, Source::Index);
         let bound = |bound: &Bound<Box<[u8]>>| bound.as_ref().map(|bytes| bytes.to_vec());
-        let span = Span {
-            source,
-            from: bound(&read.from),
-            to: bound(&read.to),
-            reverse: false,
-        };
+        let span = Span { source, from: bound(&read.from), to: bound(&read.to), reverse: false };
         let mut now: Vec<Seen> = Vec::with_capacity(read.seen.len());
         let mut scan = span.scan();
         while let Some(page) = scan.next_page(self.store, &copy, None)? {
@@ -307,45 +276,15 @@ impl AttemptView<'_> {
         Ok(now.iter().eq(seen))
     }
 
-    /// This run's own writes inside a span, by position, in its direction.
+    /// This run's own writes inside a span, in its direction.
     fn own(&self, table: &Table, span: &Span) -> Vec<(Vec<u8>, Row)> {
-        let mut own: Vec<(Vec<u8>, Row)> = Vec::new();
-        for entry in self
-            .attempt
-            .buffer
-            .entries()
-            .iter()
-            .filter(|entry| entry.table == table.id())
-        {
-            let Some(row) = entry.pending.as_ref().and_then(|pending| pending.row.as_ref()) else {
-                continue;
-            };
-            let positions = match span.source {
-                Source::Rows => vec![table.copy().position(&entry.key)],
-                Source::Index(attribute) => entry_keys(row, attribute)
-                    .iter()
-                    .map(|key| key.to_vec())
-                    .collect(),
-            };
-            own.extend(
-                positions
-                    .into_iter()
-                    .filter(|at| span.contains(at))
-                    .map(|at| (at, row.clone())),
-            );
-        }
-        own.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-        if span.reverse {
-            own.reverse();
-        }
-        own
+        let of_table = self.attempt.buffer.entries().iter().filter(|entry| entry.table == table.id());
+        let rows = of_table.filter_map(|entry| entry.pending.as_ref()?.row.as_ref());
+        positioned(table, span, rows)
     }
 
     fn is_overwritten(&self, table: &Table, row: &Row) -> bool {
-        self.attempt
-            .buffer
-            .get(table.id(), row.key())
-            .is_some_and(|entry| entry.pending.is_some())
+        self.attempt.buffer.get(table.id(), row.key()).is_some_and(|entry| entry.pending.is_some())
     }
 
     /// Walks the stored rows of a span page by page into the read set; `visit` may end it. Every page is of the
@@ -363,13 +302,7 @@ impl AttemptView<'_> {
         let own = |bound: &Bound<Vec<u8>>| bound.as_ref().map(|bytes| Box::from(&**bytes));
         let (from, to) = (own(&span.from), own(&span.to));
         let place = self.attempt.scans.len();
-        self.attempt.scans.push(ScanRead {
-            table: table.id(),
-            index,
-            from,
-            to,
-            seen: Vec::new(),
-        });
+        self.attempt.scans.push(ScanRead { table: table.id(), index, from, to, seen: Vec::new() });
         let mut scan = span.scan();
         let mut chases = 0;
         loop {
@@ -377,13 +310,7 @@ impl AttemptView<'_> {
             let Some(page) = ahead.next_page(self.store, table.copy(), None)? else {
                 break;
             };
-            let newest = page
-                .rows
-                .iter()
-                .map(Row::version)
-                .max()
-                .unwrap_or(0)
-                .max(page.last_removal);
+            let newest = page.rows.iter().map(Row::version).max().unwrap_or(0).max(page.last_removal);
             if newest > self.attempt.clock {
                 chases += 1;
                 if chases > CHASES_MAX {
@@ -435,10 +362,7 @@ impl AttemptView<'_> {
         span: &Span,
     ) -> Result<(), TableError> {
         let nothing_walked = self.attempt.scans[place].seen.is_empty();
-        let whole = (
-            self.attempt.scans[place].from.clone(),
-            self.attempt.scans[place].to.clone(),
-        );
+        let whole = (self.attempt.scans[place].from.clone(), self.attempt.scans[place].to.clone());
         if nothing_walked {
             let open = self.attempt.scans.remove(place);
             let answer = self.revalidate();
@@ -502,9 +426,7 @@ impl View for AttemptView<'_> {
             // Own rows that stand before this one come first; only key order can be merged so.
             while ordered
                 && enough == Walk::On
-                && own
-                    .peek()
-                    .is_some_and(|(at, _)| is_before(at, row.key(), span.reverse))
+                && own.peek().is_some_and(|(at, _)| is_before(at, row.key(), span.reverse))
             {
                 enough = own.next().map_or(Walk::On, |(_, row)| visit(&row));
             }

@@ -42,10 +42,7 @@ pub(crate) struct Buffer {
 impl Buffer {
     fn place(&self, table: TableId, key: &[u8]) -> Option<usize> {
         if self.places.is_empty() {
-            return self
-                .entries
-                .iter()
-                .position(|entry| entry.table == table && *entry.key == *key);
+            return self.entries.iter().position(|entry| entry.table == table && *entry.key == *key);
         }
         self.places.get(&(table, Key::from_slice(key))).copied()
     }
@@ -59,17 +56,10 @@ impl Buffer {
             return place;
         }
         let place = self.entries.len();
-        self.entries.push(Touched {
-            table,
-            key: Key::from_slice(key),
-            seen: None,
-            pending: None,
-        });
+        self.entries.push(Touched { table, key: Key::from_slice(key), seen: None, pending: None });
         if place == LINEAR_MAX {
             let all = self.entries.iter().enumerate();
-            self.places = all
-                .map(|(place, entry)| ((entry.table, entry.key.clone()), place))
-                .collect();
+            self.places = all.map(|(place, entry)| ((entry.table, entry.key.clone()), place)).collect();
         } else if place > LINEAR_MAX {
             self.places.insert((table, Key::from_slice(key)), place);
         }
@@ -168,10 +158,7 @@ mod tests {
             buffer.note_read(TableId(2), &i.to_be_bytes(), 1_000);
         }
         for i in 0..100u32 {
-            assert_eq!(
-                buffer.get(TableId(1), &i.to_be_bytes()).unwrap().seen,
-                Some(u64::from(i))
-            );
+            assert_eq!(buffer.get(TableId(1), &i.to_be_bytes()).unwrap().seen, Some(u64::from(i)));
         }
         assert_eq!(buffer.entries().len(), 200);
     }

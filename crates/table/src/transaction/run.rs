@@ -1,5 +1,7 @@
 //! Running a transaction to its end: attempts, conflicts, turns, the deadline.
 
+use std::time::Duration;
+
 use mnemon_store::StoreError;
 
 use crate::catalog::Catalog;
@@ -8,6 +10,9 @@ use crate::transaction::{Phase, Transaction};
 
 /// Losses after which a transaction queues for a turn over the row it lost.
 const LOSSES_BEFORE_TURN: u32 = 2;
+
+/// Between looks at a table that is being transformed.
+const TRANSFORMATION_PAUSE: Duration = Duration::from_millis(5);
 
 /// How a transaction runs.
 #[derive(Clone, Copy, Debug)]
@@ -20,10 +25,7 @@ pub struct TransactionOptions {
 
 impl Default for TransactionOptions {
     fn default() -> Self {
-        Self {
-            deadline_ms: 5_000,
-            read_only: false,
-        }
+        Self { deadline_ms: 5_000, read_only: false }
     }
 }
 
@@ -40,9 +42,10 @@ impl Catalog {
     ///
     /// # Errors
     /// `body`'s own; `Aborted` when the transaction lost against others until its deadline; `TooLarge`.
-    pub async fn transaction<T, E, F>(&self, body: F) -> Result<T, E>
+    pub async fn transaction<T, E, F, A>(&self, body: F) -> Result<T, E>
     where
-        F: AsyncFn(Transaction) -> Result<T, E>,
+        F: Fn(Transaction) -> A,
+        A: Future<Output = Result<T, E>>,
         E: From<TableError>,
     {
         self.transaction_with(TransactionOptions::default(), body).await
@@ -52,9 +55,10 @@ impl Catalog {
     ///
     /// # Errors
     /// As `transaction`.
-    pub async fn transaction_with<T, E, F>(&self, options: TransactionOptions, body: F) -> Result<T, E>
+    pub async fn transaction_with<T, E, F, A>(&self, options: TransactionOptions, body: F) -> Result<T, E>
     where
-        F: AsyncFn(Transaction) -> Result<T, E>,
+        F: Fn(Transaction) -> A,
+        A: Future<Output = Result<T, E>>,
         E: From<TableError>,
     {
         let begun_ms = self.store().now_ms();
@@ -75,8 +79,8 @@ impl Catalog {
                     format!("it lost against other transactions {losses} times in {waited_ms} ms; try again");
                 return Err(TableError::Aborted(cause).into());
             }
+            let lost_over = attempt.0.lost_over();
             if losses >= LOSSES_BEFORE_TURN && turn.is_none() {
-                let lost_over = attempt.0.0.attempt.lock().lost_over.take();
                 if let Some((table, key)) = lost_over {
                     turn = Some(self.turns.take(table, key.as_deref()).await);
                 }
@@ -103,11 +107,16 @@ impl Catalog {
                 // All reads are of the state at the attempt's clock, so there is nothing to validate.
                 return Ok(Ended::Done(answer));
             }
-            (self.submit_commit(attempt.checks(), attempt.ops()), answer)
+            (self.submit_commit(&attempt.commit(self.store().now_ms())), answer)
         };
         let (verdict, answer) = verdict;
         match verdict.await {
             Ok(_) => Ok(Ended::Done(answer)),
+            Err(StoreError::Sealed(_)) => {
+                // A transformation ends; until then, or until the deadline, the transaction waits for it.
+                tokio::time::sleep(TRANSFORMATION_PAUSE).await;
+                Ok(Ended::Lost)
+            }
             Err(StoreError::Conflict { table, key }) => {
                 handle.0.attempt.lock().lost_over = Some((table, key));
                 Ok(Ended::Lost)

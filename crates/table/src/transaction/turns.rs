@@ -15,10 +15,7 @@ pub(crate) struct Turns {
 
 impl Default for Turns {
     fn default() -> Self {
-        Self {
-            stripes: std::array::from_fn(|_| Mutex::new(())),
-            hasher: RandomState::new(),
-        }
+        Self { stripes: std::array::from_fn(|_| Mutex::new(())), hasher: RandomState::new() }
     }
 }
 

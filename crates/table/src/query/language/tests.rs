@@ -14,9 +14,7 @@ fn read(text: &str) -> Condition {
 }
 
 fn refusal(text: &str) -> String {
-    Query::from_json(text.as_bytes(), &users())
-        .unwrap_err()
-        .to_string()
+    Query::from_json(text.as_bytes(), &users()).unwrap_err().to_string()
 }
 
 fn age(test: Test) -> Condition {
@@ -29,11 +27,7 @@ fn members_are_anded_and_plain_values_are_equality() {
     assert_eq!(read(r#"{"name":"Ada"}"#), ada);
     assert_eq!(
         read(r#" {"age":{">=":30,"<":60},"name":"Ada"} "#),
-        Condition::And(vec![
-            age(Test::Ge(Term::from(30))),
-            age(Test::Lt(Term::from(60))),
-            ada
-        ])
+        Condition::And(vec![age(Test::Ge(Term::from(30))), age(Test::Lt(Term::from(60))), ada])
     );
     assert_eq!(read("{}"), Condition::all());
     assert_eq!(read(r#"{"age":null}"#), age(Test::Eq(Term::nil())));
@@ -51,22 +45,14 @@ fn every_operator_is_read() {
         ("<=", "1", Test::Le(one())),
         (">", "1", Test::Gt(one())),
         (">=", "1", Test::Ge(one())),
-        (
-            "in",
-            "[1,[2]]",
-            Test::In(vec![one(), Term::list([Term::from(2)])]),
-        ),
+        ("in", "[1,[2]]", Test::In(vec![one(), Term::list([Term::from(2)])])),
         ("prefix", "\"ab\"", Test::Prefix(b"ab".to_vec())),
         ("prefix", r#"{"$binary":"/w=="}"#, Test::Prefix(vec![0xFF])),
         ("exists", "true", Test::Exists(true)),
         ("exists", "false", Test::Exists(false)),
     ];
     for (operator, operand, test) in table {
-        assert_eq!(
-            read(&format!("{{\"age\":{{{operator:?}:{operand}}}}}")),
-            age(test),
-            "{operator}"
-        );
+        assert_eq!(read(&format!("{{\"age\":{{{operator:?}:{operand}}}}}")), age(test), "{operator}");
         assert!(OPERATORS.contains(&operator));
     }
 }
@@ -74,18 +60,9 @@ fn every_operator_is_read() {
 #[test]
 fn maps_and_tagged_values_are_literals() {
     let map = Term::map([(Term::from(">"), Term::from(1))]);
-    assert_eq!(
-        read(r#"{"extra":{"==":{">":1}}}"#),
-        Condition::On(5, Test::Eq(map))
-    );
-    assert_eq!(
-        read(r#"{"extra":{"==":{}}}"#),
-        Condition::On(5, Test::Eq(Term::map([])))
-    );
-    assert_eq!(
-        read(r#"{"state":{"$atom":"on"}}"#),
-        Condition::On(4, Test::Eq(Term::atom("on")))
-    );
+    assert_eq!(read(r#"{"extra":{"==":{">":1}}}"#), Condition::On(5, Test::Eq(map)));
+    assert_eq!(read(r#"{"extra":{"==":{}}}"#), Condition::On(5, Test::Eq(Term::map([]))));
+    assert_eq!(read(r#"{"state":{"$atom":"on"}}"#), Condition::On(4, Test::Eq(Term::atom("on"))));
     let pair = Term::tuple([Term::from(1)]);
     assert_eq!(read(r#"{"age":{"$tuple":[1]}}"#), age(Test::Eq(pair)));
 }
@@ -100,10 +77,7 @@ fn conditions_are_joined_at_every_level() {
             Condition::Not(Box::new(Condition::And(vec![one.clone(), Condition::all()])))
         ])
     );
-    assert_eq!(
-        read(r#"{"$or":[],"age":1}"#),
-        Condition::And(vec![Condition::Or(vec![]), one])
-    );
+    assert_eq!(read(r#"{"$or":[],"age":1}"#), Condition::And(vec![Condition::Or(vec![]), one]));
 }
 
 #[test]
@@ -141,10 +115,7 @@ fn operands_that_do_not_fit_are_refused() {
     ];
     for (text, cause) in refused {
         let refusal = refusal(text);
-        assert!(
-            refusal.starts_with("bad query") && refusal.contains(cause),
-            "{text}: {refusal}"
-        );
+        assert!(refusal.starts_with("bad query") && refusal.contains(cause), "{text}: {refusal}");
     }
     assert!(parse(b"{\"name\":\"\xFF\"}", &users()).is_err());
 }
@@ -165,11 +136,8 @@ fn depth_and_size_are_bounded() {
 #[test]
 fn the_examples_of_the_documentation_are_read() {
     let text = include_str!("../../../../../docs/match.md");
-    let blocks: Vec<&str> = text
-        .split("```json\n")
-        .skip(1)
-        .filter_map(|rest| rest.split("```").next())
-        .collect();
+    let blocks: Vec<&str> =
+        text.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(blocks.len() >= 5);
     for line in blocks.iter().flat_map(|block| block.lines()) {
         let read = Query::from_json(line.as_bytes(), &users());

@@ -41,19 +41,11 @@ impl Slot {
             },
             Term::Tuple(elements) => {
                 let slots = slots(elements)?;
-                if all_fixed(&slots) {
-                    Self::Is(term.clone())
-                } else {
-                    Self::Tuple(slots)
-                }
+                if all_fixed(&slots) { Self::Is(term.clone()) } else { Self::Tuple(slots) }
             }
             Term::List(elements) => {
                 let slots = slots(elements)?;
-                if all_fixed(&slots) {
-                    Self::Is(term.clone())
-                } else {
-                    Self::List(slots)
-                }
+                if all_fixed(&slots) { Self::Is(term.clone()) } else { Self::List(slots) }
             }
             Term::Map(pairs) => {
                 for inner in pairs.iter().flat_map(|(key, value)| [key, value]) {
@@ -73,14 +65,11 @@ impl Slot {
 
     /// Counts slots against a bound, and their levels.
     pub(super) fn count(&self, depth: usize, left: &mut usize) -> Result<(), TableError> {
-        *left = left
-            .checked_sub(1)
-            .filter(|_| depth <= MAX_DEPTH)
-            .ok_or_else(|| {
-                TableError::BadQuery(format!(
-                    "a pattern has at most {MAX_NODES} slots on {MAX_DEPTH} levels; match fewer of them"
-                ))
-            })?;
+        *left = left.checked_sub(1).filter(|_| depth <= MAX_DEPTH).ok_or_else(|| {
+            TableError::BadQuery(format!(
+                "a pattern has at most {MAX_NODES} slots on {MAX_DEPTH} levels; match fewer of them"
+            ))
+        })?;
         match self {
             Self::Tuple(slots) | Self::List(slots) => {
                 slots.iter().try_for_each(|slot| slot.count(depth + 1, left))
@@ -122,9 +111,7 @@ pub(super) fn all_match<'r>(
     bound: &mut Bindings<'r>,
 ) -> bool {
     let mut values = values.into_iter();
-    slots
-        .iter()
-        .all(|slot| values.next().is_some_and(|value| slot.matches(value, bound)))
+    slots.iter().all(|slot| values.next().is_some_and(|value| slot.matches(value, bound)))
 }
 
 fn all_fixed(slots: &[Slot]) -> bool {

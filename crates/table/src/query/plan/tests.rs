@@ -32,22 +32,13 @@ fn on(place: u16, test: Test) -> Condition {
 fn key_equality_is_read_by_key() {
     let one = Term::from(1);
     let equal = on(0, Test::Eq(one.clone()));
-    assert_eq!(
-        Plan::choose(&equal, Kind::OrderedSet, &[]),
-        Plan::Key(numeric(&one))
-    );
+    assert_eq!(Plan::choose(&equal, Kind::OrderedSet, &[]), Plan::Key(numeric(&one)));
     let both = Plan::Keys(vec![exact(&one), exact(&float(1.0))]);
     assert_eq!(Plan::choose(&equal, Kind::Set, &[]), both);
     assert_eq!(Plan::choose(&equal, Kind::Bag, &[]), both);
-    assert_eq!(
-        Plan::choose(&on(0, Test::Exact(one.clone())), Kind::Set, &[]),
-        Plan::Key(exact(&one))
-    );
+    assert_eq!(Plan::choose(&on(0, Test::Exact(one.clone())), Kind::Set, &[]), Plan::Key(exact(&one)));
     let name = Term::from("a");
-    assert_eq!(
-        Plan::choose(&on(0, Test::Eq(name.clone())), Kind::Set, &[]),
-        Plan::Key(exact(&name))
-    );
+    assert_eq!(Plan::choose(&on(0, Test::Eq(name.clone())), Kind::Set, &[]), Plan::Key(exact(&name)));
     let nil = on(0, Test::Exists(false));
     assert_eq!(Plan::choose(&nil, Kind::Set, &[]), Plan::Key(exact(&Term::nil())));
 }
@@ -61,10 +52,7 @@ fn keys_of_in_and_or_are_sorted_and_distinct() {
     let either = Condition::Or(vec![on(0, Test::Eq(b)), on(0, Test::Eq(a.clone()))]);
     assert_eq!(Plan::choose(&either, Kind::Set, &[]), keys);
     let one_only = Condition::And(vec![listed, on(0, Test::Lt(Term::from("b")))]);
-    assert_eq!(
-        Plan::choose(&one_only, Kind::OrderedSet, &[]),
-        Plan::Key(numeric(&a))
-    );
+    assert_eq!(Plan::choose(&one_only, Kind::OrderedSet, &[]), Plan::Key(numeric(&a)));
     let with_scan = Condition::Or(vec![on(0, Test::Eq(a)), on(1, Test::Exists(true))]);
     assert_eq!(Plan::choose(&with_scan, Kind::Set, &[]), Plan::Scan);
 }
@@ -73,27 +61,19 @@ fn keys_of_in_and_or_are_sorted_and_distinct() {
 fn key_ranges_are_for_ordered_sets_only() {
     let (low, high) = (Term::from(1), Term::from(9));
     let range = Condition::And(vec![on(0, Test::Ge(low.clone())), on(0, Test::Lt(high.clone()))]);
-    let bounds = Plan::KeyRange {
-        from: Bound::Included(numeric(&low)),
-        to: Bound::Excluded(numeric(&high)),
-    };
+    let bounds = Plan::KeyRange { from: Bound::Included(numeric(&low)), to: Bound::Excluded(numeric(&high)) };
     assert_eq!(Plan::choose(&range, Kind::OrderedSet, &[]), bounds);
     assert_eq!(Plan::choose(&range, Kind::Set, &[]), Plan::Scan);
     let above = on(0, Test::Gt(low.clone()));
-    let open = Plan::KeyRange {
-        from: Bound::Included(after(numeric(&low))),
-        to: Bound::Unbounded,
-    };
+    let open = Plan::KeyRange { from: Bound::Included(after(numeric(&low))), to: Bound::Unbounded };
     assert_eq!(Plan::choose(&above, Kind::OrderedSet, &[]), open);
 }
 
 #[test]
 fn a_prefix_is_a_range() {
     let condition = on(0, Test::Prefix(b"user:".to_vec()));
-    let Plan::KeyRange {
-        from: Bound::Included(from),
-        to: Bound::Excluded(to),
-    } = Plan::choose(&condition, Kind::OrderedSet, &[])
+    let Plan::KeyRange { from: Bound::Included(from), to: Bound::Excluded(to) } =
+        Plan::choose(&condition, Kind::OrderedSet, &[])
     else {
         panic!("a prefix has two bounds");
     };
@@ -113,17 +93,11 @@ fn the_index_with_one_value_is_preferred_to_ranges() {
     };
     let both = Condition::And(vec![on(1, Test::Prefix(b"A".to_vec())), equal.clone()]);
     assert_eq!(Plan::choose(&both, Kind::Set, &[1, 2]), index);
-    assert!(matches!(
-        Plan::choose(&both, Kind::Set, &[1]),
-        Plan::Index { attribute: 1, .. }
-    ));
+    assert!(matches!(Plan::choose(&both, Kind::Set, &[1]), Plan::Index { attribute: 1, .. }));
     let open_key = Condition::And(vec![on(0, Test::Gt(age.clone())), equal.clone()]);
     assert_eq!(Plan::choose(&open_key, Kind::OrderedSet, &[2]), index);
     let closed_key = Condition::And(vec![open_key, on(0, Test::Lt(Term::from(99)))]);
-    assert!(matches!(
-        Plan::choose(&closed_key, Kind::OrderedSet, &[2]),
-        Plan::KeyRange { .. }
-    ));
+    assert!(matches!(Plan::choose(&closed_key, Kind::OrderedSet, &[2]), Plan::KeyRange { .. }));
     let by_key = Condition::And(vec![on(0, Test::Exact(age)), equal]);
     assert!(matches!(Plan::choose(&by_key, Kind::Set, &[2]), Plan::Key(_)));
 }
@@ -139,11 +113,7 @@ fn what_nothing_fulfils_reads_nothing() {
         Condition::And(vec![Condition::Or(vec![]), Condition::all()]),
     ];
     for condition in nothing {
-        assert_eq!(
-            Plan::choose(&condition, Kind::OrderedSet, &[1]),
-            Plan::Keys(vec![]),
-            "{condition:?}"
-        );
+        assert_eq!(Plan::choose(&condition, Kind::OrderedSet, &[1]), Plan::Keys(vec![]), "{condition:?}");
     }
     let not_nothing = Condition::Not(Box::new(on(1, Test::In(vec![]))));
     assert_eq!(Plan::choose(&not_nothing, Kind::OrderedSet, &[1]), Plan::Scan);
@@ -227,15 +197,8 @@ fn kind() -> impl Strategy<Value = Kind> {
 
 fn is_not_inverted(plan: &Plan) -> bool {
     match plan {
-        Plan::KeyRange {
-            from: Bound::Included(from),
-            to: Bound::Excluded(to),
-        }
-        | Plan::Index {
-            from: Bound::Included(from),
-            to: Bound::Excluded(to),
-            ..
-        } => from < to,
+        Plan::KeyRange { from: Bound::Included(from), to: Bound::Excluded(to) }
+        | Plan::Index { from: Bound::Included(from), to: Bound::Excluded(to), .. } => from < to,
         Plan::Keys(keys) => keys.is_sorted_by(|a, b| a < b),
         _ => true,
     }

@@ -1,0 +1,69 @@
+//! What a node is started with.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mnemon_node::NodeError;
+use mnemon_store::Clock;
+
+use super::Node;
+
+/// Settings of a new node. Made by [`Node::builder`]; every one has a default.
+#[must_use = "a node starts when `start` is awaited"]
+pub struct NodeBuilder(mnemon_node::NodeBuilder);
+
+impl NodeBuilder {
+    pub(crate) fn new(settings: mnemon_node::NodeBuilder) -> Self {
+        Self(settings)
+    }
+
+    /// The node's name, for logs and `INFO`: letters, digits, `_`, `-`, `.` and `@`. Default: `mnemon`.
+    pub fn name(self, name: impl Into<String>) -> Self {
+        Self(self.0.name(name))
+    }
+
+    /// Serves Redis clients on this address; port 0 takes a free one. Default: none, the node is inside this program
+    /// only. There are no passwords yet, so give a loopback address unless the network itself is trusted.
+    pub fn resp(self, address: SocketAddr) -> Self {
+        Self(self.0.resp(address))
+    }
+
+    /// Threads that serve Redis clients. More serve more requests at once, each costs some memory. Default: half the
+    /// cores, at least one, which leaves the others to this program.
+    pub fn resp_threads(self, threads: usize) -> Self {
+        Self(self.0.resp_threads(threads))
+    }
+
+    /// Redis clients at the same time; further ones are told so and closed. Default: 10,000.
+    pub fn max_clients(self, clients: usize) -> Self {
+        Self(self.0.max_clients(clients))
+    }
+
+    /// Where the time comes from. Default: the system's clock. A test gives a [`ManualClock`](crate::ManualClock) and moves
+    /// it.
+    pub fn clock(self, clock: impl Clock) -> Self {
+        Self(self.0.clock(clock))
+    }
+
+    /// How often expired records are deleted. Readers never see one, whatever this is: it decides how soon memory
+    /// comes back and subscribers hear of it. Default: 100 ms.
+    pub fn maintenance_interval(self, interval: Duration) -> Self {
+        Self(self.0.maintenance_interval(interval))
+    }
+
+    /// Checks the settings and starts the node. Must be called inside a tokio runtime that has its timer on; the
+    /// node's background work runs there.
+    ///
+    /// # Errors
+    /// [`StartError`](crate::StartError) for a setting that cannot be, or an address that cannot be bound. Nothing is left
+    /// running then.
+    pub async fn start(self) -> Result<Node, NodeError> {
+        self.0.start().await.map(Node::new)
+    }
+}
+
+impl std::fmt::Debug for NodeBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NodeBuilder").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,186 @@
+//! `INFO`: the state of the server in the form that Redis's tools read.
+
+use std::fmt::Write;
+
+use crate::answer::Answer;
+use crate::command::argument::is;
+use crate::command::connection::REDIS_VERSION;
+use crate::host::Host;
+use crate::protocol::{Args, Reply};
+use crate::session::Session;
+
+/// A section: its name and what writes its lines.
+type Section = (&'static str, fn(&Host, &mut Lines));
+
+const SECTIONS: [Section; 9] = [
+    ("Server", server),
+    ("Clients", clients),
+    ("Memory", memory),
+    ("Persistence", persistence),
+    ("Stats", stats),
+    ("Replication", replication),
+    ("CPU", cpu),
+    ("Keyspace", keyspace),
+    ("Tables", tables),
+];
+
+/// `INFO [section [section ...]]`
+pub(super) fn info(session: &mut Session, args: Args<'_>) -> Answer {
+    let all = ["default", "all", "everything"];
+    let wanted = args.skip(1);
+    let everything = wanted.is_empty() || wanted.iter().any(|arg| all.iter().any(|word| is(word, arg)));
+    let mut text = Lines(String::with_capacity(2048));
+    for (name, write) in SECTIONS {
+        if everything || wanted.iter().any(|arg| is(name, arg)) {
+            if !text.0.is_empty() {
+                text.0.push_str("\r\n");
+            }
+            text.0.push_str("# ");
+            text.0.push_str(name);
+            text.0.push_str("\r\n");
+            write(session.host(), &mut text);
+        }
+    }
+    Reply::text(text.0).into()
+}
+
+/// The text so far.
+struct Lines(String);
+
+impl Lines {
+    fn put(&mut self, name: &str, value: impl std::fmt::Display) {
+        // Writing to a string cannot fail.
+        let _ = write!(self.0, "{name}:{value}\r\n");
+    }
+}
+
+fn server(host: &Host, lines: &mut Lines) {
+    let now_ms = host.catalog.store().now_ms();
+    let uptime_s = now_ms.saturating_sub(host.started_ms) / 1000;
+    lines.put("redis_version", REDIS_VERSION);
+    lines.put("mnemon_version", env!("CARGO_PKG_VERSION"));
+    lines.put("redis_mode", "standalone");
+    lines.put("os", format_args!("{} {}", std::env::consts::OS, std::env::consts::ARCH));
+    lines.put("arch_bits", usize::BITS);
+    lines.put("process_id", std::process::id());
+    lines.put("tcp_port", host.settings.addr.port());
+    lines.put("server_time_usec", now_ms.saturating_mul(1000));
+    lines.put("uptime_in_seconds", uptime_s);
+    lines.put("uptime_in_days", uptime_s / 86_400);
+    lines.put("io_threads_active", host.settings.threads);
+}
+
+fn clients(host: &Host, lines: &mut Lines) {
+    lines.put("connected_clients", host.stats.totals().connected);
+    lines.put("maxclients", host.settings.max_clients);
+    lines.put("blocked_clients", 0);
+}
+
+fn memory(host: &Host, lines: &mut Lines) {
+    let rows: usize = host.catalog.tables().iter().map(|table| table.info().memory_bytes).sum();
+    let resident = resident_bytes();
+    let used = resident.unwrap_or(0).max(rows as u64);
+    lines.put("used_memory", used);
+    lines.put("used_memory_human", human(used));
+    if let Some(resident) = resident {
+        lines.put("used_memory_rss", resident);
+        lines.put("used_memory_rss_human", human(resident));
+    }
+    lines.put("used_memory_dataset", rows);
+    lines.put("maxmemory", 0);
+    lines.put("maxmemory_human", "0B");
+    lines.put("maxmemory_policy", "noeviction");
+    lines.put("mem_allocator", "system");
+}
+
+fn persistence(_: &Host, lines: &mut Lines) {
+    lines.put("loading", 0);
+    lines.put("rdb_bgsave_in_progress", 0);
+    lines.put("aof_enabled", 0);
+}
+
+fn stats(host: &Host, lines: &mut Lines) {
+    let totals = host.stats.totals();
+    lines.put("total_connections_received", totals.accepted);
+    lines.put("total_commands_processed", totals.commands);
+    let now_ms = host.catalog.store().now_ms();
+    lines.put("instantaneous_ops_per_sec", host.stats.commands_per_second(now_ms));
+    lines.put("total_net_input_bytes", totals.bytes_in);
+    lines.put("total_net_output_bytes", totals.bytes_out);
+    lines.put("rejected_connections", totals.rejected);
+    lines.put("client_output_buffer_limit_disconnections", totals.overflowed);
+}
+
+fn replication(_: &Host, lines: &mut Lines) {
+    lines.put("role", "master");
+    lines.put("connected_slaves", 0);
+}
+
+fn cpu(_: &Host, lines: &mut Lines) {
+    if let Some((user, system)) = cpu_seconds() {
+        lines.put("used_cpu_sys", format_args!("{system:.6}"));
+        lines.put("used_cpu_user", format_args!("{user:.6}"));
+    }
+}
+
+fn keyspace(host: &Host, lines: &mut Lines) {
+    for (number, table) in host.catalog.databases() {
+        let info = table.info();
+        if info.size > 0 {
+            let facts = format_args!("keys={},expires={},avg_ttl=0", info.size, info.expiring);
+            lines.put(&format!("db{number}"), facts);
+        }
+    }
+}
+
+fn tables(host: &Host, lines: &mut Lines) {
+    for table in host.catalog.user_tables() {
+        let info = table.info();
+        let facts = format_args!(
+            "records={},bytes={},expires={},subscribers={}",
+            info.size, info.memory_bytes, info.expiring, info.subscribers
+        );
+        lines.put(&table.name(), facts);
+    }
+}
+
+/// Memory that the process holds, where the operating system tells.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+/// Seconds of processor time in user and system mode, where the operating system tells.
+fn cpu_seconds() -> Option<(f64, f64)> {
+    /// Linux counts these in hundredths of a second on every platform it runs on today.
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The second field is the program's name in parentheses and may hold blanks.
+    let (_, behind_name) = stat.rsplit_once(')')?;
+    let mut fields = behind_name.split_ascii_whitespace().skip(11);
+    let mut seconds = || fields.next()?.parse::<f64>().ok().map(|ticks| ticks / TICKS_PER_SECOND);
+    Some((seconds()?, seconds()?))
+}
+
+/// Bytes as Redis prints them for people.
+fn human(bytes: u64) -> String {
+    let units = [(1_u64 << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")];
+    match units.into_iter().find(|(unit, _)| bytes >= *unit) {
+        Some((unit, name)) => format!("{:.2}{name}", bytes as f64 / unit as f64),
+        None => format!("{bytes}B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_printed_as_redis_prints_them() {
+        for (bytes, text) in [(0, "0B"), (1023, "1023B"), (1214600, "1.16M"), (25_276_502_016, "23.54G")] {
+            assert_eq!(human(bytes), text);
+        }
+    }
+}

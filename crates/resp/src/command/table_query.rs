@@ -1,0 +1,173 @@
+//! `T.` commands that read several records by a condition: each is a [`Request`], answered from one snapshot.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use mnemon_table::query::{Plan as Access, Query};
+use mnemon_table::{KeyRange, Object, Table, TableError};
+use mnemon_term::{Term, json};
+
+use crate::answer::Answer;
+use crate::command::argument::{arg, is, natural};
+use crate::command::plan::{Context, Plan};
+use crate::command::record;
+use crate::protocol::{Args, Reply};
+use crate::refusal;
+
+/// Up to this many records are read on the I/O thread; more may take long and go to a thread of their own.
+const READ_AT_ONCE: usize = 256;
+
+/// A question to one table.
+pub(crate) struct Request {
+    table: Arc<Table>,
+    question: Question,
+}
+
+enum Question {
+    Range(KeyRange),
+    Index { attribute: String, value: Term },
+    Match(Query),
+}
+
+impl Request {
+    /// Whether the answer takes so little time that others may wait for it.
+    pub(crate) fn is_short(&self) -> bool {
+        match &self.question {
+            Question::Range(range) => range.limit.is_some_and(|limit| limit <= READ_AT_ONCE),
+            Question::Index { .. } => false,
+            Question::Match(query) => {
+                let indexed = self.table.copy().indexed();
+                match query.plan(self.table.kind(), &indexed) {
+                    Access::Key(_) => true,
+                    Access::Keys(keys) => keys.len() <= READ_AT_ONCE,
+                    _ => false,
+                }
+            }
+        }
+    }
+
+    /// Reads and answers.
+    pub(crate) async fn answer(self) -> Answer {
+        let found = match &self.question {
+            Question::Range(range) => self.table.range(range).await,
+            Question::Index { attribute, value } => self.table.index_read(attribute, value).await,
+            Question::Match(query) => self.table.select(query).await,
+        };
+        match found {
+            Ok(objects) => self.records(&objects),
+            Err(error) => refusal::of_table(&error),
+        }
+    }
+
+    /// The same on a thread of its own, so that the clients of this I/O thread need not wait.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub(crate) async fn answer_aside(self) -> Answer {
+        let runtime = tokio::runtime::Handle::current();
+        match tokio::task::spawn_blocking(move || runtime.block_on(self.answer())).await {
+            Ok(answer) => answer,
+            Err(stopped) => Answer::failure(format!("ERR the query was given up: {stopped}; ask again")),
+        }
+    }
+
+    fn records(&self, objects: &[Object]) -> Answer {
+        let schema = self.table.schema();
+        let names = schema.attribute_names();
+        let json = |object: &Object| Reply::Bulk(record::record_json(object.record(), &names));
+        Reply::Array(objects.iter().map(json).collect()).into()
+    }
+}
+
+/// Answers the queries of a transaction as of the moment of its commit.
+pub(crate) fn evaluate_queries_in_exec(_: Request) -> Answer {
+    Answer::error(
+        "ERR T.MATCH, T.RANGE and T.INDEXREAD inside MULTI are not supported yet; query outside of the transaction \
+         and WATCH the keys",
+    )
+}
+
+fn ask<'a>(
+    context: &Context<'_>,
+    args: Args<'a>,
+    question: impl FnOnce(&Table) -> Result<Question, Answer>,
+) -> Plan<'a> {
+    let table = match record::table(context, arg(args, 1)) {
+        Ok(table) => table,
+        Err(refusal) => return refusal.into(),
+    };
+    if table.is_database() {
+        let cause = "its values are raw strings and collections without attributes; use T.READ or Redis's commands";
+        return refusal::of_table(&TableError::Unsupported { table: table.name(), cause }).into();
+    }
+    match question(&table) {
+        Ok(question) => Plan::Query(Box::new(Request { table, question })),
+        Err(refusal) => refusal.into(),
+    }
+}
+
+/// The options of a query, whichever of them a command takes.
+#[derive(Default)]
+struct Options<'a> {
+    from: Option<&'a [u8]>,
+    to: Option<&'a [u8]>,
+    limit: Option<usize>,
+    reverse: bool,
+}
+
+fn options<'a>(options: Args<'a>, bounds: bool, usage: &str) -> Result<Options<'a>, Answer> {
+    let mut read = Options::default();
+    let mut place = 0;
+    while let Some(option) = options.get(place) {
+        let value = options.get(place + 1);
+        place += 2;
+        match value {
+            _ if is("REV", option) => {
+                read.reverse = true;
+                place -= 1;
+            }
+            Some(value) if bounds && is("FROM", option) => read.from = Some(value),
+            Some(value) if bounds && is("TO", option) => read.to = Some(value),
+            Some(value) if is("LIMIT", option) => {
+                let limit = natural(value).and_then(|limit| usize::try_from(limit).ok());
+                read.limit = Some(limit.ok_or(Answer::error("ERR LIMIT takes a number from 0"))?);
+            }
+            _ => {
+                let after = format!("'; {usage}");
+                return Err(refusal::quoting("ERR unknown or incomplete option '", option, &after));
+            }
+        }
+    }
+    Ok(read)
+}
+
+/// `T.MATCH table condition [LIMIT n] [REV]`
+pub(super) fn matching<'a>(context: &Context<'_>, args: Args<'a>) -> Plan<'a> {
+    ask(context, args, |table| {
+        let options = options(args.skip(3), false, "T.MATCH takes table condition [LIMIT n] [REV]")?;
+        let query = Query::from_json(arg(args, 2), &table.schema());
+        let query = query.map_err(|error| refusal::of_table(&error))?;
+        Ok(Question::Match(query.limit(options.limit).reverse(options.reverse)))
+    })
+}
+
+/// `T.RANGE table [FROM key] [TO key] [LIMIT n] [REV]`, both bounds included.
+pub(super) fn range<'a>(context: &Context<'_>, args: Args<'a>) -> Plan<'a> {
+    ask(context, args, |_| {
+        let usage = "T.RANGE takes table [FROM key] [TO key] [LIMIT n] [REV]";
+        let options = options(args.skip(2), true, usage)?;
+        let bound = |text: Option<&[u8]>| {
+            text.map_or(Bound::Unbounded, |text| Bound::Included(record::key_term(text)))
+        };
+        let (from, to) = (bound(options.from), bound(options.to));
+        Ok(Question::Range(KeyRange { from, to, limit: options.limit, reverse: options.reverse }))
+    })
+}
+
+/// `T.INDEXREAD table attribute value`
+pub(super) fn index_read<'a>(context: &Context<'_>, args: Args<'a>) -> Plan<'a> {
+    ask(context, args, |_| {
+        let attribute = String::from_utf8_lossy(arg(args, 2)).into_owned();
+        Ok(Question::Index { attribute, value: json::parse_key(arg(args, 3)) })
+    })
+}

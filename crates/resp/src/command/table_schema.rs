@@ -1,0 +1,183 @@
+//! `T.` commands about tables as such: making, listing, changing and dropping them.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use mnemon_table::schema::{AccessMode, Kind, Schema, SchemaBuilder, parse_attributes};
+use mnemon_table::{Catalog, Table, TableError};
+
+use crate::answer::Answer;
+use crate::command::argument::{arg, is, natural};
+use crate::command::plan::Context;
+use crate::command::record;
+use crate::protocol::{Args, Reply};
+use crate::refusal;
+use crate::session::Session;
+
+/// A change under way; needs nothing of the session.
+pub(crate) type SchemaFuture = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// Runs a change of the catalog and answers `OK` or why not.
+fn change<F>(context: &Context<'_>, change: impl FnOnce(Arc<Catalog>) -> F) -> SchemaFuture
+where
+    F: Future<Output = Result<(), TableError>> + Send + 'static,
+{
+    let changed = change(context.catalog.clone());
+    Box::pin(async move { changed.await.map_or_else(|error| refusal::of_table(&error), |()| Answer::OK) })
+}
+
+fn text(args: Args<'_>, place: usize) -> String {
+    String::from_utf8_lossy(arg(args, place)).into_owned()
+}
+
+fn kind(word: &[u8]) -> Result<Kind, Answer> {
+    let kinds = [("set", Kind::Set), ("ordered_set", Kind::OrderedSet), ("bag", Kind::Bag)];
+    let found = kinds.into_iter().find(|(name, _)| is(name, word)).map(|(_, kind)| kind);
+    found.ok_or_else(|| refusal::quoting("BADSCHEMA unknown kind '", word, "'; the kinds are set, ordered_set and bag"))
+}
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Set => "set",
+        Kind::OrderedSet => "ordered_set",
+        Kind::Bag => "bag",
+    }
+}
+
+fn access(word: &[u8]) -> Result<AccessMode, Answer> {
+    if is("rw", word) {
+        return Ok(AccessMode::ReadWrite);
+    }
+    if is("ro", word) {
+        return Ok(AccessMode::ReadOnly);
+    }
+    let mode = std::str::from_utf8(word).ok().and_then(|word| AccessMode::from_str(word).ok());
+    mode.ok_or_else(|| refusal::quoting("BADSCHEMA unknown access mode '", word, "'; the modes are rw and ro"))
+}
+
+const CREATE_USAGE: &str = "'; T.CREATE takes name [KIND set|ordered_set|bag] [ATTRS name[:type],...] [INDEX name,...] \
+                            [TTL ms] [MAXENTRIES n] [MAXBYTES n] [ACCESS rw|ro]";
+
+/// `T.CREATE name [KIND k] [ATTRS name[:type],...] [INDEX name,...] [TTL ms] [MAXENTRIES n] [MAXBYTES n] [ACCESS rw|ro]`
+pub(super) fn create(context: &Context<'_>, args: Args<'_>) -> Result<SchemaFuture, Answer> {
+    let mut builder = Schema::builder(text(args, 1));
+    let mut place = 2;
+    while let Some(option) = args.get(place) {
+        let incomplete = || refusal::quoting("ERR unknown or incomplete option '", option, CREATE_USAGE);
+        let value = args.get(place + 1).ok_or_else(incomplete)?;
+        builder = option_of_create(builder, option, value).unwrap_or_else(|| Err(incomplete()))?;
+        place += 2;
+    }
+    let schema = builder.build().map_err(|error| refusal::of_table(&error))?;
+    Ok(change(context, |catalog| async move { catalog.create(schema).await.map(drop) }))
+}
+
+/// The builder with an option; `None` for an unknown one.
+fn option_of_create(
+    builder: SchemaBuilder,
+    option: &[u8],
+    value: &[u8],
+) -> Option<Result<SchemaBuilder, Answer>> {
+    let bound = || {
+        let refused = || refusal::quoting("BADSCHEMA ", option, " takes a number above 0");
+        natural(value).filter(|bound| *bound > 0).ok_or_else(refused)
+    };
+    let words = String::from_utf8_lossy(value);
+    Some(if is("KIND", option) {
+        kind(value).map(|kind| builder.kind(kind))
+    } else if is("ATTRS", option) {
+        let attributes = parse_attributes(&words).map_err(|error| refusal::of_table(&error));
+        attributes.map(|attributes| builder.attributes(attributes))
+    } else if is("INDEX", option) {
+        Ok(words.split(',').fold(builder, |builder, name| builder.index(name.trim())))
+    } else if is("TTL", option) {
+        bound().map(|ttl_ms| builder.ttl_ms(ttl_ms))
+    } else if is("MAXENTRIES", option) {
+        bound().map(|entries| builder.max_entries(entries))
+    } else if is("MAXBYTES", option) {
+        bound().map(|bytes| builder.max_bytes(bytes))
+    } else if is("ACCESS", option) {
+        access(value).map(|access| builder.access(access))
+    } else {
+        return None;
+    })
+}
+
+/// `T.DROP table`
+pub(super) fn drop_table(context: &Context<'_>, args: Args<'_>) -> Result<SchemaFuture, Answer> {
+    let name = text(args, 1);
+    Ok(change(context, |catalog| async move { catalog.drop_table(&name).await }))
+}
+
+/// `T.ADDINDEX table attribute`
+pub(super) fn add_index(context: &Context<'_>, args: Args<'_>) -> Result<SchemaFuture, Answer> {
+    let (name, attribute) = (text(args, 1), text(args, 2));
+    Ok(change(context, |catalog| async move { catalog.add_table_index(&name, &attribute).await }))
+}
+
+/// `T.DELINDEX table attribute`
+pub(super) fn del_index(context: &Context<'_>, args: Args<'_>) -> Result<SchemaFuture, Answer> {
+    let (name, attribute) = (text(args, 1), text(args, 2));
+    Ok(change(context, |catalog| async move { catalog.del_table_index(&name, &attribute).await }))
+}
+
+/// `T.ACCESS table rw|ro`
+pub(super) fn set_access(context: &Context<'_>, args: Args<'_>) -> Result<SchemaFuture, Answer> {
+    let (name, mode) = (text(args, 1), access(arg(args, 2))?);
+    Ok(change(context, |catalog| async move { catalog.change_table_access_mode(&name, mode).await }))
+}
+
+/// `T.TRANSFORM table ...`: gives all records of a table another shape.
+pub(super) fn transform(context: &Context<'_>, args: Args<'_>) -> Result<SchemaFuture, Answer> {
+    let table = record::table(context, arg(args, 1))?;
+    if table.is_database() {
+        let cause = "the databases db0…db15 keep their shape; make a table of your own";
+        return Err(refusal::of_table(&TableError::Unsupported { table: table.name(), cause }));
+    }
+    Err(Answer::error(
+        "ERR T.TRANSFORM is not supported yet; create a table with the new attributes and write the records to it",
+    ))
+}
+
+/// `T.LIST`: the names of the databases in use and of all tables.
+pub(super) fn list(session: &mut Session, _: Args<'_>) -> Answer {
+    let tables = session.host().catalog.tables();
+    Reply::Array(tables.iter().map(|table| Reply::bulk(table.name())).collect()).into()
+}
+
+/// `T.INFO table`: its schema and sizes.
+pub(super) fn info(session: &mut Session, args: Args<'_>) -> Answer {
+    match session.table(arg(args, 1)) {
+        Ok(table) => Reply::Map(describe(&table)).into(),
+        Err(refusal) => refusal,
+    }
+}
+
+fn describe(table: &Table) -> Vec<(Reply, Reply)> {
+    let schema = table.schema();
+    let info = table.info();
+    let number = |number: u64| Reply::Int(i64::try_from(number).unwrap_or(i64::MAX));
+    let optional = |bound: Option<u64>| bound.map_or(Reply::Null, number);
+    let indexes = schema.indexes().iter().filter_map(|place| schema.attributes().get(usize::from(*place)));
+    let access = if schema.access() == AccessMode::ReadOnly { "ro" } else { "rw" };
+    let facts = [
+        ("name", Reply::bulk(schema.name())),
+        ("kind", Reply::StaticBulk(kind_name(schema.kind()))),
+        ("attributes", Reply::Array(schema.attributes().iter().map(|a| Reply::bulk(a.to_string())).collect())),
+        ("indexes", Reply::Array(indexes.map(|attribute| Reply::bulk(attribute.name())).collect())),
+        ("access", Reply::StaticBulk(access)),
+        ("storage", Reply::bulk(format!("{:?}", schema.storage()).to_ascii_lowercase())),
+        ("placement", Reply::bulk(format!("{:?}", schema.placement()).to_ascii_lowercase())),
+        ("ttl_ms", optional(schema.ttl_ms())),
+        ("max_entries", optional(schema.max_entries())),
+        ("max_bytes", optional(schema.max_bytes())),
+        ("version", number(schema.version())),
+        ("size", number(info.size as u64)),
+        ("memory_bytes", number(info.memory_bytes as u64)),
+        ("expiring", number(info.expiring as u64)),
+        ("subscribers", number(info.subscribers as u64)),
+    ];
+    facts.into_iter().map(|(name, fact)| (Reply::StaticBulk(name), fact)).collect()
+}

@@ -1,0 +1,39 @@
+//! `MULTI`, `EXEC`, `DISCARD`, `WATCH`, `UNWATCH`. How a queue becomes one commit is told in `session/exec.rs`.
+
+use crate::answer::Answer;
+use crate::protocol::Args;
+use crate::session::{Execution, Session};
+
+/// `MULTI`
+pub(super) fn multi(session: &mut Session, _: Args<'_>) -> Execution {
+    Execution::Done(if session.begin() {
+        Answer::OK
+    } else {
+        Answer::error("ERR MULTI calls can not be nested")
+    })
+}
+
+/// `EXEC`
+pub(super) fn exec(session: &mut Session, _: Args<'_>) -> Execution {
+    session.exec()
+}
+
+/// `DISCARD`
+pub(super) fn discard(session: &mut Session, _: Args<'_>) -> Execution {
+    Execution::Done(if session.discard() { Answer::OK } else { Answer::error("ERR DISCARD without MULTI") })
+}
+
+/// `WATCH key [key ...]`
+pub(super) fn watch(session: &mut Session, args: Args<'_>) -> Execution {
+    if session.queued().is_some() {
+        return Execution::Done(Answer::error("ERR WATCH inside MULTI is not allowed"));
+    }
+    args.skip(1).iter().for_each(|key| session.watch(key));
+    Execution::Done(Answer::OK)
+}
+
+/// `UNWATCH`
+pub(super) fn unwatch(session: &mut Session, _: Args<'_>) -> Answer {
+    session.unwatch();
+    Answer::OK
+}

@@ -1,0 +1,107 @@
+//! The read buffer of a connection.
+//!
+//! What must stay true: unread bytes are contiguous; the buffer grows with what arrives, not with what is announced; a large
+//! request does not leave a large buffer behind.
+
+/// What one read offers at least.
+const READ_LEN: usize = 16 * 1024;
+/// An empty buffer keeps at most this much.
+const KEEP: usize = 64 * 1024;
+
+/// Bytes that have arrived and are not consumed, with room behind them.
+#[derive(Debug, Default)]
+pub(super) struct Input {
+    /// All of it is initialised, so that a read needs no unsafe code; `start..end` has arrived.
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Input {
+    /// What has arrived and is not consumed.
+    #[inline]
+    pub(super) fn unread(&self) -> &[u8] {
+        self.bytes.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Forgets the first `count` unread bytes.
+    #[inline]
+    pub(super) fn consume(&mut self, count: usize) {
+        self.start = (self.start + count).min(self.end);
+    }
+
+    /// Room for the next read: `hint` bytes or more.
+    pub(super) fn room(&mut self, hint: usize) -> &mut [u8] {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+            if self.bytes.len() > KEEP && hint <= KEEP {
+                self.bytes.truncate(READ_LEN);
+                self.bytes.shrink_to_fit();
+            }
+        }
+        let wanted = hint.max(READ_LEN);
+        if self.bytes.len() - self.end < hint.max(READ_LEN / 4) && self.start > 0 {
+            self.bytes.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        if self.bytes.len() - self.end < hint.max(READ_LEN / 4) {
+            self.bytes.resize(self.end.saturating_add(wanted), 0);
+        }
+        self.bytes.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// Notes that `count` bytes were read into the room.
+    pub(super) fn arrived(&mut self, count: usize) {
+        self.end = (self.end + count).min(self.bytes.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receive(input: &mut Input, bytes: &[u8]) {
+        let room = input.room(bytes.len());
+        room[..bytes.len()].copy_from_slice(bytes);
+        input.arrived(bytes.len());
+    }
+
+    #[test]
+    fn unread_bytes_stay_together_and_in_order() {
+        let mut input = Input::default();
+        let (mut sent, mut read) = (0_u32, 0_u32);
+        for round in 0..5_000_u32 {
+            for _ in 0..=round % 7 {
+                receive(&mut input, &sent.to_be_bytes());
+                sent += 1;
+            }
+            for _ in 0..=round % 6 {
+                if input.unread().len() >= 4 {
+                    assert_eq!(input.unread()[..4], read.to_be_bytes());
+                    input.consume(4);
+                    read += 1;
+                }
+            }
+        }
+        assert_eq!(input.unread().len(), (sent - read) as usize * 4);
+    }
+
+    #[test]
+    fn a_large_request_leaves_a_small_buffer_behind() {
+        let mut input = Input::default();
+        receive(&mut input, &vec![1; 1 << 20]);
+        input.consume(1 << 20);
+        assert!(input.room(1).len() >= READ_LEN / 4);
+        assert!(input.bytes.capacity() <= KEEP);
+    }
+
+    #[test]
+    fn what_was_not_received_cannot_be_consumed() {
+        let mut input = Input::default();
+        receive(&mut input, b"abc");
+        input.consume(9);
+        assert_eq!(input.unread(), b"");
+        input.arrived(usize::MAX / 2);
+        assert!(input.unread().len() <= input.bytes.len());
+    }
+}

@@ -1,0 +1,420 @@
+//! The state of one client, and how its commands run. Knows no socket: a test needs none.
+//!
+//! What must stay true: a command outside `MULTI` that needs one operation allocates nothing but its row; inside `MULTI`
+//! nothing runs before `EXEC`, and `EXEC` is one commit; nothing here waits, what must wait is handed out as a future.
+
+mod exec;
+mod following;
+mod guard;
+mod watching;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use mnemon_store::Verdict;
+use mnemon_table::Table;
+
+use crate::answer::Answer;
+use crate::command::{self, Command, Context, FinishMany, FinishOne, Outcomes, Plan, Run, Target, entry, flag};
+use crate::host::Host;
+use crate::protocol::{Args, Version};
+use crate::refusal;
+use exec::Queue;
+use following::Follow;
+use watching::Watch;
+
+/// An answer under way; needs nothing of the session.
+pub type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// What a command has come to.
+pub enum Execution {
+    /// It is done.
+    Done(Answer),
+    /// It waits for others. Commands behind it must wait too, so that answers keep their order. To be awaited inside a
+    /// tokio runtime.
+    Later(Answering),
+}
+
+impl std::fmt::Debug for Execution {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Done(answer) => f.debug_tuple("Done").field(answer).finish(),
+            Self::Later(_) => f.write_str("Later"),
+        }
+    }
+}
+
+impl Execution {
+    /// The answer, awaited if need be.
+    pub async fn answer(self) -> Answer {
+        match self {
+            Self::Done(answer) => answer,
+            Self::Later(answering) => answering.await,
+        }
+    }
+}
+
+/// The state of one client.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use mnemon_resp::protocol::{ArgsBuf, Version};
+/// use mnemon_resp::{Execution, Host, Session, Settings};
+/// use mnemon_store::SystemClock;
+/// use mnemon_table::Catalog;
+///
+/// let catalog = Arc::new(Catalog::local(Box::new(SystemClock)));
+/// let mut session = Session::new(Arc::new(Host::new(catalog, Settings::default())), "a test");
+/// let mut reply = |command: &[&str]| {
+///     let args: ArgsBuf = command.iter().collect();
+///     match session.execute(args.as_args()) {
+///         Execution::Done(answer) => answer.to_bytes(Version::Resp2),
+///         Execution::Later(_) => unreachable!("a local table answers at once"),
+///     }
+/// };
+/// assert_eq!(reply(&["SET", "k", "v"]), b"+OK\r\n");
+/// assert_eq!(reply(&["GET", "k"]), b"$1\r\nv\r\n");
+/// ```
+#[derive(Debug)]
+pub struct Session {
+    host: Arc<Host>,
+    id: u64,
+    peer: String,
+    born_ms: u64,
+    name: Vec<u8>,
+    number: usize,
+    database: Arc<Table>,
+    version: Version,
+    authenticated: bool,
+    /// Commands must be looked at before they run: see [`Self::intercept`].
+    special: bool,
+    queue: Option<Box<Queue>>,
+    watches: Vec<Watch>,
+    follows: Vec<Follow>,
+    closing: bool,
+}
+
+impl Session {
+    /// The session of a client that has just connected; `peer` is how `CLIENT INFO` shows its address.
+    #[must_use]
+    pub fn new(host: Arc<Host>, peer: impl Into<String>) -> Self {
+        let authenticated = host.settings.password.is_none();
+        Self {
+            id: host.next_client(),
+            peer: peer.into(),
+            born_ms: host.catalog.store().now_ms(),
+            name: Vec::new(),
+            number: 0,
+            database: host.catalog.database(0).clone(),
+            version: Version::default(),
+            authenticated,
+            special: !authenticated,
+            queue: None,
+            watches: Vec::new(),
+            follows: Vec::new(),
+            closing: false,
+            host,
+        }
+    }
+
+    /// Runs one command. An empty one answers nothing.
+    pub fn execute(&mut self, args: Args<'_>) -> Execution {
+        let Some(command) = command::find(args.name()) else { return self.refuse_unknown(args) };
+        if !command.takes(args.len()) {
+            return self.refuse(command, refusal::arity(command.name));
+        }
+        if !command.subcommands.is_empty()
+            && let Some(refusal) = check_subcommand(command, args)
+        {
+            return self.refuse(command, refusal);
+        }
+        if self.special
+            && let Some(answer) = self.intercept(command, args)
+        {
+            return Execution::Done(answer);
+        }
+        match command.run {
+            Run::Data(plan) => {
+                let plan = plan(&Context { catalog: &self.host.catalog, database: &self.database }, args);
+                self.run(plan, args)
+            }
+            Run::Session(run) => Execution::Done(run(self, args)),
+            Run::Control(run) => run(self, args),
+            Run::Schema(change) => match change(&self.context(), args) {
+                Ok(changing) => Execution::Later(changing),
+                Err(refusal) => Execution::Done(refusal),
+            },
+        }
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context { catalog: &self.host.catalog, database: &self.database }
+    }
+
+    /// What a client hears whose command must not run now: it has to authenticate, is in subscriber mode or builds a
+    /// transaction.
+    #[cold]
+    fn intercept(&mut self, command: &'static Command, args: Args<'_>) -> Option<Answer> {
+        if !self.authenticated && !command.has(flag::NO_AUTH) {
+            return Some(self.refuse_answer(command, Answer::error("NOAUTH Authentication required.")));
+        }
+        if self.is_subscriber() && !command.has(flag::SUBSCRIBER) {
+            let text = format!(
+                "ERR Can't execute '{}': only T.SUBSCRIBE / T.UNSUBSCRIBE / PING / QUIT / RESET are allowed in this \
+                 context",
+                command.name
+            );
+            return Some(self.refuse_answer(command, Answer::failure(text)));
+        }
+        self.enqueue(command, args)
+    }
+
+    /// A command that is refused before it runs takes a transaction along.
+    #[cold]
+    fn refuse(&mut self, command: &Command, refusal: Answer) -> Execution {
+        Execution::Done(self.refuse_answer(command, refusal))
+    }
+
+    fn refuse_answer(&mut self, command: &Command, refusal: Answer) -> Answer {
+        if command.name == "exec" && self.queue.is_some() {
+            self.discard();
+            return match refusal {
+                Answer::Reply(crate::protocol::Reply::Error(text)) => {
+                    Answer::failure(format!("EXECABORT Transaction discarded because of: {text}"))
+                }
+                other => other,
+            };
+        }
+        self.spoil();
+        refusal
+    }
+
+    #[cold]
+    fn refuse_unknown(&mut self, args: Args<'_>) -> Execution {
+        if args.is_empty() {
+            return Execution::Done(Answer::Static(b""));
+        }
+        if command::connection::is_http(args.name()) {
+            tracing::warn!(
+                client = self.id,
+                peer = self.peer,
+                "closed a connection that speaks HTTP to the RESP port: a browser may have been abused"
+            );
+            self.closing = true;
+            return Execution::Done(Answer::Static(b""));
+        }
+        self.spoil();
+        Execution::Done(unknown_command(args))
+    }
+
+    /// Runs a plan outside of a transaction.
+    #[inline]
+    fn run(&mut self, plan: Plan<'_>, args: Args<'_>) -> Execution {
+        match plan {
+            Plan::One(Target::Database, op, finish) => match self.database.submit(&op) {
+                Verdict::Ready(Ok(outcome)) => Execution::Done(finish(&self.database, args, outcome)),
+                other => settle_one(self.database.clone(), args, other, finish),
+            },
+            Plan::Answered(answer) => Execution::Done(answer),
+            Plan::One(Target::Table(table), op, finish) => {
+                let verdict = table.submit(&op);
+                settle_one(table, args, verdict, finish)
+            }
+            Plan::Many(target, ops, finish) => {
+                let verdict = self.host.catalog.submit(Vec::new(), ops);
+                settle_many(self.table_of(target), args, verdict, finish)
+            }
+            Plan::Guarded(keys, decide) => self.run_guarded(&keys, decide, args),
+            Plan::Query(request) if request.is_short() => Execution::Later(Box::pin(request.answer())),
+            Plan::Query(request) => Execution::Later(Box::pin(request.answer_aside())),
+        }
+    }
+
+    fn table_of(&self, target: Target) -> Arc<Table> {
+        match target {
+            Target::Database => self.database.clone(),
+            Target::Table(table) => table,
+        }
+    }
+}
+
+/// Facts and small changes, for commands.
+impl Session {
+    pub(crate) fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The client's number.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    pub(crate) fn age_ms(&self) -> u64 {
+        self.host.catalog.store().now_ms().saturating_sub(self.born_ms)
+    }
+
+    /// The protocol version that answers are to be written in.
+    #[inline]
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    pub(crate) fn set_version(&mut self, version: Version) {
+        self.version = version;
+        self.look_again();
+    }
+
+    pub(crate) fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    pub(crate) fn set_name(&mut self, name: &[u8]) {
+        self.name = name.to_vec();
+    }
+
+    pub(crate) fn database(&self) -> &Arc<Table> {
+        &self.database
+    }
+
+    pub(crate) fn database_number(&self) -> usize {
+        self.number
+    }
+
+    /// Selects a database; `number` is less than the number of databases.
+    pub(crate) fn select(&mut self, number: usize) {
+        self.number = number;
+        self.database = self.host.catalog.database(number).clone();
+    }
+
+    pub(crate) fn table(&self, name: &[u8]) -> Result<Arc<Table>, Answer> {
+        command::named_table(&self.context(), name)
+    }
+
+    /// Whether the client may run commands.
+    #[must_use]
+    pub fn is_authenticated(&self) -> bool {
+        self.authenticated
+    }
+
+    pub(crate) fn needs_password(&self) -> bool {
+        self.host.settings.password.is_some()
+    }
+
+    /// Whether the credentials are right; if so, the client is authenticated from now on.
+    pub(crate) fn authenticate(&mut self, user: &[u8], password: &[u8]) -> bool {
+        let right = self.host.accepts(user, password);
+        self.authenticated |= right;
+        self.look_again();
+        right
+    }
+
+    /// Whether the connection is to be closed once all that was answered is written.
+    #[inline]
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.closing = true;
+    }
+
+    /// Back to the state of a client that has just connected; number and address stay.
+    pub(crate) fn reset(&mut self) {
+        self.discard();
+        self.follows.clear();
+        self.select(0);
+        self.name.clear();
+        self.version = Version::Resp2;
+        self.authenticated = !self.needs_password();
+        self.look_again();
+    }
+
+    /// Notes whether commands must be looked at before they run.
+    fn look_again(&mut self) {
+        self.special = !self.authenticated || self.queue.is_some() || self.is_subscriber();
+    }
+}
+
+/// What is wrong with the second word of a command that has subcommands.
+fn check_subcommand(command: &Command, args: Args<'_>) -> Option<Answer> {
+    let name = args.get(1)?;
+    match command.subcommand(name) {
+        None => {
+            let after = format!("'. Try {} HELP.", command.name.to_ascii_uppercase());
+            Some(refusal::quoting("ERR unknown subcommand '", name, &after))
+        }
+        Some(sub) if !entry::fits(sub.arity, args.len()) => {
+            Some(refusal::arity(&format!("{}|{}", command.name, sub.name)))
+        }
+        Some(_) => None,
+    }
+}
+
+/// In Redis's words: the name and the first 128 bytes of arguments.
+fn unknown_command(args: Args<'_>) -> Answer {
+    const SHOWN: usize = 128;
+    let mut shown: Vec<u8> = Vec::new();
+    for arg in args.skip(1) {
+        if shown.len() >= SHOWN {
+            break;
+        }
+        let text = arg.split(|&byte| byte == 0).next().unwrap_or_default();
+        shown.push(b'\'');
+        shown.extend(text.iter().take(SHOWN - (shown.len() - 1)));
+        shown.extend_from_slice(b"' ");
+    }
+    let mut after = b"', with args beginning with: ".to_vec();
+    after.extend_from_slice(&shown);
+    match refusal::quoting("ERR unknown command '", args.name(), "") {
+        Answer::Refusal(text) => Answer::Refusal([text, after].concat()),
+        other => other,
+    }
+}
+
+type OneVerdict =
+    Verdict<Result<Result<mnemon_store::Outcome, mnemon_store::OpError>, mnemon_table::TableError>>;
+
+fn settle_one(table: Arc<Table>, args: Args<'_>, verdict: OneVerdict, finish: FinishOne) -> Execution {
+    match verdict {
+        Verdict::Ready(Ok(outcome)) => Execution::Done(finish(&table, args, outcome)),
+        Verdict::Ready(Err(error)) => Execution::Done(refusal::of_table(&error)),
+        Verdict::Later(later) => {
+            let args = args.to_buf();
+            Execution::Later(Box::pin(async move {
+                match later.await {
+                    Ok(outcome) => finish(&table, args.as_args(), outcome),
+                    Err(error) => refusal::of_table(&error),
+                }
+            }))
+        }
+    }
+}
+
+type ManyVerdict = Verdict<Result<mnemon_store::Applied, mnemon_table::TableError>>;
+
+fn settle_many(table: Arc<Table>, args: Args<'_>, verdict: ManyVerdict, finish: FinishMany) -> Execution {
+    let done = move |table: &Table, args: Args<'_>, applied: Result<mnemon_store::Applied, _>| match applied {
+        Ok(applied) => {
+            let mut outcomes = applied.outcomes.into_iter();
+            let outcomes: &mut Outcomes<'_> = &mut outcomes;
+            finish(table, args, outcomes)
+        }
+        Err(error) => refusal::of_table(&error),
+    };
+    match verdict {
+        Verdict::Ready(applied) => Execution::Done(done(&table, args, applied)),
+        Verdict::Later(later) => {
+            let args = args.to_buf();
+            Execution::Later(Box::pin(async move { done(&table, args.as_args(), later.await) }))
+        }
+    }
+}

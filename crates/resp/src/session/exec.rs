@@ -1,0 +1,306 @@
+//! `MULTI` and `EXEC`: the queue of commands, and how it becomes one commit.
+//!
+//! `EXEC` plans all queued commands, submits all their operations once, together with the versions of the watched keys,
+//! and makes the answers from the outcomes. A command that fails does not hold up the others, as in Redis. Guarded
+//! commands add the rows they looked at to the conditions; if only those have changed, the whole is planned again.
+
+use std::sync::Arc;
+
+use mnemon_store::{Applied, Check, OpError, Outcome, TableOp, Verdict};
+use mnemon_table::{Table, TableError};
+
+use crate::answer::Answer;
+use crate::command::{
+    Command, Context, Decide, Decision, FinishMany, FinishOne, Plan, Run, Target, connection,
+    evaluate_queries_in_exec, flag,
+};
+use crate::protocol::{Args, ArgsBuf, Reply};
+use crate::refusal;
+use crate::session::guard::{self, Rehearsal};
+use crate::session::watching::Watch;
+use crate::session::{Execution, Session};
+
+/// Commands that one transaction may hold.
+const MAX_COMMANDS: usize = 1 << 20;
+/// Bytes of arguments that one transaction may hold.
+const MAX_BYTES: usize = 1 << 30;
+
+const QUEUED: Answer = Answer::Static(b"+QUEUED\r\n");
+
+/// A transaction that is being built.
+#[derive(Default)]
+pub(super) struct Queue {
+    commands: Vec<(&'static Command, ArgsBuf)>,
+    bytes: usize,
+    /// A command was refused: `EXEC` will be.
+    spoiled: bool,
+}
+
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queue").field("commands", &self.commands.len()).field("spoiled", &self.spoiled).finish()
+    }
+}
+
+/// What a planned command still needs for its answer.
+enum Piece {
+    Answered(Answer),
+    One(Arc<Table>, FinishOne),
+    Many(Arc<Table>, usize, FinishMany),
+    Session(fn(&mut Session, Args<'_>) -> Answer),
+}
+
+/// A transaction that is ready to be submitted.
+#[derive(Default)]
+struct Planned<'q> {
+    pieces: Vec<Piece>,
+    ops: Vec<TableOp<'q>>,
+    /// What guarded commands looked at.
+    looked_at: Vec<Check<'q>>,
+}
+
+impl Session {
+    /// `MULTI`; `false` when a transaction is being built already.
+    pub(crate) fn begin(&mut self) -> bool {
+        if self.queue.is_some() {
+            return false;
+        }
+        self.queue = Some(Box::default());
+        self.look_again();
+        true
+    }
+
+    /// Forgets the transaction and the watched keys; `false` when there is no transaction.
+    pub(crate) fn discard(&mut self) -> bool {
+        self.unwatch();
+        let had = self.queue.take().is_some();
+        self.look_again();
+        had
+    }
+
+    /// How many commands are queued; `None` outside of `MULTI`.
+    pub(crate) fn queued(&self) -> Option<usize> {
+        self.queue.as_ref().map(|queue| queue.commands.len())
+    }
+
+    /// Notes that a command of the transaction was refused.
+    pub(super) fn spoil(&mut self) {
+        if let Some(queue) = &mut self.queue {
+            queue.spoiled = true;
+        }
+    }
+
+    /// Queues a command of a transaction; `None` when it is to run now.
+    pub(super) fn enqueue(&mut self, command: &'static Command, args: Args<'_>) -> Option<Answer> {
+        let queue = self.queue.as_mut()?;
+        if command.has(flag::NO_MULTI) {
+            queue.spoiled = true;
+            let text = format!("ERR {} is not allowed inside MULTI; run it before the transaction", command.name);
+            return Some(Answer::failure(text.replace(command.name, &command.name.to_ascii_uppercase())));
+        }
+        if matches!(command.run, Run::Control(_)) {
+            return None;
+        }
+        let bytes: usize = args.iter().map(<[u8]>::len).sum();
+        if queue.commands.len() >= MAX_COMMANDS || queue.bytes.saturating_add(bytes) > MAX_BYTES {
+            queue.spoiled = true;
+            return Some(Answer::error("TOOLARGE the transaction holds too many commands or bytes; split it"));
+        }
+        queue.bytes += bytes;
+        queue.commands.push((command, args.to_buf()));
+        Some(QUEUED)
+    }
+
+    /// `EXEC`
+    pub(crate) fn exec(&mut self) -> Execution {
+        let Some(queue) = self.queue.take() else {
+            return Execution::Done(Answer::error("ERR EXEC without MULTI"));
+        };
+        let watches = std::mem::take(&mut self.watches);
+        self.look_again();
+        if queue.spoiled {
+            let text = "EXECABORT Transaction discarded because of previous errors.";
+            return Execution::Done(Answer::error(text));
+        }
+        for _ in 0..guard::MAX_ATTEMPTS {
+            let Planned { pieces, ops, looked_at } = self.plan_all(&queue);
+            let guarded = !looked_at.is_empty();
+            match self.submit_all(&watches, ops, looked_at) {
+                Verdict::Ready(Ok(applied)) => {
+                    return Execution::Done(self.answer_all(&queue, pieces, applied));
+                }
+                Verdict::Ready(Err(TableError::Conflict)) if guarded && self.hold(&watches) => {}
+                Verdict::Ready(Err(error)) => return Execution::Done(refused(&error)),
+                Verdict::Later(later) => return self.answer_all_later(*queue, pieces, later),
+            }
+        }
+        Execution::Done(guard::GAVE_UP)
+    }
+
+    fn submit_all(
+        &self,
+        watches: &[Watch],
+        ops: Vec<TableOp<'_>>,
+        looked_at: Vec<Check<'_>>,
+    ) -> Verdict<Result<Applied, TableError>> {
+        if ops.is_empty() && watches.is_empty() && looked_at.is_empty() {
+            return Verdict::Ready(Ok(Applied::default()));
+        }
+        let checks = watches.iter().map(Watch::check).chain(looked_at).collect();
+        self.host.catalog.submit(checks, ops)
+    }
+
+    /// Whether the watched keys are as they were.
+    fn hold(&self, watches: &[Watch]) -> bool {
+        self.submit_all(watches, Vec::new(), Vec::new()).ready().is_some_and(|held| held.is_ok())
+    }
+
+    fn plan_all<'q>(&self, queue: &'q Queue) -> Planned<'q> {
+        let mut database = self.database.clone();
+        let mut planned = Planned::default();
+        for (command, args) in &queue.commands {
+            let args = args.as_args();
+            let piece = match command.run {
+                Run::Data(plan) => {
+                    let plan = plan(&Context { catalog: &self.host.catalog, database: &database }, args);
+                    self.plan_one(&mut planned, &database, plan, args)
+                }
+                Run::Session(run) => {
+                    if command.name == "select"
+                        && let Ok(number) = connection::selected(args)
+                    {
+                        database = self.host.catalog.database(number).clone();
+                    }
+                    Piece::Session(run)
+                }
+                // Neither is ever queued.
+                Run::Control(_) | Run::Schema(_) => Piece::Answered(refusal::SYNTAX),
+            };
+            planned.pieces.push(piece);
+        }
+        planned
+    }
+
+    fn plan_one<'q>(
+        &self,
+        planned: &mut Planned<'q>,
+        database: &Arc<Table>,
+        plan: Plan<'q>,
+        args: Args<'q>,
+    ) -> Piece {
+        let table_of = |target| match target {
+            Target::Database => database.clone(),
+            Target::Table(table) => table,
+        };
+        match plan {
+            Plan::Answered(answer) => Piece::Answered(answer),
+            Plan::One(target, op, finish) => {
+                let table = table_of(target);
+                planned.ops.push(TableOp { table: table.id(), op });
+                Piece::One(table, finish)
+            }
+            Plan::Many(target, ops, finish) => {
+                let count = ops.len();
+                planned.ops.extend(ops);
+                Piece::Many(table_of(target), count, finish)
+            }
+            Plan::Guarded(keys, decide) => plan_guarded(planned, database, &keys, decide, args),
+            Plan::Query(request) => Piece::Answered(evaluate_queries_in_exec(*request)),
+        }
+    }
+
+    fn answer_all(&mut self, queue: &Queue, pieces: Vec<Piece>, applied: Applied) -> Answer {
+        let mut outcomes = applied.outcomes.into_iter();
+        let mut answers = Vec::with_capacity(pieces.len());
+        for ((_, args), piece) in queue.commands.iter().zip(pieces) {
+            answers.push(match piece {
+                Piece::Session(run) => run(self, args.as_args()),
+                other => answer_one(other, args.as_args(), &mut outcomes),
+            });
+        }
+        Answer::All(answers)
+    }
+
+    /// The same with an engine that answers later. What concerns the session runs at once, so that the future needs
+    /// none; commands behind `EXEC` wait for it anyway.
+    fn answer_all_later<F>(&mut self, queue: Queue, pieces: Vec<Piece>, later: F) -> Execution
+    where
+        F: Future<Output = Result<Applied, TableError>> + Send + 'static,
+    {
+        let mut settled = Vec::with_capacity(pieces.len());
+        for ((_, args), piece) in queue.commands.iter().zip(pieces) {
+            settled.push(match piece {
+                Piece::Session(run) => Piece::Answered(run(self, args.as_args())),
+                other => other,
+            });
+        }
+        Execution::Later(Box::pin(async move {
+            let applied = match later.await {
+                Ok(applied) => applied,
+                Err(error) => return refused(&error),
+            };
+            let mut outcomes = applied.outcomes.into_iter();
+            let pieces = queue.commands.iter().zip(settled);
+            Answer::All(
+                pieces.map(|((_, args), piece)| answer_one(piece, args.as_args(), &mut outcomes)).collect(),
+            )
+        }))
+    }
+}
+
+/// Reads what a guarded command looks at, as it will be when the operations before it have been applied.
+fn plan_guarded<'q>(
+    planned: &mut Planned<'q>,
+    database: &Arc<Table>,
+    keys: &[&'q [u8]],
+    decide: Decide,
+    args: Args<'q>,
+) -> Piece {
+    let table = database.id();
+    let rows = guard::rows_of(database, keys);
+    planned.looked_at.extend(guard::checks(table, keys, &rows));
+    let touches = |op: &TableOp<'_>| op.table == table && op.op.key().is_none_or(|key| keys.contains(&key));
+    let rows = if planned.ops.iter().any(|op| !op.op.is_read() && touches(op)) {
+        let rehearsal = Rehearsal::new(database.store().now_ms());
+        rehearsal.play(table, keys, &rows, &planned.ops).unwrap_or(rows)
+    } else {
+        rows
+    };
+    match decide(database, args, &rows) {
+        Decision::Answered(answer) => Piece::Answered(answer),
+        Decision::Commit(ops, finish) => {
+            let count = ops.len();
+            planned.ops.extend(guard::on_table(table, ops));
+            Piece::Many(database.clone(), count, finish)
+        }
+    }
+}
+
+fn answer_one(
+    piece: Piece,
+    args: Args<'_>,
+    outcomes: &mut impl Iterator<Item = Result<Outcome, OpError>>,
+) -> Answer {
+    match piece {
+        Piece::Answered(answer) => answer,
+        Piece::One(table, finish) => match outcomes.next() {
+            Some(outcome) => finish(&table, args, outcome),
+            None => Answer::NULL,
+        },
+        Piece::Many(table, count, finish) => {
+            let mut own = outcomes.take(count);
+            let answer = finish(&table, args, &mut own);
+            own.for_each(drop);
+            answer
+        }
+        // Taken out before by those who have the session.
+        Piece::Session(_) => Answer::NULL,
+    }
+}
+
+fn refused(error: &TableError) -> Answer {
+    match error {
+        TableError::Conflict => Reply::NullArray.into(),
+        other => refusal::of_table(other),
+    }
+}

@@ -1,0 +1,96 @@
+//! What concurrent transactions saw and did, in the order of a clock that all of them share.
+//!
+//! Rows carry the number of the write that made them, unique in a history, so a read tells which write it saw. Every
+//! run of a transaction's closure is recorded, also those that were lost. Judging is left to
+//! [`crate::serializability`].
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+/// A row's table and key.
+pub type Place = (u32, u64);
+
+/// What a row holds: the number of its write, and the attribute that is indexed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cell {
+    /// Which write it was.
+    pub write: u64,
+    /// The indexed attribute.
+    pub group: u64,
+}
+
+/// One read and its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// Of one key.
+    Key(Place, Option<Cell>),
+    /// Of the keys of a table from the first one up to, not including, the second, in order.
+    Range(u32, u64, u64, Vec<(u64, Cell)>),
+    /// Of the rows of a table with this attribute, sorted by key.
+    Group(u32, u64, Vec<(u64, Cell)>),
+}
+
+/// One run of a transaction's closure.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    pub(crate) began: u64,
+    pub(crate) ended: u64,
+    /// Each with the number of own writes that came before it.
+    pub(crate) reads: Vec<(usize, Read)>,
+    /// `None`: deleted.
+    pub(crate) writes: Vec<(Place, Option<Cell>)>,
+    /// The version of what it wrote, when it was committed.
+    pub(crate) version: Option<u64>,
+}
+
+impl Attempt {
+    /// Notes a read.
+    pub fn saw(&mut self, read: Read) {
+        self.reads.push((self.writes.len(), read));
+    }
+
+    /// Notes a write that is kept back until the commit.
+    pub fn wrote(&mut self, place: Place, cell: Option<Cell>) {
+        self.writes.push((place, cell));
+    }
+}
+
+/// A history that grows.
+#[derive(Debug, Default)]
+pub struct History {
+    ticks: AtomicU64,
+    attempts: Mutex<Vec<Attempt>>,
+}
+
+impl History {
+    fn tick(&self) -> u64 {
+        self.ticks.fetch_add(1, Ordering::SeqCst)
+    }
+
+    /// A run begins; nothing of the table was read yet.
+    #[must_use]
+    pub fn begin(&self) -> Attempt {
+        Attempt { began: self.tick(), ended: u64::MAX, reads: Vec::new(), writes: Vec::new(), version: None }
+    }
+
+    /// A run has ended that was not committed, or that only read: what it did not write it cannot be blamed for.
+    pub fn end(&self, mut attempt: Attempt) {
+        attempt.ended = self.tick();
+        self.attempts.lock().push(attempt);
+    }
+
+    /// A run was committed, and all it wrote has this version.
+    pub fn committed(&self, mut attempt: Attempt, version: u64) {
+        attempt.version = Some(version);
+        self.end(attempt);
+    }
+
+    /// All runs, in the order of their beginnings.
+    #[must_use]
+    pub fn attempts(&self) -> Vec<Attempt> {
+        let mut attempts = self.attempts.lock().clone();
+        attempts.sort_by_key(|attempt| attempt.began);
+        attempts
+    }
+}

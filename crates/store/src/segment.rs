@@ -1,0 +1,200 @@
+//! A small hash table of rows, laid out so that finding one costs two cache misses: a chunk and the row.
+//!
+//! A chunk is one cache line: seven rows and a byte of each one's hash, compared all at once. A row that finds its
+//! chunk full goes to the next one and leaves a count behind, so that a search knows when it may stop; removing a
+//! row takes the count back, so there are no tombstones.
+
+use crate::row::Row;
+
+const SLOTS: usize = 7;
+/// Chunks of a segment of full size.
+const CHUNKS_MAX: usize = 32;
+/// Rows of a full segment: nine tenths of its slots. Also the most rows that a scan visits a lock hold.
+pub(crate) const SEGMENT_ROWS: usize = CHUNKS_MAX * SLOTS * 9 / 10;
+/// Where in `marks` the count of rows that went on to the next chunk stands.
+const PASSED: usize = 7;
+/// A count this high is never taken back: it may have been higher.
+const PASSED_MAX: u8 = u8::MAX;
+
+#[derive(Default)]
+#[repr(align(64))]
+struct Chunk {
+    /// A byte of each row's hash, never 0; 0: the slot is free. The last byte counts the rows that passed by.
+    marks: [u8; 8],
+    rows: [Option<Row>; SLOTS],
+}
+
+/// Up to [`SEGMENT_ROWS`] rows, more when their hashes collide.
+#[derive(Default)]
+pub(crate) struct Segment {
+    chunks: Box<[Chunk]>,
+    len: usize,
+}
+
+fn mark(hash: u64) -> u8 {
+    ((hash >> 8) as u8).max(1)
+}
+
+/// A bit for each slot whose mark may equal this one; false alarms are rare and harmless.
+fn candidates(marks: [u8; 8], mark: u8) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS_OF_SLOTS: u64 = 0x0080_8080_8080_8080;
+    let difference = u64::from_le_bytes(marks) ^ (u64::from(mark) * ONES);
+    difference.wrapping_sub(ONES) & !difference & HIGHS_OF_SLOTS
+}
+
+fn empty_chunks(count: usize) -> Box<[Chunk]> {
+    (0..count).map(|_| Chunk::default()).collect()
+}
+
+impl Segment {
+    /// A segment that need not grow before it is full.
+    pub(crate) fn full_size() -> Self {
+        Self { chunks: empty_chunks(CHUNKS_MAX), len: 0 }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Row> {
+        self.chunks.iter().flat_map(|chunk| &chunk.rows).flatten()
+    }
+
+    fn place(&self, hash: u64, is_it: impl Fn(&Row) -> bool) -> Option<(usize, usize)> {
+        let mask = self.chunks.len().wrapping_sub(1);
+        let mut at = hash as usize & mask;
+        for _ in 0..self.chunks.len() {
+            let chunk = &self.chunks[at];
+            let mut found = candidates(chunk.marks, mark(hash));
+            while found != 0 {
+                let slot = found.trailing_zeros() as usize / 8;
+                if chunk.rows[slot].as_ref().is_some_and(&is_it) {
+                    return Some((at, slot));
+                }
+                found &= found - 1;
+            }
+            if chunk.marks[PASSED] == 0 {
+                return None;
+            }
+            at = (at + 1) & mask;
+        }
+        None
+    }
+
+    /// The row of this hash that `is_it`.
+    pub(crate) fn find(&self, hash: u64, is_it: impl Fn(&Row) -> bool) -> Option<&Row> {
+        let (chunk, slot) = self.place(hash, is_it)?;
+        self.chunks[chunk].rows[slot].as_ref()
+    }
+
+    pub(crate) fn find_mut(&mut self, hash: u64, is_it: impl Fn(&Row) -> bool) -> Option<&mut Row> {
+        let (chunk, slot) = self.place(hash, is_it)?;
+        self.chunks[chunk].rows[slot].as_mut()
+    }
+
+    /// Adds a row whose key is not there yet. `hash_of` is asked when the segment has to grow.
+    pub(crate) fn insert_new(&mut self, hash: u64, row: Row, hash_of: impl Fn(&Row) -> u64) {
+        if self.len >= self.chunks.len() * SLOTS * 9 / 10 {
+            self.grow(hash_of);
+        }
+        self.put(hash, row);
+    }
+
+    fn grow(&mut self, hash_of: impl Fn(&Row) -> u64) {
+        let larger = empty_chunks((self.chunks.len() * 2).max(1));
+        let old = std::mem::replace(self, Self { chunks: larger, len: 0 });
+        for row in old.into_rows() {
+            self.put(hash_of(&row), row);
+        }
+    }
+
+    /// Puts a row into the first free slot on its way; there is one.
+    fn put(&mut self, hash: u64, row: Row) {
+        let mask = self.chunks.len() - 1;
+        let mut at = hash as usize & mask;
+        loop {
+            let chunk = &mut self.chunks[at];
+            if let Some(slot) = chunk.rows.iter().position(Option::is_none) {
+                chunk.marks[slot] = mark(hash);
+                chunk.rows[slot] = Some(row);
+                self.len += 1;
+                return;
+            }
+            chunk.marks[PASSED] = chunk.marks[PASSED].saturating_add(1);
+            at = (at + 1) & mask;
+        }
+    }
+
+    pub(crate) fn remove(&mut self, hash: u64, is_it: impl Fn(&Row) -> bool) -> Option<Row> {
+        let (found, slot) = self.place(hash, is_it)?;
+        let row = self.chunks[found].rows[slot].take()?;
+        self.chunks[found].marks[slot] = 0;
+        self.len -= 1;
+        if self.len == 0 {
+            self.chunks = Box::default();
+            return Some(row);
+        }
+        let mask = self.chunks.len() - 1;
+        let mut at = hash as usize & mask;
+        while at != found {
+            let passed = &mut self.chunks[at].marks[PASSED];
+            if *passed != PASSED_MAX {
+                *passed -= 1;
+            }
+            at = (at + 1) & mask;
+        }
+        Some(row)
+    }
+
+    pub(crate) fn into_rows(self) -> impl Iterator<Item = Row> {
+        self.chunks.into_iter().flat_map(|chunk| chunk.rows).flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn row(key: u16) -> Row {
+        Row::bytes(1, None, &key.to_be_bytes(), &[])
+    }
+
+    fn is(key: u16) -> impl Fn(&Row) -> bool {
+        move |row| row.key() == key.to_be_bytes()
+    }
+
+    #[test]
+    fn a_chunk_is_one_cache_line() {
+        assert_eq!(size_of::<Chunk>(), 64);
+    }
+
+    proptest! {
+        /// Few distinct hashes, so that rows pass full chunks, come back, and meet false alarms.
+        #[test]
+        fn a_segment_is_a_map(steps in prop::collection::vec((any::<bool>(), 0u16..300), 0..1_500), spread in 1u64..40) {
+            let hash = |key: u16| (u64::from(key) % spread).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let hash_of = |row: &Row| hash(u16::from_be_bytes(row.key().try_into().unwrap()));
+            let mut segment = Segment::default();
+            let mut model: HashMap<u16, ()> = HashMap::new();
+            for (insert, key) in steps {
+                if insert && !model.contains_key(&key) {
+                    segment.insert_new(hash(key), row(key), hash_of);
+                    model.insert(key, ());
+                } else {
+                    let there = model.remove(&key).is_some();
+                    prop_assert_eq!(segment.remove(hash(key), is(key)).is_some(), there);
+                }
+                prop_assert_eq!(segment.len(), model.len());
+            }
+            for key in 0..300 {
+                prop_assert_eq!(segment.find(hash(key), is(key)).is_some(), model.contains_key(&key));
+            }
+            prop_assert_eq!(segment.iter().count(), model.len());
+        }
+    }
+}

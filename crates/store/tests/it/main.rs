@@ -1,0 +1,57 @@
+//! The store against a plain model, over a replica that encodes every commit and applies it three times.
+
+mod concurrency;
+mod machine;
+mod model;
+mod regressions;
+mod step;
+mod walk;
+mod watcher;
+
+use machine::{Machine, Shape};
+use mnemon_sim::cases;
+use mnemon_store::Kind;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use step::{Content, step};
+
+fn config(count: u32) -> ProptestConfig {
+    ProptestConfig { cases: cases(count), failure_persistence: None, ..ProptestConfig::default() }
+}
+
+fn shape(kind: Kind) -> impl Strategy<Value = Shape> {
+    let shards = prop_oneof![Just(1), Just(4), Just(32)];
+    (shards, any::<bool>(), any::<bool>()).prop_map(move |(shards, watched, bounded)| Shape {
+        kind,
+        shards,
+        watched,
+        bounded,
+    })
+}
+
+proptest! {
+    #![proptest_config(config(160))]
+
+    #[test]
+    fn a_database_does_as_the_model(shape in shape(Kind::Set), steps in vec(step(Content::Strings), 1..60)) {
+        Machine::new(shape).run(&steps);
+    }
+
+    #[test]
+    fn a_set_of_records_does_as_the_model(shape in shape(Kind::Set), steps in vec(step(Content::Records), 1..60)) {
+        Machine::new(shape).run(&steps);
+    }
+
+    #[test]
+    fn an_ordered_set_does_as_the_model(
+        shape in shape(Kind::OrderedSet),
+        steps in vec(step(Content::Records), 1..60),
+    ) {
+        Machine::new(shape).run(&steps);
+    }
+
+    #[test]
+    fn a_bag_does_as_the_model(shape in shape(Kind::Bag), steps in vec(step(Content::Objects), 1..60)) {
+        Machine::new(shape).run(&steps);
+    }
+}

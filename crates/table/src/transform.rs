@@ -1,0 +1,276 @@
+//! `transform_table`: giving every record of a table a new shape, and the table a new schema.
+//!
+//! Writers are refused with `Transforming` (a transaction waits) while it runs, readers go on. All records are
+//! computed first, so one that cannot be transformed leaves the table as it was. Then they are written in batches of
+//! row commits, never one commit that would hold every lock for seconds; a reader without a snapshot may meet both
+//! shapes meanwhile. At the end the new schema is in force and transactions that began under the old one run again.
+
+use std::sync::Arc;
+
+use mnemon_store::{
+    Cause, Check, Collection, Commit, Expiry, Kind, Op, Row, SchemaChange, TableOp, Value, When,
+};
+use mnemon_term::{Record, RecordRef, Term, TermRef};
+
+use crate::catalog::Catalog;
+use crate::error::TableError;
+use crate::schema::Schema;
+use crate::table::Table;
+use crate::view::{Present, Span, View, Walk};
+
+/// Keys that one commit of a transformation rewrites.
+const BATCH_KEYS: usize = 256;
+
+/// Where an attribute of the new shape comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Column {
+    /// The old attribute at this place.
+    Old(u16),
+    /// This value in every record.
+    Constant(Term),
+}
+
+/// A new shape of records, attribute by attribute.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reshape(pub Vec<Column>);
+
+impl Reshape {
+    /// Keeps the attributes that both schemas name alike; new ones are nil.
+    #[must_use]
+    pub fn by_name(old: &Schema, new: &Schema) -> Self {
+        let column = |name: &&str| old.place_of(name).map_or(Column::Constant(Term::nil()), Column::Old);
+        Self(new.attribute_names().iter().map(column).collect())
+    }
+
+    /// A record in the new shape.
+    ///
+    /// # Errors
+    /// `Term` when the record would be too large.
+    pub fn apply(&self, record: RecordRef<'_>) -> Result<Record, TableError> {
+        let columns = self.0.iter().map(|column| match column {
+            Column::Old(place) => record.get(usize::from(*place)).unwrap_or(TermRef::NIL),
+            Column::Constant(term) => TermRef::from(term),
+        });
+        Ok(Record::new(columns)?)
+    }
+}
+
+/// The new objects of one key.
+struct Reshaped {
+    key: Vec<u8>,
+    bodies: Vec<Vec<u8>>,
+}
+
+impl Catalog {
+    /// Rewrites every record by `change` and puts `schema` in force. The table's name, kind, bounds and keys stay:
+    /// `change` must give each record the key it had. O(n), twice the table's memory while it runs. It goes on to its
+    /// end when the caller is dropped. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// `BadSchema` when name, kind or bounds differ, `BadRecord` when `change` gives a record that does not fit or
+    /// has another key, `change`'s own, `Aborted` when it panics: nothing was changed. `NoTable`, `Unsupported` for
+    /// `db0`…`db15`.
+    pub async fn transform_table<F>(
+        self: &Arc<Self>,
+        name: &str,
+        schema: Schema,
+        change: F,
+    ) -> Result<u64, TableError>
+    where
+        F: Fn(RecordRef<'_>) -> Result<Record, TableError> + Send + 'static,
+    {
+        let table = self.user_table(name)?;
+        if schema.name() != table.schema().name() || schema.copy_spec() != table.schema().copy_spec() {
+            return Err(TableError::BadSchema(
+                "a transformation keeps the table's name, kind and bounds".to_owned(),
+            ));
+        }
+        let catalog = self.clone();
+        let transformation = tokio::spawn(async move { catalog.transform(table, schema, change).await });
+        transformation.await.unwrap_or_else(|stopped| Err(TableError::Aborted(stopped.to_string())))
+    }
+
+    async fn transform<F>(&self, table: Arc<Table>, schema: Schema, change: F) -> Result<u64, TableError>
+    where
+        F: Fn(RecordRef<'_>) -> Result<Record, TableError> + Send + 'static,
+    {
+        let _changing = self.changing.lock().await;
+        table.check_exists()?;
+        let old = Schema::clone(&table.schema());
+        // Ends the commits under way; from here on only this transformation writes.
+        let sealed = table.next_schema_version();
+        self.set_version(&table, sealed, true).await?;
+        let done = self.transform_sealed(&table, &schema, sealed, change).await;
+        let after = if done.is_ok() { schema } else { old };
+        self.install(&table, after.alter().version(sealed + 1).build()?).await?;
+        done
+    }
+
+    async fn transform_sealed<F>(
+        &self,
+        table: &Arc<Table>,
+        schema: &Schema,
+        sealed: u64,
+        change: F,
+    ) -> Result<u64, TableError>
+    where
+        F: Fn(RecordRef<'_>) -> Result<Record, TableError> + Send + 'static,
+    {
+        let (source, shape) = (table.clone(), schema.clone());
+        let reshaped = tokio::task::spawn_blocking(move || reshape(&source, &shape, change)).await;
+        let reshaped = reshaped.unwrap_or_else(|stopped| Err(TableError::Aborted(stopped.to_string())))?;
+        for attribute in table.copy().indexed() {
+            self.change_in_background(SchemaChange::DelIndex { table: table.id(), attribute }).await?;
+        }
+        let count = self.rewrite(table, reshaped, sealed).await?;
+        for attribute in schema.indexes().iter().copied() {
+            self.change_in_background(SchemaChange::AddIndex { table: table.id(), attribute }).await?;
+        }
+        Ok(count)
+    }
+
+    async fn rewrite(&self, table: &Table, reshaped: Vec<Reshaped>, sealed: u64) -> Result<u64, TableError> {
+        let mut count = 0;
+        for batch in reshaped.chunks(BATCH_KEYS) {
+            let mut ops = Vec::new();
+            for Reshaped { key, bodies } in batch {
+                count += bodies.len() as u64;
+                ops.extend(rewrite_ops(table, key, bodies));
+            }
+            let time_ms = self.store().now_ms();
+            self.submit_commit(&Commit {
+                time_ms,
+                checks: vec![Check::Schema { table: table.id(), version: sealed }],
+                ops,
+                with_before: false,
+            })
+            .await?;
+            tokio::task::yield_now().await;
+        }
+        Ok(count)
+    }
+}
+
+/// All records in their new shape, checked against the new schema.
+fn reshape(
+    table: &Table,
+    schema: &Schema,
+    change: impl Fn(RecordRef<'_>) -> Result<Record, TableError>,
+) -> Result<Vec<Reshaped>, TableError> {
+    let mut rows: Vec<Row> = Vec::new();
+    Present(table.store()).walk(table, &Span::all(), &mut |row| {
+        rows.push(row.clone());
+        Walk::On
+    })?;
+    let one = |row: &Row| {
+        let bodies: Vec<&[u8]> = match row.value() {
+            Value::Collection(Collection::Bag(bag)) => bag.iter().collect(),
+            _ => vec![row.body()],
+        };
+        let bodies = bodies.into_iter().map(|body| reshape_one(table, schema, row.key(), body, &change));
+        Ok(Reshaped { key: row.key().to_vec(), bodies: bodies.collect::<Result<_, TableError>>()? })
+    };
+    rows.iter().map(one).collect()
+}
+
+fn reshape_one(
+    table: &Table,
+    schema: &Schema,
+    key: &[u8],
+    body: &[u8],
+    change: impl Fn(RecordRef<'_>) -> Result<Record, TableError>,
+) -> Result<Vec<u8>, TableError> {
+    let record = change(RecordRef::trusted(body))?;
+    schema.check(record.as_ref())?;
+    let mut new_key = Vec::new();
+    schema.key_of(record.as_ref(), &mut new_key);
+    if new_key != key {
+        let cause = "a transformation must leave each record its key".to_owned();
+        return Err(TableError::BadRecord { table: table.name(), cause });
+    }
+    Ok(record.into_bytes())
+}
+
+/// Puts the new objects in the place of the old ones; the key's expiry stays.
+fn rewrite_ops<'a>(table: &Table, key: &'a [u8], bodies: &'a [Vec<u8>]) -> Vec<TableOp<'a>> {
+    let id = table.id();
+    let put = |expiry| {
+        bodies.iter().map(move |body| TableOp {
+            table: id,
+            op: Op::Put {
+                key: key.into(),
+                body: body.as_slice().into(),
+                expiry,
+                when: When::Always,
+                over_bytes_only: false,
+            },
+        })
+    };
+    if table.kind() != Kind::Bag {
+        return put(Expiry::Keep).collect();
+    }
+    let expires_at = table.store().get(table.copy(), key).and_then(|row| row.expires_at());
+    let expiry = expires_at.map_or(Expiry::Never, Expiry::At);
+    let delete = Op::Delete { key: key.into(), cause: Cause::Delete, version: 0 };
+    std::iter::once(TableOp { table: id, op: delete }).chain(put(expiry)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use mnemon_store::ManualClock;
+
+    use super::*;
+    use crate::query::Query;
+    use crate::schema::AttributeType;
+
+    fn shape(names: &[&str], index: &str, kind: Kind) -> Schema {
+        let builder = names.iter().fold(Schema::builder("t").kind(kind), |builder, name| {
+            builder.attribute(*name, AttributeType::Any)
+        });
+        builder.index(index).build().unwrap()
+    }
+
+    async fn filled(kind: Kind) -> (Arc<Catalog>, Arc<Table>) {
+        let catalog = Arc::new(Catalog::local(Box::new(ManualClock::at(1))));
+        let table = catalog.create(shape(&["id", "age", "name"], "age", kind)).await.unwrap();
+        for i in 0..1_000i64 {
+            let record = Record::new([TermRef::from(i), TermRef::from(i % 7), TermRef::from("x")]).unwrap();
+            table.write(record.as_ref()).await.unwrap();
+        }
+        (catalog, table)
+    }
+
+    #[tokio::test]
+    async fn records_get_the_new_shape_and_indexes_follow_their_attribute() {
+        for kind in [Kind::Set, Kind::OrderedSet, Kind::Bag] {
+            let (catalog, table) = filled(kind).await;
+            let new = shape(&["id", "email", "age"], "age", kind);
+            let reshape = Reshape::by_name(&table.schema(), &new);
+            let count = catalog.transform_table("t", new, move |record| reshape.apply(record)).await.unwrap();
+            assert_eq!(count, 1_000);
+            assert_eq!(table.schema().attribute_names(), ["id", "email", "age"]);
+            assert_eq!(table.index_read("age", &Term::Int(3)).await.unwrap().len(), 143);
+            let all = table.select(&Query::all()).await.unwrap();
+            assert!(all.iter().all(|object| object.record().arity() == 3));
+            assert!(all.iter().all(|object| object.record().get(1).is_some_and(TermRef::is_nil)));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_record_that_cannot_be_transformed_leaves_everything_as_it_was() {
+        let (catalog, table) = filled(Kind::Set).await;
+        let new = shape(&["id", "age"], "age", Kind::Set);
+        let keyless =
+            |record: RecordRef<'_>| Ok(Record::new([record.get(1).unwrap_or(TermRef::NIL), TermRef::NIL])?);
+        let refused = catalog.transform_table("t", new.clone(), keyless).await;
+        assert!(matches!(refused, Err(TableError::BadRecord { .. })));
+        let panicking = |_: RecordRef<'_>| -> Result<Record, TableError> { panic!("boom") };
+        let refused = catalog.transform_table("t", new, panicking).await;
+        assert!(matches!(refused, Err(TableError::Aborted(_))));
+        assert_eq!(table.schema().arity(), 3);
+        assert_eq!(table.index_read("age", &Term::Int(3)).await.unwrap().len(), 143);
+        let record = Record::new([TermRef::from(5_000i64), TermRef::from(3i64), TermRef::from("x")]).unwrap();
+        table.write(record.as_ref()).await.unwrap();
+        assert_eq!(table.index_read("age", &Term::Int(3)).await.unwrap().len(), 144);
+    }
+}
