@@ -32,20 +32,13 @@ impl Client {
     /// # Errors
     /// When nobody listens there.
     pub(crate) fn connect(port: u16) -> Result<Self, Error> {
-        let failed = |source| Error::Network {
-            port,
-            what: "cannot connect",
-            source,
-        };
+        let failed = |source| Error::Network { port, what: "cannot connect", source };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let stream = TcpStream::connect_timeout(&address, REPLY_LIMIT).map_err(failed)?;
         stream.set_read_timeout(Some(REPLY_LIMIT)).map_err(failed)?;
         stream.set_write_timeout(Some(REPLY_LIMIT)).map_err(failed)?;
         stream.set_nodelay(true).map_err(failed)?;
-        Ok(Self {
-            stream: BufReader::with_capacity(64 * 1024, stream),
-            port,
-        })
+        Ok(Self { stream: BufReader::with_capacity(64 * 1024, stream), port })
     }
 
     /// Asks whether the server is there.
@@ -81,36 +74,20 @@ impl Client {
 
     fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let port = self.port;
-        let failed = |source| Error::Network {
-            port,
-            what: "cannot send",
-            source,
-        };
+        let failed = |source| Error::Network { port, what: "cannot send", source };
         self.stream.get_mut().write_all(bytes).map_err(failed)
     }
 
     fn expect(&mut self, request: &'static str, expected: &'static str) -> Result<(), Error> {
         let port = self.port;
         let mut line = Vec::with_capacity(16);
-        let failed = |source| Error::Network {
-            port,
-            what: "cannot read a reply",
-            source,
-        };
-        (&mut self.stream)
-            .take(MAX_LINE)
-            .read_until(b'\n', &mut line)
-            .map_err(failed)?;
+        let failed = |source| Error::Network { port, what: "cannot read a reply", source };
+        (&mut self.stream).take(MAX_LINE).read_until(b'\n', &mut line).map_err(failed)?;
         let reply = line.trim_ascii_end();
         if reply == expected.as_bytes() {
             return Ok(());
         }
-        Err(Error::Reply {
-            port,
-            request,
-            expected,
-            reply: String::from_utf8_lossy(reply).into_owned(),
-        })
+        Err(Error::Reply { port, request, expected, reply: String::from_utf8_lossy(reply).into_owned() })
     }
 }
 

@@ -25,10 +25,7 @@ pub(crate) struct Deadline {
 impl Deadline {
     /// The moment `limit` from now.
     pub(crate) fn after(limit: Duration) -> Self {
-        Self {
-            end: now() + limit,
-            limit,
-        }
+        Self { end: now() + limit, limit }
     }
 
     /// How long was given in all.

@@ -26,10 +26,7 @@ impl CommandLine {
         program: impl Into<PathBuf>,
         arguments: impl IntoIterator<Item = impl Into<String>>,
     ) -> Self {
-        Self {
-            program: program.into(),
-            arguments: arguments.into_iter().map(Into::into).collect(),
-        }
+        Self { program: program.into(), arguments: arguments.into_iter().map(Into::into).collect() }
     }
 
     /// Starts it in `directory` with its output, standard and error, going to the file `log`.
@@ -37,11 +34,7 @@ impl CommandLine {
     /// # Errors
     /// When the log cannot be made or the program cannot be started.
     pub(crate) fn spawn(&self, directory: &Path, log: &Path) -> Result<Child, Error> {
-        let failed = |source| Error::File {
-            what: "cannot create",
-            path: log.to_owned(),
-            source,
-        };
+        let failed = |source| Error::File { what: "cannot create", path: log.to_owned(), source };
         let output = File::create(log).map_err(failed)?;
         let errors = output.try_clone().map_err(failed)?;
         Command::new(&self.program)
@@ -51,10 +44,7 @@ impl CommandLine {
             .stdout(output)
             .stderr(errors)
             .spawn()
-            .map_err(|source| Error::Spawn {
-                command: self.to_string(),
-                source,
-            })
+            .map_err(|source| Error::Spawn { command: self.to_string(), source })
     }
 
     /// Runs it to its end in a directory of its own and returns what it printed, standard output and errors together.
@@ -73,20 +63,13 @@ impl CommandLine {
     pub(crate) fn run_in(&self, scratch: &Scratch, limit: Duration) -> Result<String, Error> {
         let log = scratch.path().join("output");
         let mut child = Running(self.spawn(scratch.path(), &log)?);
-        let waiting = |source| Error::Spawn {
-            command: self.to_string(),
-            source,
-        };
+        let waiting = |source| Error::Spawn { command: self.to_string(), source };
         let deadline = Deadline::after(limit);
         let ended = deadline.wait_for(|| child.0.try_wait().map_err(waiting))?;
         let output = fs::read(&log).unwrap_or_default();
         match ended {
             Some(status) if status.success() => Ok(String::from_utf8_lossy(&output).into_owned()),
-            Some(status) => Err(Error::Failed {
-                command: self.to_string(),
-                status,
-                output: tail(&output),
-            }),
+            Some(status) => Err(Error::Failed { command: self.to_string(), status, output: tail(&output) }),
             None => Err(Error::Late {
                 command: self.to_string(),
                 awaited: "done",
@@ -100,9 +83,7 @@ impl CommandLine {
 impl fmt::Display for CommandLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", quoted(&self.program.to_string_lossy()))?;
-        self.arguments
-            .iter()
-            .try_for_each(|argument| write!(f, " {}", quoted(argument)))
+        self.arguments.iter().try_for_each(|argument| write!(f, " {}", quoted(argument)))
     }
 }
 
@@ -133,11 +114,9 @@ pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
 }
 
 fn find_in(search_path: &OsStr, name: &str) -> Option<PathBuf> {
-    env::split_paths(search_path)
-        .map(|directory| directory.join(name))
-        .find(|path| {
-            fs::metadata(path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
-        })
+    env::split_paths(search_path).map(|directory| directory.join(name)).find(|path| {
+        fs::metadata(path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+    })
 }
 
 #[cfg(test)]
@@ -152,26 +131,22 @@ mod tests {
 
     #[test]
     fn output_and_errors_of_a_finished_program_come_back() {
-        let text = CommandLine::new("sh", ["-c", "echo one; echo two >&2"])
-            .run(Duration::from_secs(10))
-            .unwrap();
+        let text =
+            CommandLine::new("sh", ["-c", "echo one; echo two >&2"]).run(Duration::from_secs(10)).unwrap();
         assert_eq!(text, "one\ntwo\n");
     }
 
     #[test]
     fn a_failing_program_is_an_error_with_its_last_words() {
-        let error = CommandLine::new("sh", ["-c", "echo broken; exit 3"])
-            .run(Duration::from_secs(10))
-            .unwrap_err();
+        let error =
+            CommandLine::new("sh", ["-c", "echo broken; exit 3"]).run(Duration::from_secs(10)).unwrap_err();
         assert!(error.to_string().contains("broken"), "{error}");
         assert!(matches!(error, Error::Failed { status, .. } if status.code() == Some(3)));
     }
 
     #[test]
     fn a_program_that_does_not_end_is_ended() {
-        let error = CommandLine::new("tail", ["-f", "/dev/null"])
-            .run(Duration::from_millis(50))
-            .unwrap_err();
+        let error = CommandLine::new("tail", ["-f", "/dev/null"]).run(Duration::from_millis(50)).unwrap_err();
         assert!(matches!(error, Error::Late { awaited: "done", .. }), "{error}");
     }
 

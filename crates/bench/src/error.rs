@@ -26,6 +26,15 @@ pub(crate) enum Error {
         /// The system's answer.
         source: io::Error,
     },
+    /// The embedded engine refused what a benchmark asked of it.
+    #[error(transparent)]
+    Table(#[from] mnemon_table::TableError),
+    /// As `Table`, one layer below.
+    #[error(transparent)]
+    Store(#[from] mnemon_store::StoreError),
+    /// An embedded measurement did not work out.
+    #[error("{0}")]
+    Embedded(String),
     /// A program ended with a failure.
     #[error("`{command}` ended with {status}: {output}")]
     Failed {
@@ -99,7 +108,5 @@ pub(crate) enum Error {
 pub(crate) fn tail(text: &[u8]) -> String {
     const LIMIT: usize = 1000;
     let start = text.len().saturating_sub(LIMIT);
-    String::from_utf8_lossy(text.get(start..).unwrap_or_default())
-        .trim()
-        .to_owned()
+    String::from_utf8_lossy(text.get(start..).unwrap_or_default()).trim().to_owned()
 }

@@ -22,9 +22,7 @@ impl Machine {
         Self {
             cpu: cpu_model(&cpuinfo).unwrap_or("unknown").to_owned(),
             cores: thread::available_parallelism().map_or(0, usize::from),
-            kernel: format!("{} {}", std::env::consts::OS, release.trim())
-                .trim()
-                .to_owned(),
+            kernel: format!("{} {}", std::env::consts::OS, release.trim()).trim().to_owned(),
         }
     }
 }

@@ -7,7 +7,7 @@
 mod client;
 mod clock;
 mod command;
-mod embedded_peers;
+mod embedded;
 mod error;
 mod machine;
 mod memory;
@@ -17,6 +17,7 @@ mod peer;
 mod process;
 mod report;
 mod resp;
+mod scan;
 mod scratch;
 mod server;
 mod statistics;
@@ -62,25 +63,22 @@ fn main() -> ExitCode {
 
 /// Measures what was asked for and returns how much of it failed.
 fn measure(options: &Options, mut report: Report<impl Write>) -> Result<usize, Error> {
-    let peers = Peers {
-        redis: Redis::find(),
-        generator: LoadGenerator::find(),
-        erlang: Erlang::find(),
-    };
+    let peers = Peers { redis: Redis::find(), generator: LoadGenerator::find(), erlang: Erlang::find() };
     let needs_server = options.wants(Bench::Resp) || options.wants(Bench::Memory);
     let mnemon = needs_server.then(|| mnemon_server::launch(options.server.as_deref()));
-    report.header(&header(
-        options,
-        &peers,
-        mnemon.as_ref().and_then(|launch| launch.as_ref().ok()),
-    ))?;
+    report.header(&header(options, &peers, mnemon.as_ref().and_then(|launch| launch.as_ref().ok())))?;
     match mnemon {
         Some(Ok(mnemon)) => measure_server(options, &mut report, &peers, &mnemon)?,
         Some(Err(error)) => report.failed("server", "start", &error)?,
         None => {}
     }
     if options.wants(Bench::Embedded) {
-        embedded_peers::run(options, &mut report, &peers.erlang)?;
+        embedded::run(options, &mut report, &peers.erlang)?;
+    }
+    if options.wants(Bench::Scan)
+        && let Err(error) = scan::run(options, &mut report)
+    {
+        report.failed("scan", "all", &error)?;
     }
     report.finish()
 }
@@ -105,23 +103,14 @@ fn header(options: &Options, peers: &Peers, mnemon: Option<&Launch>) -> Record {
             let load = options.plan().load("set", 1);
             record = record.with("load_command", generator.command("PORT", load).to_string());
             let load = options.plan().load("set", 16);
-            record = record.with(
-                "load_command_pipelined",
-                generator.command("PORT", load).to_string(),
-            );
+            record = record.with("load_command_pipelined", generator.command("PORT", load).to_string());
         }
     }
     match &peers.erlang {
         _ if !options.wants(Bench::Embedded) => record,
         Presence::Present(erlang) => record
-            .with(
-                "ets_command",
-                erlang.ets_command(options.phase(), options.records()).to_string(),
-            )
-            .with(
-                "mnesia_command",
-                erlang.mnesia_command(options.phase()).to_string(),
-            ),
+            .with("ets_command", erlang.ets_command(options.phase(), options.records()).to_string())
+            .with("mnesia_command", erlang.mnesia_command(options.phase()).to_string()),
         Presence::Absent(reason) => record.with("erlang", format!("absent: {reason}")),
     }
 }
@@ -132,10 +121,7 @@ fn measure_server(
     peers: &Peers,
     mnemon: &Launch,
 ) -> Result<(), Error> {
-    let peer = peers.redis.present().map(|redis| Peer {
-        name: &redis.name,
-        launch: &redis.launch,
-    });
+    let peer = peers.redis.present().map(|redis| Peer { name: &redis.name, launch: &redis.launch });
     for (bench, name) in [(Bench::Resp, "resp"), (Bench::Memory, "memory")] {
         if !options.wants(bench) {
             continue;

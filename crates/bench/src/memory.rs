@@ -28,11 +28,7 @@ pub(crate) fn run(
     peer: Option<Peer<'_>>,
     plan: Plan,
 ) -> Result<(), Error> {
-    let counts = if plan.quick {
-        COUNTS.map(|count| count / 10)
-    } else {
-        COUNTS
-    };
+    let counts = if plan.quick { COUNTS.map(|count| count / 10) } else { COUNTS };
     let (mut ours, mut theirs) = (Side::default(), Side::default());
     for _ in 0..plan.runs {
         measure(mnemon, counts, &mut ours)?;

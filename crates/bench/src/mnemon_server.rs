@@ -22,10 +22,7 @@ pub(crate) fn launch(given: Option<&Path>) -> Result<Launch, Error> {
         None => built()?,
     };
     // Its data, if it keeps any, goes to the directory it is started in, which vanishes with it.
-    Ok(Launch {
-        program,
-        arguments: ["serve", "--resp", "127.0.0.1:PORT"].map(str::to_owned).to_vec(),
-    })
+    Ok(Launch { program, arguments: ["serve", "--resp", "127.0.0.1:PORT"].map(str::to_owned).to_vec() })
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Error> {
@@ -37,11 +34,8 @@ fn absolute(path: &Path) -> Result<PathBuf, Error> {
 }
 
 fn built() -> Result<PathBuf, Error> {
-    let missing = |source| Error::File {
-        what: "cannot locate",
-        path: "the benchmark's own binary".into(),
-        source,
-    };
+    let missing =
+        |source| Error::File { what: "cannot locate", path: "the benchmark's own binary".into(), source };
     let own = env::current_exe().map_err(missing)?;
     // TARGET/release/mnemon-bench, or TARGET/debug/… of a run without --release: the server is a release build always.
     let target = own.ancestors().nth(2).unwrap_or(Path::new("target"));
@@ -49,16 +43,8 @@ fn built() -> Result<PathBuf, Error> {
     if !server.exists() {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
         let (manifest, target) = (manifest.to_string_lossy(), target.to_string_lossy());
-        let arguments = [
-            "build",
-            "--release",
-            "-p",
-            "mnemon-cli",
-            "--manifest-path",
-            &manifest,
-            "--target-dir",
-            &target,
-        ];
+        let arguments =
+            ["build", "--release", "-p", "mnemon-cli", "--manifest-path", &manifest, "--target-dir", &target];
         CommandLine::new("cargo", arguments).run(BUILD_LIMIT)?;
     }
     absolute(&server)
@@ -77,11 +63,6 @@ mod tests {
     #[test]
     fn the_port_stands_in_the_address() {
         let launch = launch(Some(Path::new("/bin/sh"))).unwrap();
-        assert!(
-            launch
-                .command("7070")
-                .to_string()
-                .ends_with(" serve --resp 127.0.0.1:7070")
-        );
+        assert!(launch.command("7070").to_string().ends_with(" serve --resp 127.0.0.1:7070"));
     }
 }

@@ -42,6 +42,8 @@ pub(crate) enum Bench {
     Memory,
     /// Operations inside one process, beside ETS and Mnesia
     Embedded,
+    /// Ten million rows: the longest operation, and writers beside a scan
+    Scan,
 }
 
 impl Options {
@@ -52,10 +54,7 @@ impl Options {
 
     /// How much is sent to servers.
     pub(crate) fn plan(&self) -> Plan {
-        Plan {
-            runs: self.runs,
-            quick: self.quick,
-        }
+        Plan { runs: self.runs, quick: self.quick }
     }
 
     /// How long an embedded store is kept busy in each phase of a run.

@@ -14,10 +14,7 @@ const TICKS_PER_SECOND: u64 = 100;
 /// When the process is gone or the system has no `/proc`.
 pub(crate) fn cpu_us(pid: u32) -> Result<u64, Error> {
     let (path, text) = read(pid, "stat")?;
-    parse_cpu_us(&text).ok_or(Error::Proc {
-        what: "CPU time",
-        path,
-    })
+    parse_cpu_us(&text).ok_or(Error::Proc { what: "CPU time", path })
 }
 
 /// Resident memory of process `pid`, in bytes.
@@ -26,21 +23,14 @@ pub(crate) fn cpu_us(pid: u32) -> Result<u64, Error> {
 /// When the process is gone or the system has no `/proc`.
 pub(crate) fn resident_bytes(pid: u32) -> Result<u64, Error> {
     let (path, text) = read(pid, "status")?;
-    parse_resident_bytes(&text).ok_or(Error::Proc {
-        what: "resident memory",
-        path,
-    })
+    parse_resident_bytes(&text).ok_or(Error::Proc { what: "resident memory", path })
 }
 
 fn read(pid: u32, file: &str) -> Result<(PathBuf, String), Error> {
     let path = Path::new("/proc").join(pid.to_string()).join(file);
     match fs::read_to_string(&path) {
         Ok(text) => Ok((path, text)),
-        Err(source) => Err(Error::File {
-            what: "cannot read",
-            path,
-            source,
-        }),
+        Err(source) => Err(Error::File { what: "cannot read", path, source }),
     }
 }
 
@@ -74,10 +64,7 @@ mod tests {
 
     #[test]
     fn resident_memory_is_read_in_bytes() {
-        assert_eq!(
-            parse_resident_bytes("Name:\tx\nVmRSS:\t    1234 kB\n"),
-            Some(1234 * 1024)
-        );
+        assert_eq!(parse_resident_bytes("Name:\tx\nVmRSS:\t    1234 kB\n"), Some(1234 * 1024));
         assert_eq!(parse_resident_bytes("Name:\tx\n"), None);
     }
 

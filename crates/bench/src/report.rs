@@ -44,33 +44,25 @@ impl Record {
     }
 
     fn to_json(&self) -> String {
-        let fields: Vec<String> = self
-            .0
-            .iter()
-            .map(|(name, value)| format!("{}:{value}", Value::from(*name)))
-            .collect();
+        let fields: Vec<String> =
+            self.0.iter().map(|(name, value)| format!("{}:{value}", Value::from(*name))).collect();
         format!("{{{}}}", fields.join(","))
     }
 
     /// Names and texts of the columns of the table.
     fn columns(&self) -> impl Iterator<Item = (&'static str, String)> {
-        self.0
-            .iter()
-            .filter(|(_, value)| !value.is_array())
-            .map(|(name, value)| {
-                let text = match value {
-                    Value::String(text) => text.clone(),
-                    Value::Null => "-".to_owned(),
-                    other => other.to_string(),
-                };
-                (*name, text)
-            })
+        self.0.iter().filter(|(_, value)| !value.is_array()).map(|(name, value)| {
+            let text = match value {
+                Value::String(text) => text.clone(),
+                Value::Null => "-".to_owned(),
+                other => other.to_string(),
+            };
+            (*name, text)
+        })
     }
 
     fn has_columns_of(&self, other: &Self) -> bool {
-        self.columns()
-            .map(|(name, _)| name)
-            .eq(other.columns().map(|(name, _)| name))
+        self.columns().map(|(name, _)| name).eq(other.columns().map(|(name, _)| name))
     }
 }
 
@@ -90,12 +82,7 @@ pub(crate) struct Report<W> {
 impl<W: Write> Report<W> {
     /// A report to `out`.
     pub(crate) fn new(out: W, format: Format) -> Self {
-        Self {
-            out,
-            format,
-            table: Vec::new(),
-            failures: 0,
-        }
+        Self { out, format, table: Vec::new(), failures: 0 }
     }
 
     /// Writes the facts all results share: the machine, versions, commands.
@@ -121,11 +108,7 @@ impl<W: Write> Report<W> {
             writeln!(self.out, "{}", record.to_json())?;
             return Ok(self.out.flush()?);
         }
-        if self
-            .table
-            .last()
-            .is_some_and(|last| !last.has_columns_of(&record))
-        {
+        if self.table.last().is_some_and(|last| !last.has_columns_of(&record)) {
             self.write_table()?;
         }
         self.table.push(record);
@@ -146,11 +129,7 @@ impl<W: Write> Report<W> {
     /// When it cannot be written.
     pub(crate) fn failed(&mut self, bench: &'static str, what: &str, error: &Error) -> Result<(), Error> {
         self.failures += 1;
-        self.add(
-            Record::new(bench)
-                .with("failed", what)
-                .with("error", error.to_string()),
-        )
+        self.add(Record::new(bench).with("failed", what).with("error", error.to_string()))
     }
 
     /// Writes what is still held back and returns how many measurements failed.
@@ -164,17 +143,11 @@ impl<W: Write> Report<W> {
     }
 
     fn write_table(&mut self) -> io::Result<()> {
-        let rows: Vec<Vec<(&str, String)>> = self
-            .table
-            .iter()
-            .map(|record| record.columns().collect())
-            .collect();
+        let rows: Vec<Vec<(&str, String)>> =
+            self.table.iter().map(|record| record.columns().collect()).collect();
         let Some(first) = rows.first() else { return Ok(()) };
         let mut lines: Vec<Vec<&str>> = vec![first.iter().map(|(name, _)| *name).collect()];
-        lines.extend(
-            rows.iter()
-                .map(|row| row.iter().map(|(_, text)| text.as_str()).collect()),
-        );
+        lines.extend(rows.iter().map(|row| row.iter().map(|(_, text)| text.as_str()).collect()));
         let mut widths = vec![0; first.len()];
         for line in &lines {
             for (width, text) in widths.iter_mut().zip(line) {
@@ -183,11 +156,8 @@ impl<W: Write> Report<W> {
         }
         writeln!(self.out)?;
         for line in &lines {
-            let cells: Vec<String> = line
-                .iter()
-                .zip(&widths)
-                .map(|(text, width)| format!("{text:<width$}"))
-                .collect();
+            let cells: Vec<String> =
+                line.iter().zip(&widths).map(|(text, width)| format!("{text:<width$}")).collect();
             writeln!(self.out, "{}", cells.join("  ").trim_end())?;
         }
         self.table.clear();
@@ -204,23 +174,12 @@ mod tests {
         let mut report = Report::new(&mut out, format);
         report.header(&Record::new("header").with("cores", 2)).unwrap();
         for (command, ops) in [("set", Some(1_000.123_456)), ("incr", None)] {
-            let record = Record::new("resp")
-                .with("command", command)
-                .figure("ops", ops)
-                .figures("ratios", &[1.0]);
+            let record =
+                Record::new("resp").with("command", command).figure("ops", ops).figures("ratios", &[1.0]);
             report.add(record).unwrap();
         }
         report.absent("resp", "redis", "not in \"PATH\"").unwrap();
-        report
-            .failed(
-                "memory",
-                "fill",
-                &Error::Proc {
-                    what: "x",
-                    path: "/p".into(),
-                },
-            )
-            .unwrap();
+        report.failed("memory", "fill", &Error::Proc { what: "x", path: "/p".into() }).unwrap();
         let failures = report.finish().unwrap();
         (String::from_utf8(out).unwrap(), failures)
     }
@@ -230,23 +189,10 @@ mod tests {
         let (text, failures) = shown(Format::Json);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], r#"{"bench":"header","cores":2}"#);
-        assert_eq!(
-            lines[1],
-            r#"{"bench":"resp","command":"set","ops":1000.123,"ratios":[1.0]}"#
-        );
-        assert_eq!(
-            lines[2],
-            r#"{"bench":"resp","command":"incr","ops":null,"ratios":[1.0]}"#
-        );
-        assert_eq!(
-            lines[3],
-            r#"{"bench":"resp","peer":"redis","absent":"not in \"PATH\""}"#
-        );
-        assert!(
-            lines
-                .iter()
-                .all(|line| serde_json::from_str::<Value>(line).unwrap().is_object())
-        );
+        assert_eq!(lines[1], r#"{"bench":"resp","command":"set","ops":1000.123,"ratios":[1.0]}"#);
+        assert_eq!(lines[2], r#"{"bench":"resp","command":"incr","ops":null,"ratios":[1.0]}"#);
+        assert_eq!(lines[3], r#"{"bench":"resp","peer":"redis","absent":"not in \"PATH\""}"#);
+        assert!(lines.iter().all(|line| serde_json::from_str::<Value>(line).unwrap().is_object()));
         assert_eq!((lines.len(), failures), (5, 1));
     }
 

@@ -29,11 +29,7 @@ impl Plan {
     /// The load of one run: about two seconds of it, or a tenth of that for a first look.
     pub(crate) fn load(self, command: &'static str, pipeline: u32) -> Load {
         let requests = if pipeline == 1 { 200_000 } else { 1_000_000 };
-        Load {
-            command,
-            pipeline,
-            requests: if self.quick { requests / 10 } else { requests },
-        }
+        Load { command, pipeline, requests: if self.quick { requests / 10 } else { requests } }
     }
 }
 
@@ -83,13 +79,7 @@ pub(crate) fn run(
     for pipeline in PIPELINES {
         for command in COMMANDS {
             let load = plan.load(command, pipeline);
-            match measure(
-                generator,
-                &ours,
-                theirs.as_ref().map(|(_, server)| server),
-                load,
-                plan.runs,
-            ) {
+            match measure(generator, &ours, theirs.as_ref().map(|(_, server)| server), load, plan.runs) {
                 Ok((our_side, their_side)) => {
                     let name = theirs.as_ref().map(|(name, _)| *name);
                     report.add(record(load, name, &our_side, &their_side))?;
@@ -114,26 +104,15 @@ fn measure(
 ) -> Result<(Side, Side), (&'static str, Error)> {
     let (mut our_side, mut their_side) = (Side::default(), Side::default());
     // A short run first, uncounted: it makes the keys and grows buffers.
-    let warm_up = Load {
-        requests: load.requests / 10,
-        ..load
-    };
-    generator
-        .run(ours.port(), warm_up)
-        .map_err(|error| ("mnemon", error))?;
+    let warm_up = Load { requests: load.requests / 10, ..load };
+    generator.run(ours.port(), warm_up).map_err(|error| ("mnemon", error))?;
     if let Some(server) = theirs {
-        generator
-            .run(server.port(), warm_up)
-            .map_err(|error| ("the peer", error))?;
+        generator.run(server.port(), warm_up).map_err(|error| ("the peer", error))?;
     }
     for _ in 0..runs {
-        our_side
-            .measure(ours, generator, load)
-            .map_err(|error| ("mnemon", error))?;
+        our_side.measure(ours, generator, load).map_err(|error| ("mnemon", error))?;
         if let Some(server) = theirs {
-            their_side
-                .measure(server, generator, load)
-                .map_err(|error| ("the peer", error))?;
+            their_side.measure(server, generator, load).map_err(|error| ("the peer", error))?;
         }
     }
     Ok((our_side, their_side))
@@ -162,25 +141,16 @@ mod tests {
 
     #[test]
     fn the_ratio_is_the_median_of_pairs_not_the_ratio_of_medians() {
-        let ours = Side {
-            ops: vec![100.0, 400.0, 90.0],
-            cpu_us: vec![1.0, 1.0, 1.0],
-        };
-        let theirs = Side {
-            ops: vec![100.0, 200.0, 30.0],
-            cpu_us: vec![2.0, 2.0, 2.0],
-        };
+        let ours = Side { ops: vec![100.0, 400.0, 90.0], cpu_us: vec![1.0, 1.0, 1.0] };
+        let theirs = Side { ops: vec![100.0, 200.0, 30.0], cpu_us: vec![2.0, 2.0, 2.0] };
         let load = Plan { runs: 3, quick: true }.load("set", 16);
         let mut out = Vec::new();
         let mut report = Report::new(&mut out, crate::report::Format::Json);
         report.add(record(load, Some("peer"), &ours, &theirs)).unwrap();
         report.add(record(load, None, &ours, &Side::default())).unwrap();
         report.finish().unwrap();
-        let lines: Vec<serde_json::Value> = String::from_utf8(out)
-            .unwrap()
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
+        let lines: Vec<serde_json::Value> =
+            String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines[0]["ratio"], 2.0);
         assert_eq!(lines[0]["mnemon_ops"], 100.0);
         assert_eq!(lines[0]["cpu_ratio"], 0.5);

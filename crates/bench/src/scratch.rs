@@ -27,11 +27,7 @@ impl Scratch {
                 Ok(()) => return Ok(Self { path }),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists && attempt < 10_000 => attempt += 1,
                 Err(source) => {
-                    return Err(Error::File {
-                        what: "cannot create directory",
-                        path,
-                        source,
-                    });
+                    return Err(Error::File { what: "cannot create directory", path, source });
                 }
             }
         }
@@ -50,11 +46,7 @@ impl Scratch {
         let path = self.path.join(name);
         match fs::write(&path, text) {
             Ok(()) => Ok(path),
-            Err(source) => Err(Error::File {
-                what: "cannot write",
-                path,
-                source,
-            }),
+            Err(source) => Err(Error::File { what: "cannot write", path, source }),
         }
     }
 }

@@ -33,12 +33,7 @@ pub(crate) struct Launch {
 impl Launch {
     /// The call with `port` put in; a word instead of a number makes a description.
     pub(crate) fn command(&self, port: &str) -> CommandLine {
-        CommandLine::new(
-            &self.program,
-            self.arguments
-                .iter()
-                .map(|argument| argument.replace("PORT", port)),
-        )
+        CommandLine::new(&self.program, self.arguments.iter().map(|argument| argument.replace("PORT", port)))
     }
 }
 
@@ -74,17 +69,11 @@ impl Server {
         let mut child = Running(command.spawn(scratch.path(), &log)?);
         let deadline = Deadline::after(START_LIMIT);
         let ready = deadline.wait_for(|| {
-            let ended = child.0.try_wait().map_err(|source| Error::Spawn {
-                command: command.to_string(),
-                source,
-            })?;
+            let ended =
+                child.0.try_wait().map_err(|source| Error::Spawn { command: command.to_string(), source })?;
             if let Some(status) = ended {
                 let output = tail(&fs::read(&log).unwrap_or_default());
-                return Err(Error::Failed {
-                    command: command.to_string(),
-                    status,
-                    output,
-                });
+                return Err(Error::Failed { command: command.to_string(), status, output });
             }
             // Refused or answered otherwise: not ready yet.
             Ok(Client::connect(port).and_then(|mut client| client.ping()).ok())
@@ -92,18 +81,9 @@ impl Server {
         if ready.is_none() {
             let output = tail(&fs::read(&log).unwrap_or_default());
             let limit_ms = deadline.limit().as_millis();
-            return Err(Error::Late {
-                command: command.to_string(),
-                awaited: "ready",
-                limit_ms,
-                output,
-            });
+            return Err(Error::Late { command: command.to_string(), awaited: "ready", limit_ms, output });
         }
-        Ok(Self {
-            child,
-            port,
-            _scratch: scratch,
-        })
+        Ok(Self { child, port, _scratch: scratch })
     }
 
     /// The port it answers on.
@@ -129,11 +109,7 @@ impl Server {
 }
 
 fn free_port() -> Result<u16, Error> {
-    let failed = |source| Error::Network {
-        port: 0,
-        what: "cannot find a free port",
-        source,
-    };
+    let failed = |source| Error::Network { port: 0, what: "cannot find a free port", source };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
     Ok(listener.local_addr().map_err(failed)?.port())
 }
@@ -147,10 +123,7 @@ mod tests {
     fn a_server_is_ready_when_started_and_gone_when_dropped() {
         let redis = Redis::find();
         let Some(redis) = redis.present() else {
-            assert!(
-                std::env::var_os("MNEMON_REQUIRE_PEERS").is_none(),
-                "redis-server is required here"
-            );
+            assert!(std::env::var_os("MNEMON_REQUIRE_PEERS").is_none(), "redis-server is required here");
             return;
         };
         let server = Server::start(&redis.launch).unwrap();
@@ -164,11 +137,7 @@ mod tests {
     #[test]
     fn a_server_that_ends_by_itself_is_an_error_with_its_output() {
         let arguments = vec!["-c".to_owned(), "echo no port PORT; exit 2".to_owned()];
-        let error = Server::start(&Launch {
-            program: "/bin/sh".into(),
-            arguments,
-        })
-        .unwrap_err();
+        let error = Server::start(&Launch { program: "/bin/sh".into(), arguments }).unwrap_err();
         assert!(matches!(error, Error::Failed { .. }), "{error}");
         assert!(error.to_string().contains("no port"), "{error}");
     }

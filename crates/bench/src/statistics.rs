@@ -18,11 +18,7 @@ pub(crate) fn median(values: &[f64]) -> Option<f64> {
 /// `ours / theirs` pair by pair: what was measured one after the other met the same mood of the machine. A pair without a
 /// meaningful quotient is left out.
 pub(crate) fn ratios(ours: &[f64], theirs: &[f64]) -> Vec<f64> {
-    ours.iter()
-        .zip(theirs)
-        .map(|(a, b)| a / b)
-        .filter(|ratio| ratio.is_finite())
-        .collect()
+    ours.iter().zip(theirs).map(|(a, b)| a / b).filter(|ratio| ratio.is_finite()).collect()
 }
 
 #[cfg(test)]

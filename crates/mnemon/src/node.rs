@@ -128,7 +128,7 @@ impl Node {
     /// such work.
     ///
     /// # Errors
-    /// [`Error::NoTable`], [`Error::IndexExists`], [`Error::BadSchema`] for an unknown attribute.
+    /// [`Error::NoTable`], [`Error::IndexExists`], [`Error::BadSchema`] for an unknown attribute or a second index on one.
     pub async fn add_index(&self, table: &str, attribute: &str) -> Result<(), Error> {
         self.0.catalog.add_table_index(table, attribute).await
     }

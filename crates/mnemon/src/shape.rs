@@ -241,7 +241,8 @@ mod tests {
         assert_eq!(shape_of::<State>(), Shape::Other("an enum"));
         assert!(matches!(shape_of::<Flat>(), Shape::Other(_)));
         assert!(matches!(shape_of::<String>(), Shape::Other("text")));
-        assert!(matches!(shape_of::<[u8; 256]>(), Shape::Other(_) | Shape::Open));
+        assert_eq!(shape_of::<()>(), Shape::Other("a unit"));
+        assert_eq!(shape_of::<[u8; 3]>(), Shape::Tuple(3));
     }
 
     #[test]

@@ -34,6 +34,8 @@ const OUTPUT_HIGH: usize = 1 << 20;
 const PUSHED_MAX: usize = 32 << 20;
 /// How long a connection that is to be closed may take to read its last answers.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+/// Bytes that are still taken from such a connection.
+const CLOSE_DRAIN: usize = 16 << 20;
 
 /// One client.
 pub(crate) struct Connection {
@@ -144,6 +146,10 @@ impl Connection {
         if self.poll_write_all(context)?.is_pending() && self.output.len() > OUTPUT_HIGH {
             return Poll::Pending;
         }
+        self.poll_read(context, hint)
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>, hint: usize) -> Poll<io::Result<usize>> {
         let mut room = ReadBuf::new(self.input.room(hint));
         ready!(Pin::new(&mut self.stream).poll_read(context, &mut room))?;
         let count = room.filled().len();
@@ -230,9 +236,24 @@ impl Connection {
         Ok(())
     }
 
+    /// Writes the last answers. If more has arrived than was run, waits, not for ever, until the client has hung up: to
+    /// close a socket on unread bytes resets the connection, and the client might never see why.
     async fn say_goodbye(&mut self) -> io::Result<()> {
-        match tokio::time::timeout(CLOSE_WITHIN, self.flush_below(0)).await {
-            Ok(flushed) => flushed,
+        let goodbye = async {
+            self.flush_below(0).await?;
+            poll_fn(|context| Pin::new(&mut self.stream).poll_shutdown(context)).await?;
+            let mut taken = if self.input.unread().is_empty() { CLOSE_DRAIN } else { 0 };
+            while taken < CLOSE_DRAIN {
+                self.input.consume(usize::MAX);
+                match poll_fn(|context| self.poll_read(context, 1)).await? {
+                    0 => break,
+                    count => taken += count,
+                }
+            }
+            Ok(())
+        };
+        match tokio::time::timeout(CLOSE_WITHIN, goodbye).await {
+            Ok(said) => said,
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
         }
     }

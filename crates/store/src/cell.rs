@@ -7,7 +7,7 @@ use parking_lot::RwLockWriteGuard;
 use smallvec::SmallVec;
 
 use crate::collection::Collection;
-use crate::copy::TableCopy;
+use crate::copy::{Kind, TableCopy};
 use crate::event::{Cause, Change, FieldChange};
 use crate::index::{self, Index};
 use crate::op::Expiry;
@@ -56,6 +56,11 @@ impl Cell<'_, '_> {
         if self.shard.get(self.at).is_some_and(|row| row.is_expired(self.stamp.now_ms)) {
             self.remove(Cause::Expired);
         }
+    }
+
+    /// Whether nothing but the rows and their expiry has to be kept in step.
+    pub(crate) fn is_plain_set(&self) -> bool {
+        self.copy.spec().kind != Kind::Bag && !self.subscribed && self.indexes.is_empty()
     }
 
     pub(crate) fn row(&self) -> Option<&Row> {

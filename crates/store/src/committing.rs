@@ -22,7 +22,7 @@ use crate::versioned::Versioned;
 
 /// The copies of a commit, in the order of their numbers, which is the order of locking.
 type Copies = SmallVec<[Arc<TableCopy>; 2]>;
-type IndexLists = SmallVec<[Arc<Vec<Arc<Index>>>; 2]>;
+type IndexLists = SmallVec<[Option<Arc<Vec<Arc<Index>>>>; 2]>;
 
 /// A commit's locks.
 struct Held<'g, 'i> {
@@ -39,8 +39,8 @@ impl Store {
     pub fn commit(&self, commit: &Commit<'_>) -> Result<Applied, StoreError> {
         let copies = self.copies_of(commit)?;
         let shards = ShardLocks::take(&copies, needs(commit, &copies));
-        let lists: IndexLists = copies.iter().map(|copy| Arc::clone(&copy.indexes())).collect();
-        let indexes = lists.iter().map(|list| lock_indexes(list)).collect();
+        let lists: IndexLists = copies.iter().map(|copy| copy.indexes_to_keep()).collect();
+        let indexes = lists.iter().map(|list| lock_indexes(list.as_deref())).collect();
         let mut held = Held { copies: &copies, shards, indexes };
         for check in &commit.checks {
             held.validate(check, commit.time_ms)?;

@@ -74,6 +74,8 @@ pub struct TableCopy {
     shard_bits: u8,
     hasher: Hasher,
     indexes: ArcSwap<Vec<Arc<Index>>>,
+    /// Whether there is any index: most tables have none, and asking this is cheaper than loading the list.
+    has_indexes: AtomicBool,
     /// Whether commits must report their changes.
     pub(crate) subscribed: AtomicBool,
     pub(crate) schema_version: AtomicU64,
@@ -105,6 +107,7 @@ impl TableCopy {
             shard_bits,
             hasher,
             indexes: ArcSwap::default(),
+            has_indexes: AtomicBool::new(false),
             subscribed: AtomicBool::new(false),
             schema_version: AtomicU64::new(0),
             sealed: AtomicBool::new(false),
@@ -158,6 +161,16 @@ impl TableCopy {
         }
     }
 
+    /// The position before all rows of a shard and behind those of the shards before it.
+    pub(crate) fn before_shard(&self, shard: usize) -> Position {
+        let first_hash = (shard as u64).checked_shl(64 - u32::from(self.shard_bits)).unwrap_or(0);
+        Position::from_slice(&first_hash.to_be_bytes())
+    }
+
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.spec.is_bounded()
+    }
+
     fn shard(&self, at: At<'_>) -> &RwLock<Shard> {
         &self.shards[self.shard_of(at)]
     }
@@ -166,8 +179,15 @@ impl TableCopy {
         self.indexes.load()
     }
 
+    /// The indexes that a commit has to keep up to date. To be called with the shards of its rows locked.
+    pub(crate) fn indexes_to_keep(&self) -> Option<Arc<Vec<Arc<Index>>>> {
+        self.has_indexes.load(Ordering::SeqCst).then(|| self.indexes.load_full())
+    }
+
     pub(crate) fn set_indexes(&self, indexes: Vec<Arc<Index>>) {
+        let any = !indexes.is_empty();
         self.indexes.store(Arc::new(indexes));
+        self.has_indexes.store(any, Ordering::SeqCst);
     }
 
     pub(crate) fn index(&self, attribute: u16) -> Option<Arc<Index>> {

@@ -81,6 +81,7 @@ impl<'g> ShardLocks<'g> {
 
 /// Locks all indexes of a table. To be called with the table's shards locked, so that the list cannot be missing one
 /// that a building thread relies on.
-pub(crate) fn lock_indexes(indexes: &[Arc<Index>]) -> LockedIndexes<'_> {
-    indexes.iter().map(|index| -> LockedIndex<'_> { (&**index, index.entries.write()) }).collect()
+pub(crate) fn lock_indexes(indexes: Option<&Vec<Arc<Index>>>) -> LockedIndexes<'_> {
+    let all = indexes.into_iter().flatten();
+    all.map(|index| -> LockedIndex<'_> { (&**index, index.entries.write()) }).collect()
 }

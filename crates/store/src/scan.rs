@@ -104,7 +104,8 @@ impl Scan {
             None => match self.shard {
                 Some(shard) if hashed && shard + 1 < copy.shard_count() => {
                     self.shard = Some(shard + 1);
-                    self.from = Bound::Unbounded;
+                    // Never unbounded: `rest` must tell what has been walked between two shards too.
+                    self.from = Bound::Excluded(copy.before_shard(shard + 1));
                 }
                 _ => self.done = true,
             },

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::apply::apply;
 use crate::cell::{Cell, Stamp};
@@ -55,9 +55,13 @@ impl StoreConfig {
     }
 }
 
+type Copies = HashMap<TableId, Arc<TableCopy>, Hasher>;
+
 /// Tables of one group with their commit clock.
 pub struct Store {
-    copies: ArcSwap<HashMap<TableId, Arc<TableCopy>>>,
+    copies: ArcSwap<Copies>,
+    /// Whether any table has bounds.
+    any_bounded: AtomicBool,
     changing_copies: Mutex<()>,
     clock: AtomicU64,
     time: GroupTime,
@@ -76,7 +80,8 @@ impl Store {
     pub fn new(config: StoreConfig) -> Self {
         let [a, b, c, d] = config.hash_seed;
         Self {
-            copies: ArcSwap::default(),
+            copies: ArcSwap::from_pointee(Copies::with_hasher(Hasher::with_seeds(a, b, c, d))),
+            any_bounded: AtomicBool::new(false),
             changing_copies: Mutex::new(()),
             clock: AtomicU64::new(0),
             time: GroupTime::new(config.clock),
@@ -108,6 +113,12 @@ impl Store {
         self.copies.load().get(&table).cloned().ok_or(StoreError::NoTable(table))
     }
 
+    /// Whether any table may ever be over its bounds.
+    #[must_use]
+    pub fn has_bounded_tables(&self) -> bool {
+        self.any_bounded.load(Ordering::Relaxed)
+    }
+
     /// All copies, in no order.
     #[must_use]
     pub fn copies(&self) -> Vec<Arc<TableCopy>> {
@@ -120,11 +131,14 @@ impl Store {
     /// `Exists`.
     pub fn create(&self, table: TableId, spec: CopySpec) -> Result<Arc<TableCopy>, StoreError> {
         let _changing = self.changing_copies.lock();
-        let mut copies = HashMap::clone(&self.copies.load());
+        let mut copies = Copies::clone(&self.copies.load());
         if copies.contains_key(&table) {
             return Err(StoreError::Exists(format!("table {}", table.0)));
         }
         let copy = Arc::new(TableCopy::new(table, spec, self.shard_bits, self.hasher.clone()));
+        if copy.is_bounded() {
+            self.any_bounded.store(true, Ordering::SeqCst);
+        }
         copies.insert(table, copy.clone());
         self.copies.store(Arc::new(copies));
         Ok(copy)
@@ -136,7 +150,7 @@ impl Store {
     /// `NoTable`.
     pub fn drop_copy(&self, table: TableId) -> Result<(), StoreError> {
         let _changing = self.changing_copies.lock();
-        let mut copies = HashMap::clone(&self.copies.load());
+        let mut copies = Copies::clone(&self.copies.load());
         copies.remove(&table).ok_or(StoreError::NoTable(table))?;
         self.copies.store(Arc::new(copies));
         Ok(())
@@ -210,8 +224,8 @@ impl Store {
         if copy.sealed.load(Ordering::SeqCst) {
             return Err(StoreError::Sealed(copy.id()));
         }
-        let indexes = copy.indexes();
-        let mut indexes = lock_indexes(&indexes);
+        let indexes = copy.indexes_to_keep();
+        let mut indexes = lock_indexes(indexes.as_deref());
         let subscribed = copy.subscribed.load(Ordering::SeqCst);
         let sequence = self.sequence(subscribed);
         let mut stamp = self.stamp(time_ms);
@@ -317,10 +331,16 @@ impl Store {
     /// Closes snapshots that are overdue or too dear and frees before-images nobody needs. To be called every 100 ms
     /// or so.
     pub fn maintain_snapshots(&self) {
+        // What closed snapshots left behind goes first, so that it is not held against those that are open.
+        self.purge_images();
         if self.snapshots.count() > 0 {
             let bytes = self.copies().iter().map(|copy| copy.images_bytes()).sum();
             self.snapshots.expire(self.now_ms(), bytes, self.snapshot_bytes_max);
+            self.purge_images();
         }
+    }
+
+    fn purge_images(&self) {
         if let Some(retention) = self.snapshots.to_purge(&self.clock) {
             for copy in self.copies() {
                 copy.purge_images(&retention);

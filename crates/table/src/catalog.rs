@@ -242,7 +242,9 @@ impl Catalog {
 
     pub(crate) fn submit_commit(&self, commit: &Commit<'_>) -> Verdict<Result<Applied, StoreError>> {
         let verdict = self.replica.commit(commit);
-        self.make_room(commit);
+        if self.store().has_bounded_tables() {
+            self.make_room(commit);
+        }
         verdict
     }
 

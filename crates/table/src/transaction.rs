@@ -265,10 +265,24 @@ impl Transaction {
             }
             attempt.savepoint()
         };
+        let mut inner = Inner { shared: &self.0, savepoint, undone: true };
         let answer = body(self.clone()).await;
-        let mut attempt = self.0.attempt.lock();
-        attempt.leave(savepoint, answer.is_err());
+        inner.undone = answer.is_err();
+        drop(inner);
         answer
+    }
+}
+
+/// An inner transaction that runs. One that is dropped while it waits takes its writes back.
+struct Inner<'t> {
+    shared: &'t Shared,
+    savepoint: usize,
+    undone: bool,
+}
+
+impl Drop for Inner<'_> {
+    fn drop(&mut self) {
+        self.shared.attempt.lock().leave(self.savepoint, self.undone);
     }
 }
 

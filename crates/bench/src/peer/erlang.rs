@@ -80,12 +80,7 @@ impl Erlang {
     /// When the program fails, is late, or prints no figures.
     pub(crate) fn mnesia(&self, phase: Duration) -> Result<Presence<MnesiaFigures>, Error> {
         let command = self.mnesia_command(phase);
-        let output = run(
-            &command,
-            "mnemon_bench_mnesia.erl",
-            include_str!("mnesia.erl"),
-            phase,
-        )?;
+        let output = run(&command, "mnemon_bench_mnesia.erl", include_str!("mnesia.erl"), phase)?;
         parse_mnesia(&output).ok_or_else(|| unreadable(&command, &output))
     }
 
@@ -97,10 +92,7 @@ impl Erlang {
 
     /// The call that measures Mnesia.
     pub(crate) fn mnesia_command(&self, phase: Duration) -> CommandLine {
-        self.command(
-            "mnemon_bench_mnesia",
-            &format!("{}, {MNESIA_PROCESSES}", phase.as_millis()),
-        )
+        self.command("mnemon_bench_mnesia", &format!("{}, {MNESIA_PROCESSES}", phase.as_millis()))
     }
 
     /// Compiles `module` from the current directory and calls its `main`. The runtime compiles by itself, as packages
@@ -109,10 +101,7 @@ impl Erlang {
         let expression =
             format!("{{ok, M}} = compile:file({module}, [report]), M:main({arguments}), halt(0).");
         let schedulers = format!("{SCHEDULERS}:{SCHEDULERS}");
-        CommandLine::new(
-            &self.program,
-            ["-noshell", "-noinput", "+S", &schedulers, "-eval", &expression],
-        )
+        CommandLine::new(&self.program, ["-noshell", "-noinput", "+S", &schedulers, "-eval", &expression])
     }
 }
 
@@ -124,18 +113,12 @@ fn run(command: &CommandLine, file: &str, source: &str, phase: Duration) -> Resu
 
 fn unreadable(command: &CommandLine, output: &str) -> Error {
     let output = tail(output.as_bytes());
-    Error::Output {
-        command: command.to_string(),
-        expected: "a line of JSON with its figures",
-        output,
-    }
+    Error::Output { command: command.to_string(), expected: "a line of JSON with its figures", output }
 }
 
 /// The first line that is a JSON object: the runtime may warn before it.
 fn figures(output: &str) -> Option<Value> {
-    output
-        .lines()
-        .find_map(|line| serde_json::from_str(line).ok().filter(Value::is_object))
+    output.lines().find_map(|line| serde_json::from_str(line).ok().filter(Value::is_object))
 }
 
 fn rate(figures: &Value, key: &str) -> Option<f64> {
@@ -171,16 +154,9 @@ mod tests {
     #[test]
     fn figures_are_found_behind_warnings() {
         let output = "=WARNING REPORT====\n12\n{\"otp\":\"25\",\"lookups\":10.5,\"inserts\":2.0}\n";
-        let expected = EtsFigures {
-            name: "ets-otp25".to_owned(),
-            lookups: 10.5,
-            inserts: 2.0,
-        };
+        let expected = EtsFigures { name: "ets-otp25".to_owned(), lookups: 10.5, inserts: 2.0 };
         assert_eq!(parse_ets(output), Some(expected));
-        assert_eq!(
-            parse_ets("{\"otp\":\"25\",\"lookups\":0.0,\"inserts\":2.0}"),
-            None
-        );
+        assert_eq!(parse_ets("{\"otp\":\"25\",\"lookups\":0.0,\"inserts\":2.0}"), None);
         assert_eq!(parse_ets(""), None);
     }
 

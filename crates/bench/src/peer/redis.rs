@@ -24,39 +24,21 @@ impl Redis {
             return Presence::Absent("redis-server is not in PATH".to_owned());
         };
         match CommandLine::new(&program, ["--version"]).run(Duration::from_secs(10)) {
-            Ok(text) => Presence::Present(Self {
-                launch: launch(program),
-                name: name(&text),
-            }),
+            Ok(text) => Presence::Present(Self { launch: launch(program), name: name(&text) }),
             Err(error) => Presence::Absent(error.to_string()),
         }
     }
 }
 
 fn launch(program: PathBuf) -> Launch {
-    let arguments = [
-        "--bind",
-        "127.0.0.1",
-        "--port",
-        "PORT",
-        "--save",
-        "",
-        "--appendonly",
-        "no",
-        "--daemonize",
-        "no",
-    ];
-    Launch {
-        program,
-        arguments: arguments.map(str::to_owned).to_vec(),
-    }
+    let arguments =
+        ["--bind", "127.0.0.1", "--port", "PORT", "--save", "", "--appendonly", "no", "--daemonize", "no"];
+    Launch { program, arguments: arguments.map(str::to_owned).to_vec() }
 }
 
 /// `Redis server v=7.0.15 sha=…` gives `redis-7.0.15`.
 fn name(version: &str) -> String {
-    let number = version
-        .split_ascii_whitespace()
-        .find_map(|word| word.strip_prefix("v="));
+    let number = version.split_ascii_whitespace().find_map(|word| word.strip_prefix("v="));
     format!("redis-{}", number.unwrap_or("unknown"))
 }
 
@@ -130,14 +112,9 @@ impl LoadGenerator {
 fn parse(output: &str, command: &str) -> Option<f64> {
     let rate = output.lines().find_map(|line| {
         let mut fields = line.split(',').map(|field| field.trim().trim_matches('"'));
-        fields
-            .next()?
-            .eq_ignore_ascii_case(command)
-            .then(|| fields.next())?
+        fields.next()?.eq_ignore_ascii_case(command).then(|| fields.next())?
     })?;
-    rate.parse()
-        .ok()
-        .filter(|rate: &f64| rate.is_finite() && *rate > 0.0)
+    rate.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0)
 }
 
 #[cfg(test)]
@@ -146,10 +123,7 @@ mod tests {
 
     #[test]
     fn the_version_names_the_peer() {
-        assert_eq!(
-            name("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0"),
-            "redis-7.0.15"
-        );
+        assert_eq!(name("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0"), "redis-7.0.15");
         assert_eq!(name(""), "redis-unknown");
     }
 

@@ -16,28 +16,17 @@ fn bench() -> Command {
 /// The lines the binary printed, without the header, which must come first and name the machine.
 fn records(output: &Output) -> Vec<Value> {
     let text = String::from_utf8_lossy(&output.stdout);
-    let mut lines: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("every line is JSON"))
-        .collect();
-    assert!(
-        !lines.is_empty(),
-        "nothing printed; errors: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let mut lines: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("every line is JSON")).collect();
+    assert!(!lines.is_empty(), "nothing printed; errors: {}", String::from_utf8_lossy(&output.stderr));
     let header = lines.remove(0);
     assert_eq!(header["bench"], "header");
-    assert!(
-        header["cores"].as_u64().is_some_and(|cores| cores > 0),
-        "{header}"
-    );
+    assert!(header["cores"].as_u64().is_some_and(|cores| cores > 0), "{header}");
     lines
 }
 
 fn figure(record: &Value, name: &str) -> f64 {
-    record[name]
-        .as_f64()
-        .unwrap_or_else(|| panic!("no figure {name} in {record}"))
+    record[name].as_f64().unwrap_or_else(|| panic!("no figure {name} in {record}"))
 }
 
 #[test]
@@ -45,35 +34,19 @@ fn every_command_and_pipeline_is_measured_on_both_sides() {
     let Some(stand_in) = StandIn::make("resp", "") else {
         return;
     };
-    let output = bench()
-        .args(["--only", "resp", "--server"])
-        .arg(stand_in.program())
-        .output()
-        .unwrap();
+    let output = bench().args(["--only", "resp", "--server"]).arg(stand_in.program()).output().unwrap();
     let records = records(&output);
     assert!(output.status.success(), "{records:?}");
     assert_eq!(records.len(), 6, "{records:?}");
     for record in &records {
         let expected = figure(record, "mnemon_ops") / figure(record, "peer_ops");
         assert!((figure(record, "ratio") - expected).abs() < 0.01, "{record}");
-        assert!(
-            figure(record, "mnemon_cpu_us") > 0.0 && figure(record, "cpu_ratio") > 0.0,
-            "{record}"
-        );
+        assert!(figure(record, "mnemon_cpu_us") > 0.0 && figure(record, "cpu_ratio") > 0.0, "{record}");
         assert!(record["peer"].as_str().unwrap().starts_with("redis-"), "{record}");
     }
-    let measured: Vec<String> = records
-        .iter()
-        .map(|record| format!("{}/{}", record["command"], record["pipeline"]))
-        .collect();
-    let expected = [
-        "\"set\"/1",
-        "\"get\"/1",
-        "\"incr\"/1",
-        "\"set\"/16",
-        "\"get\"/16",
-        "\"incr\"/16",
-    ];
+    let measured: Vec<String> =
+        records.iter().map(|record| format!("{}/{}", record["command"], record["pipeline"])).collect();
+    let expected = ["\"set\"/1", "\"get\"/1", "\"incr\"/1", "\"set\"/16", "\"get\"/16", "\"incr\"/16"];
     assert_eq!(measured, expected);
 }
 
@@ -82,32 +55,12 @@ fn a_command_the_server_refuses_fails_alone() {
     let Some(stand_in) = StandIn::make("refusing", "--rename-command INCR ''") else {
         return;
     };
-    let output = bench()
-        .args(["--only", "resp", "--server"])
-        .arg(stand_in.program())
-        .output()
-        .unwrap();
+    let output = bench().args(["--only", "resp", "--server"]).arg(stand_in.program()).output().unwrap();
     let records = records(&output);
     assert_eq!(output.status.code(), Some(1));
-    let failed: Vec<_> = records
-        .iter()
-        .filter_map(|record| record["failed"].as_str())
-        .collect();
-    assert_eq!(
-        failed,
-        [
-            "incr with pipeline 1 on mnemon",
-            "incr with pipeline 16 on mnemon"
-        ]
-    );
-    assert_eq!(
-        records
-            .iter()
-            .filter(|record| record["ratio"].is_number())
-            .count(),
-        4,
-        "{records:?}"
-    );
+    let failed: Vec<_> = records.iter().filter_map(|record| record["failed"].as_str()).collect();
+    assert_eq!(failed, ["incr with pipeline 1 on mnemon", "incr with pipeline 16 on mnemon"]);
+    assert_eq!(records.iter().filter(|record| record["ratio"].is_number()).count(), 4, "{records:?}");
 }
 
 #[test]
@@ -115,27 +68,14 @@ fn the_same_server_on_both_sides_costs_the_same_memory() {
     let Some(stand_in) = StandIn::make("memory", "") else {
         return;
     };
-    let output = bench()
-        .args(["--only", "memory", "--server"])
-        .arg(stand_in.program())
-        .output()
-        .unwrap();
+    let output = bench().args(["--only", "memory", "--server"]).arg(stand_in.program()).output().unwrap();
     let records = records(&output);
     assert!(output.status.success(), "{records:?}");
-    assert_eq!(
-        records
-            .iter()
-            .map(|record| figure(record, "keys"))
-            .collect::<Vec<_>>(),
-        [9e4, 1e5, 1.2e5]
-    );
+    assert_eq!(records.iter().map(|record| figure(record, "keys")).collect::<Vec<_>>(), [9e4, 1e5, 1.2e5]);
     for record in &records {
         assert!((0.9..1.1).contains(&figure(record, "ratio")), "{record}");
         // The 56 bytes of key and value are the least, and several times that would be no key's price.
-        assert!(
-            (56.0..400.0).contains(&figure(record, "mnemon_bytes_per_key")),
-            "{record}"
-        );
+        assert!((56.0..400.0).contains(&figure(record, "mnemon_bytes_per_key")), "{record}");
     }
 }
 
@@ -145,48 +85,31 @@ fn absent_peers_are_results_and_no_failure() {
         return;
     };
     let mut command = bench();
-    command
-        .args(["--only", "memory,embedded", "--server"])
-        .arg(stand_in.program());
+    command.args(["--only", "memory,embedded", "--server"]).arg(stand_in.program());
     let output = command.env("PATH", stand_in.directory()).output().unwrap();
     let records = records(&output);
     assert!(output.status.success(), "{records:?}");
     let absent: Vec<&str> = records
         .iter()
-        .filter(|record| {
-            record["absent"]
-                .as_str()
-                .is_some_and(|reason| reason.contains("not in PATH"))
-        })
+        .filter(|record| record["absent"].as_str().is_some_and(|reason| reason.contains("not in PATH")))
         .filter_map(|record| record["peer"].as_str())
         .collect();
     assert_eq!(absent, ["redis", "ets", "mnesia"]);
     let memory: Vec<_> = records.iter().filter(|record| record["keys"].is_u64()).collect();
     assert_eq!(memory.len(), 3, "{records:?}");
     assert!(
-        memory
-            .iter()
-            .all(|record| figure(record, "mnemon_bytes_per_key") > 0.0 && record["ratio"].is_null())
+        memory.iter().all(|record| figure(record, "mnemon_bytes_per_key") > 0.0 && record["ratio"].is_null())
     );
 }
 
 #[test]
 fn a_server_that_does_not_serve_is_reported_and_fails_the_run() {
-    let server = ["/bin/false", "/usr/bin/false"]
-        .map(Path::new)
-        .into_iter()
-        .find(|path| path.exists());
-    let output = bench()
-        .args(["--only", "memory", "--server"])
-        .arg(server.unwrap())
-        .output()
-        .unwrap();
+    let server = ["/bin/false", "/usr/bin/false"].map(Path::new).into_iter().find(|path| path.exists());
+    let output = bench().args(["--only", "memory", "--server"]).arg(server.unwrap()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let records = records(&output);
     assert!(
-        records
-            .iter()
-            .any(|record| record["failed"] == "all" && record["error"].is_string()),
+        records.iter().any(|record| record["failed"] == "all" && record["error"].is_string()),
         "{records:?}"
     );
 }
@@ -206,15 +129,10 @@ fn embedded_peers_print_figures_where_erlang_is_installed() {
         assert!(figure(record, "peer_ops") > 0.0);
     }
     if let (Some(transaction), Some(dirty)) = (of("transaction"), of("dirty")) {
-        assert!(
-            figure(transaction, "peer_ops") < figure(dirty, "peer_ops"),
-            "{records:?}"
-        );
+        assert!(figure(transaction, "peer_ops") < figure(dirty, "peer_ops"), "{records:?}");
     } else {
         assert!(
-            records
-                .iter()
-                .any(|record| record["peer"] == "mnesia" && record["absent"].is_string()),
+            records.iter().any(|record| record["peer"] == "mnesia" && record["absent"].is_string()),
             "{records:?}"
         );
     }

@@ -52,7 +52,5 @@ impl Drop for StandIn {
 
 /// The file called `name` in `PATH`.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?)
-        .map(|directory| directory.join(name))
-        .find(|path| path.is_file())
+    env::split_paths(&env::var_os("PATH")?).map(|directory| directory.join(name)).find(|path| path.is_file())
 }

@@ -36,8 +36,11 @@ pub(super) fn echo(_: &mut Session, args: Args<'_>) -> Answer {
 /// # Errors
 /// The refusal to answer.
 pub(crate) fn selected(args: Args<'_>) -> Result<usize, Answer> {
-    let number = integer(arg(args, 1)).filter(|number| i32::try_from(*number).is_ok());
-    let number = number.ok_or(refusal::NOT_AN_INTEGER)?;
+    let number = integer(arg(args, 1)).ok_or(refusal::NOT_AN_INTEGER)?;
+    if i32::try_from(number).is_err() {
+        let text = "ERR value is out of range, value must between -2147483648 and 2147483647";
+        return Err(Answer::error(text));
+    }
     let number = usize::try_from(number).ok().filter(|number| *number < DATABASES);
     number.ok_or(Answer::error("ERR DB index is out of range"))
 }

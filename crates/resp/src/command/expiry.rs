@@ -113,14 +113,34 @@ pub(crate) fn expire_condition(options: Args<'_>) -> Result<Condition, Answer> {
 }
 
 /// What `SET` or `GETEX` was asked besides key and value.
-pub(crate) struct ValueOptions {
+pub(crate) struct ValueOptions<'a> {
     pub(crate) when: When,
     /// `GET`: answer what stood there.
     pub(crate) get: bool,
+    /// `KEEPTTL`: leave the expiry as it is.
+    keep: bool,
     /// `PERSIST`: take the expiry away.
     pub(crate) persist: bool,
-    /// The new expiry; `None` when no option speaks of it.
-    pub(crate) expiry: Option<Expiry>,
+    time: Option<(Time, &'a [u8])>,
+}
+
+impl ValueOptions<'_> {
+    /// Whether an option names a time.
+    pub(crate) fn has_time(&self) -> bool {
+        self.time.is_some()
+    }
+
+    /// The expiry that the options ask for.
+    ///
+    /// # Errors
+    /// The refusal to answer when the time cannot be.
+    pub(crate) fn expiry(&self, table: &Table, command: &str) -> Result<Expiry, Answer> {
+        Ok(match self.time {
+            Some((time, text)) => Expiry::At(value_expiry(table, command, text, time.unit(), time.from())?),
+            None if self.keep => Expiry::Keep,
+            None => Expiry::Never,
+        })
+    }
 }
 
 /// Which command's options are read.
@@ -153,13 +173,13 @@ impl Time {
     }
 }
 
-/// Reads the options of `SET` or `GETEX`. Only after all of them are known to fit is the time looked at.
+/// Reads the options of `SET` or `GETEX`; the time is looked at only when it is needed.
 ///
 /// # Errors
 /// The refusal to answer.
-pub(crate) fn value_options(table: &Table, of: Of, options: Args<'_>) -> Result<ValueOptions, Answer> {
-    let (mut nx, mut xx, mut get, mut keep, mut persist) = (false, false, false, false, false);
-    let mut time: Option<(Time, &[u8])> = None;
+pub(crate) fn value_options<'a>(of: Of, options: Args<'a>) -> Result<ValueOptions<'a>, Answer> {
+    let (mut nx, mut xx) = (false, false);
+    let mut read = ValueOptions { when: When::Always, get: false, keep: false, persist: false, time: None };
     let set = of == Of::Set;
     let mut place = 0;
     while let Some(option) = options.get(place) {
@@ -169,34 +189,27 @@ pub(crate) fn value_options(table: &Table, of: Of, options: Args<'_>) -> Result<
         } else if set && is("XX", option) && !nx {
             xx = true;
         } else if set && is("GET", option) {
-            get = true;
-        } else if set && is("KEEPTTL", option) && !persist && time.is_none() {
-            keep = true;
-        } else if !set && is("PERSIST", option) && time.is_none() && !keep {
-            persist = true;
+            read.get = true;
+        } else if set && is("KEEPTTL", option) && !read.persist && read.time.is_none() {
+            read.keep = true;
+        } else if !set && is("PERSIST", option) && !read.keep && read.time.is_none() {
+            read.persist = true;
         } else if let Some(named) = Time::named(option)
-            && !keep
-            && !persist
-            && time.is_none_or(|(other, _)| other == named)
+            && !read.keep
+            && !read.persist
+            && read.time.is_none_or(|(other, _)| other == named)
             && place < options.len()
         {
-            time = Some((named, arg(options, place)));
+            read.time = Some((named, arg(options, place)));
             place += 1;
         } else {
             return Err(refusal::SYNTAX);
         }
     }
-    let command = if set { "set" } else { "getex" };
-    let expiry = match time {
-        Some((time, text)) => {
-            Some(Expiry::At(value_expiry(table, command, text, time.unit(), time.from())?))
-        }
-        None => keep.then_some(Expiry::Keep),
-    };
-    let when = match (nx, xx) {
-        (true, _) => When::Absent,
-        (_, true) => When::Present,
-        _ => When::Always,
-    };
-    Ok(ValueOptions { when, get, persist, expiry })
+    if nx {
+        read.when = When::Absent;
+    } else if xx {
+        read.when = When::Present;
+    }
+    Ok(read)
 }

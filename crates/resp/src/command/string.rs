@@ -1,13 +1,13 @@
 //! Strings: values of plain bytes.
 
-use mnemon_store::{Cause, Expiry, Op, OpError, Outcome, Row, When};
+use mnemon_store::{Cause, ExpireWhen, Expiry, Op, OpError, Outcome, Row, When};
 use mnemon_table::Table;
 
 use crate::answer::Answer;
 use crate::command::argument::{arg, bytes};
 use crate::command::expiry::{self, Of, Unit};
-use crate::command::plan::{Context, Decision, Outcomes, Plan};
-use crate::protocol::{Args, Reply};
+use crate::command::plan::{Context, Decision, Plan};
+use crate::protocol::Args;
 use crate::refusal;
 
 fn put<'a>(args: Args<'a>, value: usize, expiry: Expiry, when: When, over_bytes_only: bool) -> Op<'a> {
@@ -52,10 +52,11 @@ pub(super) fn set<'a>(context: &Context<'_>, args: Args<'a>) -> Plan<'a> {
     if args.len() == 3 {
         return Plan::on_database(put(args, 2, Expiry::Never, When::Always, false), finish_set);
     }
-    match expiry::value_options(context.database, Of::Set, args.skip(3)) {
+    let options = expiry::value_options(Of::Set, args.skip(3));
+    let expiry = options.and_then(|options| Ok((options.expiry(context.database, "set")?, options)));
+    match expiry {
         Err(refusal) => refusal.into(),
-        Ok(options) => {
-            let expiry = options.expiry.unwrap_or(Expiry::Never);
+        Ok((expiry, options)) => {
             let finish = if options.get { finish_old } else { finish_set };
             Plan::on_database(put(args, 2, expiry, options.when, options.get), finish)
         }
@@ -200,40 +201,32 @@ fn present(rows: &[Option<Row>]) -> Result<&Row, Answer> {
 
 /// `GETEX key [EX s|PX ms|EXAT s|PXAT ms|PERSIST]`
 pub(super) fn getex<'a>(context: &Context<'_>, args: Args<'a>) -> Plan<'a> {
-    match expiry::value_options(context.database, Of::Getex, args.skip(2)) {
+    match expiry::value_options(Of::Getex, args.skip(2)) {
         Err(refusal) => refusal.into(),
-        Ok(options) if options.expiry.is_none() && !options.persist => get(context, args),
+        Ok(options) if !options.has_time() && !options.persist => get(context, args),
         Ok(_) => Plan::Guarded(vec![arg(args, 1)], decide_getex),
     }
 }
 
+/// A bad time matters only when there is a string whose expiry it could be.
 fn decide_getex<'a>(table: &Table, args: Args<'a>, rows: &[Option<Row>]) -> Decision<'a> {
-    if let Err(answer) = present(rows) {
-        return Decision::Answered(answer);
-    }
-    // The options were read once to refuse bad ones; times that count from now count from the decision.
-    let at_ms = match getex_time(table, args) {
-        Ok(at_ms) => at_ms,
-        Err(refusal) => return Decision::Answered(refusal),
+    let expiry = present(rows).and_then(|_| {
+        let options = expiry::value_options(Of::Getex, args.skip(2))?;
+        options.expiry(table, "getex")
+    });
+    let at_ms = match expiry {
+        Err(answer) => return Decision::Answered(answer),
+        Ok(Expiry::At(at_ms)) => Some(at_ms),
+        Ok(_) => None,
     };
     let read = Op::Get { key: bytes(args, 1) };
-    let expire = Op::ExpireAt { key: bytes(args, 1), at_ms, when: mnemon_store::ExpireWhen::Always };
-    Decision::Commit(vec![read, expire], finish_getex)
-}
-
-fn finish_getex(_: &Table, _: Args<'_>, outcomes: &mut Outcomes<'_>) -> Answer {
-    let value = match outcomes.next() {
-        Some(Ok(Outcome::Row(row))) => body(row),
-        _ => Reply::Null.into(),
-    };
-    outcomes.for_each(drop);
-    value
-}
-
-fn getex_time(table: &Table, args: Args<'_>) -> Result<Option<u64>, Answer> {
-    let options = expiry::value_options(table, Of::Getex, args.skip(2))?;
-    Ok(match options.expiry {
-        Some(Expiry::At(at_ms)) => Some(at_ms),
-        _ => None,
+    let expire = Op::ExpireAt { key: bytes(args, 1), at_ms, when: ExpireWhen::Always };
+    Decision::Commit(vec![read, expire], |_, _, outcomes| {
+        let value = match outcomes.next() {
+            Some(Ok(Outcome::Row(row))) => body(row),
+            _ => Answer::NULL,
+        };
+        outcomes.for_each(drop);
+        value
     })
 }

@@ -27,7 +27,7 @@ impl Input {
     /// Forgets the first `count` unread bytes.
     #[inline]
     pub(super) fn consume(&mut self, count: usize) {
-        self.start = (self.start + count).min(self.end);
+        self.start = self.start.saturating_add(count).min(self.end);
     }
 
     /// Room for the next read: `hint` bytes or more.
@@ -52,7 +52,7 @@ impl Input {
 
     /// Notes that `count` bytes were read into the room.
     pub(super) fn arrived(&mut self, count: usize) {
-        self.end = (self.end + count).min(self.bytes.len());
+        self.end = self.end.saturating_add(count).min(self.bytes.len());
     }
 }
 

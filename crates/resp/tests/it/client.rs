@@ -72,6 +72,14 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Whether what comes next is this; anything else, or the end, is no.
+    pub(crate) fn rest_starts_with(&mut self, expected: &[u8]) -> bool {
+        let mut start = vec![0; expected.len()];
+        self.stream.read_exact(&mut start).is_ok() && start == expected
+    }
+}
+
 /// A server on a free port over an empty catalog.
 pub(crate) fn serve(change: impl FnOnce(&mut ServerConfig)) -> Server {
     let mut config = ServerConfig { addr: ([127, 0, 0, 1], 0).into(), ..ServerConfig::default() };

@@ -17,6 +17,13 @@ pub(super) fn put(
     when: When,
     over_bytes_only: bool,
 ) -> Result<Outcome, OpError> {
+    if cell.is_plain_set() && when == When::Always && !over_bytes_only && expiry != Expiry::Keep {
+        // What stands there does not matter, so it is found once, when it is replaced.
+        let expires_at = cell.expiry(expiry);
+        let old = cell.put_bytes(body, expires_at).filter(|row| !row.is_expired(cell.stamp.now_ms));
+        return Ok(Outcome::Put { stored: true, old });
+    }
+    cell.expire();
     let present = cell.row();
     if over_bytes_only && present.is_some_and(|row| row.as_collection().is_some()) {
         return Err(OpError::WrongType);

@@ -178,8 +178,9 @@ impl Machine {
         let commit = Commit { time_ms: self.now_ms, checks, ops: table_ops.collect(), with_before: false };
         let answer = self.triple.commit(&commit).ready().expect("local");
         match (answer, expected) {
-            (Err(StoreError::Conflict { .. }), Some(true))
-            | (Err(StoreError::NoIndex { .. }), Some(false)) => {}
+            (Err(StoreError::Conflict { .. }), Some(Refusal::Conflict))
+            | (Err(StoreError::NoIndex { .. }), Some(Refusal::NoIndex))
+            | (Err(StoreError::Sealed(_)), Some(Refusal::Sealed)) => {}
             (Ok(applied), None) => {
                 if writes {
                     self.clock += 1;

@@ -353,24 +353,33 @@ fn integer(text: Option<&[u8]>) -> Result<i64, OpError> {
     (number.to_string().as_bytes() == text).then_some(number).ok_or(OpError::NotAnInteger)
 }
 
-/// A decimal number in hundredths; the tests use no finer ones.
-fn hundredths(text: &[u8]) -> Result<i128, OpError> {
+/// Digits behind the point that sums are computed with here.
+const DIGITS: usize = 12;
+
+/// A decimal number as a multiple of the last digit; `None`: it has too many for this model.
+fn scaled(text: &[u8]) -> Result<Option<i128>, OpError> {
     let text = std::str::from_utf8(text).map_err(|_| OpError::NotANumber)?;
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let number = format!("{whole}{fraction:0<2}");
-    let number: i128 = if whole.is_empty() || fraction.len() > 2 {
+    let are_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !are_digits(whole) || !are_digits(fraction) {
         return Err(OpError::NotANumber);
-    } else {
-        number.parse().map_err(|_| OpError::NotANumber)?
-    };
-    Ok(if negative { -number } else { number })
+    }
+    if whole.len() > 19 || fraction.len() > DIGITS {
+        return Ok(None);
+    }
+    let number: i128 = format!("{whole}{fraction:0<DIGITS$}").parse().expect("some thirty digits");
+    Ok(Some(if negative { -number } else { number }))
 }
 
 fn add(present: Option<&[u8]>, by: &[u8]) -> Result<String, OpError> {
-    let sum = hundredths(present.unwrap_or(b"0"))? + hundredths(by)?;
-    let (sign, sum) = (if sum < 0 { "-" } else { "" }, sum.unsigned_abs());
-    let text = format!("{sign}{}.{:02}", sum / 100, sum % 100);
+    let present = present.unwrap_or(b"0");
+    let (Some(one), Some(other)) = (scaled(present)?, scaled(by)?) else {
+        return mnemon_store::decimal::add(present, by);
+    };
+    let sum = one + other;
+    let (sign, sum, unit) = (if sum < 0 { "-" } else { "" }, sum.unsigned_abs(), 10u128.pow(DIGITS as u32));
+    let text = format!("{sign}{}.{:0DIGITS$}", sum / unit, sum % unit);
     Ok(text.trim_end_matches('0').trim_end_matches('.').to_owned())
 }
 

@@ -53,6 +53,8 @@ pub(crate) struct Attempt {
     buffer: Buffer,
     scans: Vec<ScanRead>,
     scanned: usize,
+    /// When the first of the rows that were read expires.
+    first_expiry: Option<u64>,
     schemas: SmallVec<[(TableId, u64); 2]>,
     /// Of a read-only transaction.
     snapshot: Option<Snapshot>,
@@ -74,6 +76,7 @@ impl Attempt {
             buffer: Buffer::default(),
             scans: Vec::new(),
             scanned: 0,
+            first_expiry: None,
             schemas: SmallVec::new(),
             snapshot: read_only.then(|| store.snapshot(deadline_ms)),
             lost_over: None,
@@ -94,6 +97,12 @@ impl Attempt {
                 self.schemas.push((table.id(), version));
                 Ok(())
             }
+        }
+    }
+
+    fn note_expiry(&mut self, row: &Row) {
+        if let Some(at_ms) = row.expires_at() {
+            self.first_expiry = Some(self.first_expiry.map_or(at_ms, |first| first.min(at_ms)));
         }
     }
 
@@ -235,45 +244,78 @@ fn delete_op(key: Vec<u8>) -> Op<'static> {
 impl AttemptView<'_> {
     /// Moves the run's clock to the present, if all that was read is still so.
     fn revalidate(&mut self) -> Result<(), TableError> {
-        let clock = self.store.clock();
-        // The clock is read first: what changes from here on is newer and will be noticed when it is met.
-        for entry in self.attempt.buffer.entries() {
-            let Some(seen) = entry.seen else { continue };
-            let now =
-                self.store.get(&*self.store.copy(entry.table)?, &entry.key).map_or(0, |row| row.version());
-            if now != seen {
-                let (table, key) = (entry.table, entry.key.clone());
-                return Err(self.attempt.lose(table, Some(&key)));
-            }
-        }
-        for place in 0..self.attempt.scans.len() {
-            let scan = &self.attempt.scans[place];
-            if !self.is_unchanged(scan)? {
-                let table = scan.table;
+        for place in 0..self.attempt.schemas.len() {
+            let (table, noted) = self.attempt.schemas[place];
+            if self.store.copy(table)?.schema_version() != noted {
                 return Err(self.attempt.lose(table, None));
             }
         }
-        self.attempt.clock = clock;
-        Ok(())
+        for _ in 0..CHASES_MAX {
+            // The clock is read first: what changes from here on is newer and will be noticed when it is met.
+            let clock = self.store.clock();
+            if self.held_at(clock)? {
+                self.attempt.clock = clock;
+                return Ok(());
+            }
+        }
+        let table = self.attempt.buffer.entries().first().map(|entry| entry.table);
+        let table = table.or_else(|| self.attempt.scans.first().map(|scan| scan.table));
+        Err(table.map_or(TableError::Conflict, |table| self.attempt.lose(table, None)))
     }
 
-    fn is_unchanged(&self, read: &ScanRead) -> Result<bool, TableError> {
+    /// Whether all that was read was so when the clock showed `clock`; an error when it has changed for good. `false`:
+    /// something was removed meanwhile, so an absence may be younger than that.
+    fn held_at(&mut self, clock: u64) -> Result<bool, TableError> {
+        let mut held = true;
+        for entry in self.attempt.buffer.entries() {
+            let Some(seen) = entry.seen else { continue };
+            let (row, last_removal) = self.store.get_versioned(&*self.store.copy(entry.table)?, &entry.key);
+            if row.as_ref().map_or(0, Row::version) != seen {
+                let (table, key) = (entry.table, entry.key.clone());
+                return Err(self.attempt.lose(table, Some(&key)));
+            }
+            held &= row.is_some() || last_removal <= clock;
+        }
+        for place in 0..self.attempt.scans.len() {
+            let scan = &self.attempt.scans[place];
+            match self.youngest_removal(scan)? {
+                Some(removal) => held &= removal <= clock,
+                None => {
+                    let table = scan.table;
+                    return Err(self.attempt.lose(table, None));
+                }
+            }
+        }
+        Ok(held)
+    }
+
+    /// Scans again: the clock of the last removal in what was scanned, or `None` when it gives something else now.
+    fn youngest_removal(&self, read: &ScanRead) -> Result<Option<u64>, TableError> {
         let copy = self.store.copy(read.table)?;
         let source = read.index.map_or(Source::Rows, Source::Index);
         let bound = |bound: &Bound<Box<[u8]>>| bound.as_ref().map(|bytes| bytes.to_vec());
         let span = Span { source, from: bound(&read.from), to: bound(&read.to), reverse: false };
         let mut now: Vec<Seen> = Vec::with_capacity(read.seen.len());
+        let mut removal = 0;
         let mut scan = span.scan();
         while let Some(page) = scan.next_page(self.store, &copy, None)? {
+            removal = removal.max(page.last_removal);
             now.extend(page.rows.iter().map(|row| (row.key().into(), row.version())));
             if now.len() > read.seen.len() {
-                return Ok(false);
+                return Ok(None);
             }
         }
         now.sort_unstable();
         let mut seen: Vec<&Seen> = read.seen.iter().collect();
         seen.sort_unstable();
-        Ok(now.iter().eq(seen))
+        Ok(now.iter().eq(seen).then_some(removal))
+    }
+
+    /// The run is lost when a row that it read has expired since: others that expired at the same time may be absent
+    /// in what it reads next.
+    fn check_time(&mut self, table: &Table) -> Result<(), TableError> {
+        let expired = self.attempt.first_expiry.is_some_and(|at_ms| at_ms <= self.store.now_ms());
+        if expired { Err(self.attempt.lose(table.id(), None)) } else { Ok(()) }
     }
 
     /// This run's own writes inside a span, in its direction.
@@ -305,10 +347,17 @@ impl AttemptView<'_> {
         self.attempt.scans.push(ScanRead { table: table.id(), index, from, to, seen: Vec::new() });
         let mut scan = span.scan();
         let mut chases = 0;
+        let mut pages = 0;
         loop {
             let mut ahead: Scan = scan.clone();
-            let Some(page) = ahead.next_page(self.store, table.copy(), None)? else {
-                break;
+            let page = match ahead.next_page(self.store, table.copy(), None) {
+                Ok(Some(page)) => page,
+                Ok(None) => break,
+                Err(error) => {
+                    // Nothing can be read this way, so nothing was.
+                    self.attempt.scans.remove(place);
+                    return Err(error.into());
+                }
             };
             let newest = page.rows.iter().map(Row::version).max().unwrap_or(0).max(page.last_removal);
             if newest > self.attempt.clock {
@@ -316,16 +365,18 @@ impl AttemptView<'_> {
                 if chases > CHASES_MAX {
                     return Err(self.attempt.lose(table.id(), None));
                 }
-                self.revalidate_with_open_scan(place, &scan, span)?;
+                self.revalidate_with_open_scan(place, (pages > 0).then_some(&scan), span)?;
                 continue;
             }
             scan = ahead;
+            pages += 1;
             self.attempt.scanned += page.rows.len();
             if self.attempt.scanned > SCANNED_MAX {
                 return Err(TableError::TooLarge(SCANNED_MAX));
             }
             let seen = page.rows.iter().map(|row| (row.key().into(), row.version()));
             self.attempt.scans[place].seen.extend(seen);
+            page.rows.iter().for_each(|row| self.attempt.note_expiry(row));
             if page.rows.iter().any(|row| visit(self, row) == Walk::Enough) && self.may_stop(table, span) {
                 self.cover(place, &scan, span);
                 break;
@@ -354,25 +405,32 @@ impl AttemptView<'_> {
         }
     }
 
-    /// Revalidates while a scan is half done: of that one only the walked part has been read.
+    /// Revalidates while a scan is half done: of that one only the walked part has been read. `None`: nothing yet.
     fn revalidate_with_open_scan(
         &mut self,
         place: usize,
-        scan: &Scan,
+        scan: Option<&Scan>,
         span: &Span,
     ) -> Result<(), TableError> {
-        let nothing_walked = self.attempt.scans[place].seen.is_empty();
-        let whole = (self.attempt.scans[place].from.clone(), self.attempt.scans[place].to.clone());
-        if nothing_walked {
+        let Some(scan) = scan else {
             let open = self.attempt.scans.remove(place);
             let answer = self.revalidate();
             self.attempt.scans.insert(place, open);
             return answer;
-        }
+        };
+        let whole = (self.attempt.scans[place].from.clone(), self.attempt.scans[place].to.clone());
         self.cover(place, scan, span);
         self.revalidate()?;
         (self.attempt.scans[place].from, self.attempt.scans[place].to) = whole;
         Ok(())
+    }
+
+    /// Where a row that a walk has met stands in the span, given where the last one stood; `None`: outside. A bag's
+    /// row stands in an index at several places.
+    fn place_of(&self, table: &Table, span: &Span, row: &Row, last: Option<&[u8]>) -> Option<Vec<u8>> {
+        let places = positioned(table, span, std::iter::once(row)).into_iter().map(|(at, _)| at);
+        let mut ahead = places.filter(|at| last.is_none_or(|last| is_before(last, at, span.reverse)));
+        ahead.next()
     }
 }
 
@@ -397,6 +455,8 @@ impl View for AttemptView<'_> {
                 if seen.is_none() {
                     self.attempt.buffer.note_read(table.id(), key, version);
                 }
+                row.iter().for_each(|row| self.attempt.note_expiry(row));
+                self.check_time(table)?;
                 return Ok(row);
             }
             self.revalidate()?;
@@ -420,15 +480,25 @@ impl View for AttemptView<'_> {
             return Ok(());
         }
         let mut own = self.own(table, span).into_iter().peekable();
-        let ordered = span.source == Source::Rows && table.kind() == Kind::OrderedSet;
+        // Where hashed rows stand differs from copy to copy, so a commit can check only all of them.
+        let hashed = span.source == Source::Rows && table.kind() != Kind::OrderedSet;
+        let stored = if hashed { Span::all() } else { span.clone() };
+        let is_part = hashed && (span.from != Bound::Unbounded || span.to != Bound::Unbounded);
+        let places_matter = is_part || own.peek().is_some();
+        let mut last: Option<Vec<u8>> = None;
         let mut enough = Walk::On;
-        self.walk_stored(table, span, &mut |view, row| {
-            // Own rows that stand before this one come first; only key order can be merged so.
-            while ordered
-                && enough == Walk::On
-                && own.peek().is_some_and(|(at, _)| is_before(at, row.key(), span.reverse))
-            {
-                enough = own.next().map_or(Walk::On, |(_, row)| visit(&row));
+        self.walk_stored(table, &stored, &mut |view, row| {
+            if enough == Walk::Enough {
+                return enough;
+            }
+            if places_matter {
+                let Some(at) = view.place_of(table, span, row, last.as_deref()) else { return Walk::On };
+                while enough == Walk::On
+                    && own.peek().is_some_and(|(own, _)| is_before(own, &at, span.reverse))
+                {
+                    enough = own.next().map_or(Walk::On, |(_, row)| visit(&row));
+                }
+                last = Some(at);
             }
             if enough == Walk::On && !view.is_overwritten(table, row) {
                 enough = visit(row);
@@ -441,7 +511,7 @@ impl View for AttemptView<'_> {
             }
             enough = visit(&row);
         }
-        Ok(())
+        self.check_time(table)
     }
 }
 

@@ -17,7 +17,7 @@ const TRANSFORMATION_PAUSE: Duration = Duration::from_millis(5);
 /// How a transaction runs.
 #[derive(Clone, Copy, Debug)]
 pub struct TransactionOptions {
-    /// How long it may be run again after conflicts before it is `Aborted`, in milliseconds. Default: 5,000.
+    /// How long after its first conflict it may be run again before it is `Aborted`, in milliseconds. Default: 5,000.
     pub deadline_ms: u64,
     /// It only reads: it runs on a snapshot, once, and never conflicts. Default: no.
     pub read_only: bool,
@@ -61,7 +61,8 @@ impl Catalog {
         A: Future<Output = Result<T, E>>,
         E: From<TableError>,
     {
-        let begun_ms = self.store().now_ms();
+        // Asked at the first loss: most transactions have none, and the clock costs a part of them.
+        let mut first_loss_ms = None;
         let mut losses: u32 = 0;
         let mut turn = None;
         loop {
@@ -73,7 +74,8 @@ impl Catalog {
                 Ended::Done(answer) => return Ok(answer),
                 Ended::Lost => losses += 1,
             }
-            let waited_ms = self.store().now_ms().saturating_sub(begun_ms);
+            let now_ms = self.store().now_ms();
+            let waited_ms = now_ms - *first_loss_ms.get_or_insert(now_ms);
             if waited_ms >= options.deadline_ms {
                 let cause =
                     format!("it lost against other transactions {losses} times in {waited_ms} ms; try again");

@@ -1,0 +1,147 @@
+//! Ten million rows: how long an operation ever takes, and what writers feel of an open scan.
+//!
+//! The first histogram is of processor time, which a busy machine does not blur: an operation's lock is held for at
+//! most that long, growth of the table included. The second is of wall time, without and with a scan.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use mnemon_store::{CopySpec, Kind};
+use mnemon_store::{Expiry, Op, Scan, Store, StoreConfig, SystemClock, TableCopy, TableId, When};
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::clock;
+use crate::error::Error;
+use crate::options::Options;
+use crate::report::{Record, Report};
+
+const SNAPSHOT_TTL_MS: u64 = 600_000;
+
+/// Measures and reports.
+///
+/// # Errors
+/// When the table cannot be filled or scanned, or results cannot be written.
+pub(crate) fn run(options: &Options, report: &mut Report<impl Write>) -> Result<(), Error> {
+    for kind in [Kind::Set, Kind::OrderedSet] {
+        measure(options, report, kind)?;
+    }
+    Ok(())
+}
+
+fn measure(options: &Options, report: &mut Report<impl Write>, kind: Kind) -> Result<(), Error> {
+    let rows: u64 = if options.quick { 1_000_000 } else { 10_000_000 };
+    let store = Store::new(StoreConfig::new(Box::new(SystemClock)));
+    let copy = store.create(TableId(1), CopySpec::new(kind))?;
+    let mut held = histogram()?;
+    for number in 0..rows {
+        let before = cpu_time();
+        put(&store, &copy, number)?;
+        record(&mut held, cpu_time().saturating_sub(before));
+    }
+    report.add(line("insert, processor time", kind, rows, &held))?;
+    let mut pages = histogram()?;
+    let snapshot = store.snapshot(SNAPSHOT_TTL_MS);
+    let mut scan = Scan::all();
+    loop {
+        let before = cpu_time();
+        let page = scan.next_page(&store, &copy, Some(&snapshot))?;
+        record(&mut pages, cpu_time().saturating_sub(before));
+        if page.is_none() {
+            break;
+        }
+    }
+    drop(snapshot);
+    report.add(line("page of a scan, processor time", kind, rows, &pages))?;
+    let quiet = writes(&store, &copy, rows, options.phase(), false)?;
+    let scanned = writes(&store, &copy, rows, options.phase(), true)?;
+    report.add(line("write, wall time", kind, rows, &quiet))?;
+    report.add(line("write under a scan, wall time", kind, rows, &scanned))
+}
+
+/// Wall times of a writer, alone or beside a thread that scans a snapshot again and again.
+fn writes(
+    store: &Store,
+    copy: &TableCopy,
+    rows: u64,
+    phase: Duration,
+    scanning: bool,
+) -> Result<Histogram<u64>, Error> {
+    let done = AtomicBool::new(false);
+    let mut times = histogram()?;
+    thread::scope(|scope| {
+        let scanner = scanning.then(|| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let snapshot = store.snapshot(SNAPSHOT_TTL_MS);
+                    let mut scan = Scan::all();
+                    while !done.load(Ordering::Relaxed)
+                        && scan.next_page(store, copy, Some(&snapshot))?.is_some()
+                    {}
+                    drop(snapshot);
+                    store.maintain_snapshots();
+                }
+                Ok::<(), Error>(())
+            })
+        });
+        let started = clock::now();
+        let mut number = 1u64;
+        let mut answer = Ok(());
+        while started.elapsed() < phase && answer.is_ok() {
+            number = (number.wrapping_mul(6_364_136_223_846_793_005)).wrapping_add(1_442_695_040_888_963_407);
+            let before = clock::now();
+            answer = put(store, copy, (number >> 20) % rows);
+            record(&mut times, u64::try_from(before.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        }
+        done.store(true, Ordering::Relaxed);
+        let scanned = scanner.map_or(Ok(()), |scanner| {
+            scanner.join().unwrap_or_else(|_| Err(Error::Embedded("the scanning thread panicked".to_owned())))
+        });
+        answer.and(scanned)
+    })?;
+    Ok(times)
+}
+
+fn put(store: &Store, copy: &TableCopy, number: u64) -> Result<(), Error> {
+    let key = number.to_be_bytes();
+    let op = Op::Put {
+        key: key[..].into(),
+        body: [b'v'; 40][..].into(),
+        expiry: Expiry::Never,
+        when: When::Always,
+        over_bytes_only: false,
+    };
+    let (_, outcome) = store.commit_one(copy, store.now_ms(), &op)?;
+    outcome.map(drop).map_err(|refused| Error::Embedded(refused.to_string()))
+}
+
+/// Processor time of this thread, in nanoseconds.
+fn cpu_time() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
+}
+
+fn histogram() -> Result<Histogram<u64>, Error> {
+    Histogram::new_with_bounds(1, 60_000_000_000, 3).map_err(|cause| Error::Embedded(cause.to_string()))
+}
+
+fn record(histogram: &mut Histogram<u64>, nanoseconds: u64) {
+    histogram.saturating_record(nanoseconds);
+}
+
+fn line(command: &'static str, kind: Kind, rows: u64, times: &Histogram<u64>) -> Record {
+    let micros = |nanoseconds: u64| Some(nanoseconds as f64 / 1_000.0);
+    Record::new("scan")
+        .with("command", command)
+        .with("kind", format!("{kind:?}"))
+        .with("rows", rows)
+        .with("operations", times.len())
+        .figure("p50_us", micros(times.value_at_quantile(0.5)))
+        .figure("p99_us", micros(times.value_at_quantile(0.99)))
+        .figure("p999_us", micros(times.value_at_quantile(0.999)))
+        .figure("p9999_us", micros(times.value_at_quantile(0.9999)))
+        .figure("max_us", micros(times.max()))
+        .with("above_1ms", times.count_between(1_000_000, u64::MAX))
+}
