@@ -31,7 +31,7 @@ impl Node {
         let resp = match settings.resp {
             None => None,
             Some(address) => {
-                let mut config = ServerConfig::new(address);
+                let mut config = ServerConfig { addr: address, ..ServerConfig::default() };
                 if let Some(threads) = settings.resp_threads {
                     config.threads = threads;
                 }
@@ -68,7 +68,9 @@ impl Node {
     /// through handles that are still held.
     pub async fn shutdown(mut self) {
         if let Some(server) = self.resp.take() {
-            server.shutdown().await;
+            if let Err(error) = server.shutdown().await {
+                tracing::warn!(cause = %error, "the RESP server did not stop cleanly");
+            }
         }
         self.maintenance.abort();
         tracing::info!(name = self.name, "node stopped");

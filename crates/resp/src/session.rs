@@ -12,7 +12,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use mnemon_store::Verdict;
+use mnemon_store::{Op, Outcome, Verdict};
 use mnemon_table::Table;
 
 use crate::answer::Answer;
@@ -213,6 +213,11 @@ impl Session {
     #[inline]
     fn run(&mut self, plan: Plan<'_>, args: Args<'_>) -> Execution {
         match plan {
+            // The databases are this node's own, so a read is a look at the row: no commit and no clock.
+            Plan::One(Target::Database, Op::Get { key }, finish) => {
+                let row = self.database.store().get(self.database.copy(), &key);
+                Execution::Done(finish(&self.database, args, Ok(Outcome::Row(row))))
+            }
             Plan::One(Target::Database, op, finish) => match self.database.submit(&op) {
                 Verdict::Ready(Ok(outcome)) => Execution::Done(finish(&self.database, args, outcome)),
                 other => settle_one(self.database.clone(), args, other, finish),
@@ -381,7 +386,7 @@ fn unknown_command(args: Args<'_>) -> Answer {
 }
 
 type OneVerdict =
-    Verdict<Result<Result<mnemon_store::Outcome, mnemon_store::OpError>, mnemon_table::TableError>>;
+    Verdict<Result<Result<Outcome, mnemon_store::OpError>, mnemon_table::TableError>>;
 
 fn settle_one(table: Arc<Table>, args: Args<'_>, verdict: OneVerdict, finish: FinishOne) -> Execution {
     match verdict {

@@ -23,8 +23,9 @@ pub(crate) fn apply(cell: &mut Cell<'_, '_>, op: &Op<'_>) -> Result<Outcome, OpE
         }
         Op::Delete { cause, version, .. } => Ok(delete(cell, *cause, *version)),
         Op::DeleteObject { body, .. } => Ok(Outcome::Changed(record::delete_object(cell, body))),
-        Op::Counter { attribute, by, initial, .. } => {
-            record::counter(cell, *attribute, *by, initial.as_deref()).map(Outcome::Int)
+        Op::Counter { attribute, by, initial, expires_at, .. } => {
+            let initial = initial.as_deref().map(|body| (body, *expires_at));
+            record::counter(cell, *attribute, *by, initial).map(Outcome::Int)
         }
         Op::ExpireAt { at_ms, when, .. } => Ok(Outcome::Changed(expire_at(cell, *at_ms, *when))),
         Op::Increment { by, .. } => string::increment(cell, *by).map(Outcome::Int),

@@ -110,6 +110,8 @@ pub enum Op<'a> {
         /// The record to write when there is none, before adding; without it, a missing row is an error.
         #[serde(borrow)]
         initial: Option<Bytes<'a>>,
+        /// When a record that is made expires; one that is there keeps its expiry.
+        expires_at: Option<u64>,
     },
     /// Sets or takes away the expiry; a time that has passed deletes the row. Outcome: `Changed`.
     ExpireAt {

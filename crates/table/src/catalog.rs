@@ -259,7 +259,15 @@ impl Catalog {
         ops: Vec<TableOp<'a>>,
     ) -> Verdict<Result<Applied, TableError>> {
         let commit = Commit { time_ms: self.store().now_ms(), checks, ops, with_before: false };
-        match self.submit_commit(&commit) {
+        self.explained(self.submit_commit(&commit))
+    }
+
+    /// The store's refusals as this crate's.
+    pub(crate) fn explained(
+        &self,
+        verdict: Verdict<Result<Applied, StoreError>>,
+    ) -> Verdict<Result<Applied, TableError>> {
+        match verdict {
             Verdict::Ready(answer) => Verdict::Ready(answer.map_err(TableError::from)),
             Verdict::Later(answer) => {
                 Verdict::Later(Box::pin(async move { answer.await.map_err(TableError::from) }))

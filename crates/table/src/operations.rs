@@ -61,7 +61,8 @@ impl Table {
             return Err(TableError::Unsupported { table: self.name(), cause: "a bag has no counters" });
         }
         let initial = Some(self.initial_record(key, attribute)?.into_bytes().into());
-        Ok(Op::Counter { key: self.key_bytes(key).into(), attribute, by, initial })
+        let expires_at = self.default_expires_at();
+        Ok(Op::Counter { key: self.key_bytes(key).into(), attribute, by, initial, expires_at })
     }
 
     /// Writes a record; in a bag, adds it unless an equal one is there. O(1), O(log n) in an `ordered_set`.

@@ -165,7 +165,9 @@ impl Table {
         }
     }
 
-    pub(crate) fn default_expires_at(&self) -> Option<u64> {
+    /// When a record that is written now without a time to live of its own expires, by the table's `ttl_ms`.
+    #[must_use]
+    pub fn default_expires_at(&self) -> Option<u64> {
         match self.default_expiry() {
             Expiry::At(at_ms) => Some(at_ms),
             Expiry::Never | Expiry::Keep => None,

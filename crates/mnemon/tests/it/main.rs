@@ -3,6 +3,7 @@
 mod fetching;
 mod nodes;
 mod queries;
+mod readme;
 mod records;
 mod subscriptions;
 mod transactions;

@@ -182,7 +182,8 @@ fn counter_op(table: &Table, key: &[u8], attribute: &[u8], by: i64) -> Result<Op
     }))?;
     schema.check(initial.as_ref())?;
     let initial = Some(initial.into_bytes().into());
-    Ok(Op::Counter { key: table.key_bytes(&key).into(), attribute: place, by, initial })
+    let expires_at = table.default_expires_at();
+    Ok(Op::Counter { key: table.key_bytes(&key).into(), attribute: place, by, initial, expires_at })
 }
 
 fn finish_count(table: &Table, _: Args<'_>, outcome: Result<Outcome, OpError>) -> Answer {

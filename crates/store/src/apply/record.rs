@@ -81,17 +81,18 @@ pub(super) fn delete_object(cell: &mut Cell<'_, '_>, body: &[u8]) -> bool {
     }
 }
 
-/// Adds to an integer attribute.
+/// Adds to an integer attribute. `initial`: the record to begin with, and when it expires.
 pub(super) fn counter(
     cell: &mut Cell<'_, '_>,
     attribute: u16,
     by: i64,
-    initial: Option<&[u8]>,
+    initial: Option<(&[u8], Option<u64>)>,
 ) -> Result<i64, OpError> {
-    let expires_at = cell.row().and_then(Row::expires_at);
-    let body = match cell.row().map(Row::value) {
-        Some(Value::Bytes(body)) => body,
-        Some(Value::Collection(_)) => return Err(OpError::WrongType),
+    let (body, expires_at) = match cell.row() {
+        Some(row) => match row.value() {
+            Value::Bytes(body) => (body, row.expires_at()),
+            Value::Collection(_) => return Err(OpError::WrongType),
+        },
         None => initial.ok_or(OpError::Missing)?,
     };
     let record = RecordRef::trusted(body);

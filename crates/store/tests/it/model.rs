@@ -131,7 +131,10 @@ impl Model {
         let mut write = |expires_at: Option<u64>, value: Value| {
             self.rows.insert(key.to_vec(), ModelRow { version, expires_at, value });
         };
-        let kept = present.as_ref().and_then(|row| row.expires_at);
+        let kept = match (&present, op) {
+            (None, Op::Counter { expires_at, .. }) => *expires_at,
+            (present, _) => present.as_ref().and_then(|row| row.expires_at),
+        };
         match op {
             Op::Get { .. } => Ok(Answer::Row(present)),
             Op::Put { body, expiry, when, over_bytes_only, .. } => {

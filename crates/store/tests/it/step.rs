@@ -153,6 +153,7 @@ fn counter() -> impl Strategy<Value = Op<'static>> {
         key: key.into(),
         attribute,
         by,
+        expires_at: (by > 0).then_some(START_MS + 40),
     })
 }
 

@@ -14,8 +14,8 @@ use mnemon_store::{
 use mnemon_term::RecordRef;
 use smallvec::SmallVec;
 
-use crate::batch::positioned;
 use crate::error::TableError;
+use crate::search::positioned;
 use crate::table::Table;
 use crate::transaction::buffer::Buffer;
 use crate::view::{Span, View, Walk};

@@ -1,14 +1,13 @@
-//! Several requests as one commit that runs once: what Redis's `EXEC` is made of.
+//! Searches as data, and searches inside a commit.
 //!
-//! Operations are applied together under their locks. Queries among them are answered afterwards, from a snapshot of
-//! the state just before the commit and from what the operations ahead of them changed: as if each had run in its
-//! place, and with no lock held while they scan.
+//! Redis's `EXEC` is one commit of all queued operations. Searches queued among them are answered afterwards, from a
+//! snapshot of the state just before the commit and from what the operations ahead of them changed: as if each had
+//! run in its place, and with no lock held while they scan.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use mnemon_store::{
-    Before, Change, Check, Commit, OpError, Outcome, Row, Source, Store, TableOp, entry_keys,
+    Applied, Before, Change, Check, Commit, Row, Source, Store, TableOp, Verdict, entry_keys,
 };
 use mnemon_term::Term;
 
@@ -20,12 +19,10 @@ use crate::reading::{self, KeyRange};
 use crate::table::Table;
 use crate::view::{AsOf, Span, View, Walk};
 
-/// A read of several records.
+/// A read of several records, as data.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Search {
-    /// Records under a key.
-    Lookup(Term),
     /// Records of a range of keys.
     Range(KeyRange),
     /// Records whose indexed attribute equals a value.
@@ -39,30 +36,32 @@ pub enum Search {
     Select(Query),
 }
 
-/// One request of a batch.
-#[derive(Debug)]
-pub enum Step<'a> {
-    /// An operation on a row.
-    Op(Arc<Table>, mnemon_store::Op<'a>),
-    /// A read of several records.
-    Search(Arc<Table>, Search),
-}
-
-/// The answer to one request of a batch.
-#[derive(Debug)]
-pub enum StepAnswer {
-    /// Of an operation.
-    Op(Result<Outcome, OpError>),
-    /// Of a search.
-    Search(Result<Vec<Object>, TableError>),
-    /// The request was refused before the batch was submitted; the others ran.
-    Refused(TableError),
-}
-
 impl Search {
-    pub(crate) fn run(&self, view: &mut impl View, table: &Table) -> Result<Vec<Object>, TableError> {
+    /// The records, as of one present state.
+    ///
+    /// # Errors
+    /// As [`Table::range`], [`Table::index_read`] and [`Table::select`].
+    pub async fn run(&self, table: &Table) -> Result<Vec<Object>, TableError> {
         match self {
-            Self::Lookup(key) => reading::lookup(view, table, key),
+            Self::Range(range) => table.range(range).await,
+            Self::Index { attribute, value } => table.index_read(attribute, value).await,
+            Self::Select(query) => table.select(query).await,
+        }
+    }
+
+    /// The records as they were in the middle of a commit that was submitted by [`Catalog::submit_around`]: after its
+    /// first `ahead` operations.
+    ///
+    /// # Errors
+    /// As `run`.
+    pub fn run_during(
+        &self,
+        table: &Table,
+        before: &Before,
+        ahead: usize,
+    ) -> Result<Vec<Object>, TableError> {
+        let view = &mut During::new(table.store(), before, table, ahead);
+        match self {
             Self::Range(range) => reading::range(view, table, range),
             Self::Index { attribute, value } => {
                 reading::index_read(view, table, table.indexed_place(attribute)?, value)
@@ -73,55 +72,19 @@ impl Search {
 }
 
 impl Catalog {
-    /// Runs all steps as one commit, once: an operation that is refused leaves the others standing, as in Redis's
-    /// `EXEC`. Nothing is run when something in `checks` has changed. Each step sees the ones before it.
+    /// As [`Catalog::submit`]; the answer also brings the state around the commit, for [`Search::run_during`]. Drop
+    /// it soon: it holds a snapshot.
     ///
     /// # Errors
-    /// `Conflict`: nothing was run.
-    pub async fn run_batch(
+    /// As `submit`.
+    pub fn submit_around<'a>(
         &self,
-        checks: Vec<Check<'_>>,
-        steps: Vec<Step<'_>>,
-    ) -> Result<Vec<StepAnswer>, TableError> {
-        let mut plan: Vec<Planned> = Vec::with_capacity(steps.len());
-        let mut ops: Vec<TableOp<'_>> = Vec::new();
-        for step in steps {
-            plan.push(match step {
-                Step::Search(table, search) => Planned::Search(table, search, ops.len()),
-                Step::Op(table, op) => {
-                    let allowed = if op.is_read() { table.check_exists() } else { table.check_writable() };
-                    match allowed {
-                        Err(error) => Planned::Refused(error),
-                        Ok(()) => {
-                            ops.push(TableOp { table: table.id(), op });
-                            Planned::Op
-                        }
-                    }
-                }
-            });
-        }
-        let with_before = plan.iter().any(|planned| matches!(planned, Planned::Search(..)));
-        let commit = Commit { time_ms: self.store().now_ms(), checks, ops, with_before };
-        let mut applied = self.submit_commit(&commit).await?;
-        let before = applied.before.take();
-        let mut outcomes = applied.outcomes.into_iter();
-        let answers = plan.into_iter().map(|planned| match planned {
-            Planned::Refused(error) => StepAnswer::Refused(error),
-            Planned::Op => StepAnswer::Op(outcomes.next().unwrap_or(Err(OpError::Missing))),
-            Planned::Search(table, search, ahead) => StepAnswer::Search(match &before {
-                Some(before) => search.run(&mut During::new(self.store(), before, &table, ahead), &table),
-                None => Err(TableError::Aborted("the commit brought no snapshot".to_owned())),
-            }),
-        });
-        Ok(answers.collect())
+        checks: Vec<Check<'a>>,
+        ops: Vec<TableOp<'a>>,
+    ) -> Verdict<Result<Applied, TableError>> {
+        let commit = Commit { time_ms: self.store().now_ms(), checks, ops, with_before: true };
+        self.explained(self.submit_commit(&commit))
     }
-}
-
-enum Planned {
-    Op,
-    /// With the number of operations ahead of it.
-    Search(Arc<Table>, Search, usize),
-    Refused(TableError),
 }
 
 /// A state in the middle of a commit: the snapshot before it with the changes of its first operations.
@@ -243,30 +206,28 @@ mod tests {
         Record::new([TermRef::from(key), TermRef::from(age)]).unwrap()
     }
 
-    fn put(table: &Arc<Table>, key: i64, age: i64) -> Step<'static> {
-        let record = record(key, age);
+    fn put(table: &Table, key: i64, age: i64) -> TableOp<'static> {
         let op = Op::Put {
             key: table.key_bytes(&Term::Int(key)).into(),
-            body: record.into_bytes().into(),
+            body: record(key, age).into_bytes().into(),
             expiry: Expiry::Never,
             when: When::Always,
             over_bytes_only: false,
         };
-        Step::Op(table.clone(), op)
+        TableOp { table: table.id(), op }
     }
 
-    fn delete(table: &Arc<Table>, key: i64) -> Step<'static> {
+    fn delete(table: &Table, key: i64) -> TableOp<'static> {
         let key = table.key_bytes(&Term::Int(key)).into();
-        Step::Op(table.clone(), Op::Delete { key, cause: Cause::Delete, version: 0 })
+        TableOp { table: table.id(), op: Op::Delete { key, cause: Cause::Delete, version: 0 } }
     }
 
-    fn keys(answer: &StepAnswer) -> Vec<i64> {
-        let StepAnswer::Search(Ok(objects)) = answer else { panic!("{answer:?}") };
-        objects.iter().filter_map(|object| object.record().get(0)?.as_int()).collect()
+    fn aged(age: i64) -> Search {
+        Search::Index { attribute: "age".to_owned(), value: Term::Int(age) }
     }
 
     #[tokio::test]
-    async fn each_search_sees_the_operations_ahead_of_it_and_no_others() {
+    async fn a_search_sees_the_operations_ahead_of_it_and_no_others() {
         for kind in [Kind::OrderedSet, Kind::Set] {
             let catalog = Catalog::local(Box::new(ManualClock::at(1)));
             let schema = Schema::builder("t").kind(kind).attribute("k", AttributeType::Any);
@@ -275,38 +236,28 @@ mod tests {
             for key in [2, 4, 6] {
                 table.write(record(key, 30).as_ref()).await.unwrap();
             }
-            let all = || Step::Search(table.clone(), Search::Select(Query::all()));
-            let aged = |age: i64| {
-                let (attribute, value) = ("age".to_owned(), Term::Int(age));
-                Step::Search(table.clone(), Search::Index { attribute, value })
+            let clear = TableOp { table: table.id(), op: Op::Clear };
+            let ops =
+                vec![put(&table, 3, 30), put(&table, 4, 31), delete(&table, 6), clear, put(&table, 9, 30)];
+            let applied = catalog.submit_around(Vec::new(), ops).ready().unwrap().unwrap();
+            let before = applied.before.unwrap();
+            // What others do afterwards does not show.
+            table.write(record(5, 30).as_ref()).await.unwrap();
+            let found = |search: Search, ahead| {
+                let objects = search.run_during(&table, &before, ahead).unwrap();
+                let mut keys: Vec<i64> =
+                    objects.iter().filter_map(|object| object.record().get(0)?.as_int()).collect();
+                if kind == Kind::Set {
+                    keys.sort_unstable();
+                }
+                keys
             };
-            let clear = Step::Op(table.clone(), Op::Clear);
-            let steps = vec![
-                all(),
-                put(&table, 3, 30),
-                put(&table, 4, 31),
-                delete(&table, 6),
-                all(),
-                aged(30),
-                aged(31),
-                clear,
-                all(),
-                put(&table, 9, 30),
-                aged(30),
-            ];
-            let answers = catalog.run_batch(Vec::new(), steps).await.unwrap();
-            let found: Vec<Vec<i64>> = [0, 4, 5, 6, 8, 10]
-                .iter()
-                .map(|place| {
-                    let mut keys = keys(&answers[*place]);
-                    if kind == Kind::Set {
-                        keys.sort_unstable();
-                    }
-                    keys
-                })
-                .collect();
-            assert_eq!(found, [vec![2, 4, 6], vec![2, 3, 4], vec![2, 3], vec![4], vec![], vec![9]]);
-            assert_eq!(table.size(), 1);
+            let all = || Search::Select(Query::all());
+            assert_eq!(found(all(), 0), [2, 4, 6]);
+            assert_eq!(found(all(), 3), [2, 3, 4]);
+            assert_eq!((found(aged(30), 3), found(aged(31), 3)), (vec![2, 3], vec![4]));
+            assert_eq!(found(all(), 4), [0i64; 0]);
+            assert_eq!(found(aged(30), 5), [9]);
         }
     }
 
@@ -317,8 +268,8 @@ mod tests {
         table.write(record(1, 1).as_ref()).await.unwrap();
         let key = table.key_bytes(&Term::Int(1));
         let stale = Check::Key { table: table.id(), key: key.into(), version: 0 };
-        let refused = catalog.run_batch(vec![stale], vec![delete(&table, 1)]).await;
+        let refused = catalog.submit_around(vec![stale], vec![delete(&table, 1)]).ready().unwrap();
         assert!(matches!(refused, Err(TableError::Conflict)));
-        assert_eq!(table.size(), 1);
+        assert_eq!((table.size(), catalog.store().open_snapshots()), (1, 0));
     }
 }
