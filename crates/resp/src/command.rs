@@ -32,4 +32,4 @@ pub(crate) use lookup::find;
 pub(crate) use plan::{Context, Decide, Decision, FinishMany, FinishOne, Outcomes, Plan, Target};
 pub(crate) use record::table as named_table;
 pub(crate) use subscription::{event_answer, farewell};
-pub(crate) use table_query::evaluate_queries_in_exec;
+pub(crate) use table_query::{Request, aside};

@@ -168,7 +168,10 @@ impl Connection {
             push.write(self.session.version(), &mut self.output.bytes);
             if self.output.len() > PUSHED_MAX {
                 self.stats().overflowed.fetch_add(1, Relaxed);
-                tracing::warn!(client = self.session.id(), "cut off a subscriber that does not read its events");
+                tracing::warn!(
+                    client = self.session.id(),
+                    "cut off a subscriber that does not read its events"
+                );
                 return Err(io::ErrorKind::QuotaExceeded.into());
             }
             taken += 1;
@@ -208,7 +211,11 @@ impl Connection {
         poll_fn(|context| {
             self.poll_pushes(context)?;
             let written = self.poll_write_all(context)?;
-            if written.is_pending() && self.output.len() > limit { Poll::Pending } else { Poll::Ready(Ok(())) }
+            if written.is_pending() && self.output.len() > limit {
+                Poll::Pending
+            } else {
+                Poll::Ready(Ok(()))
+            }
         })
         .await
     }

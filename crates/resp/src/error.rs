@@ -16,7 +16,9 @@ pub enum RespError {
         cause: io::Error,
     },
     /// An I/O thread or its runtime could not be made.
-    #[error("cannot start the I/O thread {name}: {cause}; lower the number of threads or raise the process's limits")]
+    #[error(
+        "cannot start the I/O thread {name}: {cause}; lower the number of threads or raise the process's limits"
+    )]
     Thread {
         /// The thread's name.
         name: String,
@@ -24,7 +26,9 @@ pub enum RespError {
         cause: io::Error,
     },
     /// Threads were still busy when the deadline of a shutdown had passed.
-    #[error("{busy} I/O threads were still busy {deadline_ms} ms after the shutdown began; they end with the process")]
+    #[error(
+        "{busy} I/O threads were still busy {deadline_ms} ms after the shutdown began; they end with the process"
+    )]
     ShutdownTimeout {
         /// How many.
         busy: usize,

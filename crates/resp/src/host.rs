@@ -1,8 +1,8 @@
 //! What the sessions of one server share: the catalog, the settings, the counters.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use mnemon_table::Catalog;
 
@@ -60,10 +60,11 @@ impl Host {
     pub(crate) fn accepts(&self, user: &[u8], password: &[u8]) -> bool {
         let Some(expected) = &self.settings.password else { return user == b"default" };
         let expected = expected.as_bytes();
-        let difference = (0..password.len().max(1)).fold(expected.len() ^ password.len(), |difference, at| {
-            let other = expected.get(at).copied().unwrap_or_default();
-            difference | usize::from(other ^ password.get(at).copied().unwrap_or_default())
-        });
+        let difference =
+            (0..password.len().max(1)).fold(expected.len() ^ password.len(), |difference, at| {
+                let other = expected.get(at).copied().unwrap_or_default();
+                difference | usize::from(other ^ password.get(at).copied().unwrap_or_default())
+            });
         user == b"default" && difference == 0
     }
 }

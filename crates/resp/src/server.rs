@@ -98,8 +98,7 @@ impl Server {
         let listener = listen(config.addr).map_err(refused)?;
         let addr = listener.local_addr().map_err(refused)?;
         let threads = config.threads.max(1);
-        let settings =
-            Settings { addr, max_clients: config.max_clients, password: config.password, threads };
+        let settings = Settings { addr, max_clients: config.max_clients, password: config.password, threads };
         let host = Arc::new(Host::new(catalog, settings));
         let (stop, stopped) = watch::channel(false);
         let (alive, ended) = mpsc::channel(1);

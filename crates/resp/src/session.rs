@@ -16,7 +16,9 @@ use mnemon_store::{Op, Outcome, Verdict};
 use mnemon_table::Table;
 
 use crate::answer::Answer;
-use crate::command::{self, Command, Context, FinishMany, FinishOne, Outcomes, Plan, Run, Target, entry, flag};
+use crate::command::{
+    self, Command, Context, FinishMany, FinishOne, Outcomes, Plan, Run, Target, entry, flag,
+};
 use crate::host::Host;
 use crate::protocol::{Args, Version};
 use crate::refusal;
@@ -385,8 +387,7 @@ fn unknown_command(args: Args<'_>) -> Answer {
     }
 }
 
-type OneVerdict =
-    Verdict<Result<Result<Outcome, mnemon_store::OpError>, mnemon_table::TableError>>;
+type OneVerdict = Verdict<Result<Result<Outcome, mnemon_store::OpError>, mnemon_table::TableError>>;
 
 fn settle_one(table: Arc<Table>, args: Args<'_>, verdict: OneVerdict, finish: FinishOne) -> Execution {
     match verdict {

@@ -74,16 +74,24 @@ impl History {
         Attempt { began: self.tick(), ended: u64::MAX, reads: Vec::new(), writes: Vec::new(), version: None }
     }
 
-    /// A run has ended that was not committed, or that only read: what it did not write it cannot be blamed for.
-    pub fn end(&self, mut attempt: Attempt) {
+    /// The closure of a run has ended, so it reads no more.
+    pub fn pause(&self, attempt: &mut Attempt) {
         attempt.ended = self.tick();
+    }
+
+    /// A run was not committed, or it only read. If `pause` was not told when its closure ended, that is now.
+    pub fn end(&self, mut attempt: Attempt) {
+        if attempt.ended == u64::MAX {
+            self.pause(&mut attempt);
+        }
         self.attempts.lock().push(attempt);
     }
 
-    /// A run was committed, and all it wrote has this version.
+    /// A run was committed just now, and all it wrote has this version.
     pub fn committed(&self, mut attempt: Attempt, version: u64) {
         attempt.version = Some(version);
-        self.end(attempt);
+        attempt.ended = self.tick();
+        self.attempts.lock().push(attempt);
     }
 
     /// All runs, in the order of their beginnings.

@@ -90,7 +90,7 @@ impl Triple {
     /// # Panics
     /// With a description of the first difference.
     pub fn assert_equal(&self) {
-        self.replay();
+        self.replay(|_, _| ());
         for (place, other) in self.others.iter().enumerate() {
             let name = ["second", "third"][place];
             assert_eq!(self.first.clock(), other.clock(), "the first store's clock and the {name}'s");
@@ -144,9 +144,13 @@ impl Triple {
         }
     }
 
-    /// Gives the logged commits to the other stores in the order of their clocks, then lets them catch up with
-    /// the schemas.
-    fn replay(&self) {
+    /// Gives the commits that only the first store has seen to the others, in the order of their clocks, then lets
+    /// them catch up with the schemas. After each commit `observe` is shown its clock and the second store: the
+    /// state that a snapshot with this clock must have shown. To be called when no commit is under way.
+    ///
+    /// # Panics
+    /// When a store answers otherwise than the first did.
+    pub fn replay(&self, mut observe: impl FnMut(u64, &Store)) {
         let mut log = std::mem::take(&mut *self.log.lock());
         log.sort_by_key(|entry| entry.applied.clock);
         for entry in log {
@@ -155,7 +159,9 @@ impl Triple {
             commit
                 .checks
                 .retain(|check| matches!(check, Check::Key { .. } | Check::Scan { index: None, .. }));
+            let clock = entry.applied.clock;
             self.repeat(commit, &Ok(entry.applied));
+            observe(clock, &self.others[0]);
         }
         if self.concurrent {
             for change in std::mem::take(&mut *self.drops.lock()) {

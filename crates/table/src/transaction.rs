@@ -3,10 +3,11 @@
 //! Optimistic: nothing is locked while the closure runs. Reads are noted with their versions, writes are kept back;
 //! at the end both become one [`mnemon_store::Commit`], which is refused when something read has changed. Then the
 //! closure runs again, so it must do nothing that may not be done twice. One that loses repeatedly queues for a
-//! turn. See `attempt` for how a single run stays consistent.
+//! turn. See `consistent` for how a single run stays consistent.
 
 mod attempt;
 mod buffer;
+mod consistent;
 mod run;
 mod turns;
 
@@ -78,10 +79,10 @@ impl Transaction {
     fn reading<T>(
         &self,
         table: &Table,
-        read: impl FnOnce(&mut attempt::AttemptView<'_>) -> Result<T, TableError>,
+        read: impl FnOnce(&mut consistent::AttemptView<'_>) -> Result<T, TableError>,
     ) -> Result<T, TableError> {
         let mut attempt = self.enter(table)?;
-        read(&mut attempt::AttemptView { attempt: &mut attempt, store: self.0.replica.store() })
+        read(&mut consistent::AttemptView { attempt: &mut attempt, store: self.0.replica.store() })
     }
 
     /// The record under a key, with this transaction's own writes; in a bag, the first.

@@ -110,10 +110,7 @@ fn key_specs(command: &Command) -> Vec<Reply> {
         ("flags", Reply::Set(access.into_iter().map(Reply::simple).collect())),
         (
             "begin_search",
-            map(vec![
-                ("type", Reply::StaticBulk("index")),
-                ("spec", map(vec![("index", number(first))])),
-            ]),
+            map(vec![("type", Reply::StaticBulk("index")), ("spec", map(vec![("index", number(first))]))]),
         ),
         (
             "find_keys",
@@ -186,6 +183,7 @@ fn list(filter: Args<'_>) -> Answer {
         }
         _ => return refusal::SYNTAX,
     };
-    let names = COMMANDS.iter().filter(|command| wanted(command)).map(|command| Reply::StaticBulk(command.name));
+    let names =
+        COMMANDS.iter().filter(|command| wanted(command)).map(|command| Reply::StaticBulk(command.name));
     Reply::Array(names.collect()).into()
 }

@@ -88,8 +88,12 @@ fn finish_changed(_: &Table, _: Args<'_>, outcome: Result<Outcome, OpError>) -> 
 /// Decides `XX LT`: the row must have an expiry, and a later one.
 fn shorten(unit: Unit, from: From) -> crate::command::plan::Decide {
     match (unit, from) {
-        (Unit::Seconds, From::Now) => |table, args, rows| shorten_to(table, args, rows, Unit::Seconds, From::Now),
-        (Unit::Seconds, From::Epoch) => |table, args, rows| shorten_to(table, args, rows, Unit::Seconds, From::Epoch),
+        (Unit::Seconds, From::Now) => {
+            |table, args, rows| shorten_to(table, args, rows, Unit::Seconds, From::Now)
+        }
+        (Unit::Seconds, From::Epoch) => {
+            |table, args, rows| shorten_to(table, args, rows, Unit::Seconds, From::Epoch)
+        }
         (Unit::Milliseconds, From::Now) => {
             |table, args, rows| shorten_to(table, args, rows, Unit::Milliseconds, From::Now)
         }
@@ -99,7 +103,13 @@ fn shorten(unit: Unit, from: From) -> crate::command::plan::Decide {
     }
 }
 
-fn shorten_to<'a>(table: &Table, args: Args<'a>, rows: &[Option<Row>], unit: Unit, from: From) -> Decision<'a> {
+fn shorten_to<'a>(
+    table: &Table,
+    args: Args<'a>,
+    rows: &[Option<Row>],
+    unit: Unit,
+    from: From,
+) -> Decision<'a> {
     let expires = rows.iter().flatten().any(|row| row.expires_at().is_some());
     match expiry::key_expiry(table, "expire", arg(args, 2), unit, from) {
         Err(refusal) => Decision::Answered(refusal),

@@ -73,5 +73,9 @@ fn config_set(host: &Host, args: Args<'_>) -> Answer {
         }
     }
     let before = "ERR CONFIG SET failed (possibly related to argument '";
-    refusal::quoting(before, arg(args, 2), "') - can't set immutable config; restart the server with another setting")
+    refusal::quoting(
+        before,
+        arg(args, 2),
+        "') - can't set immutable config; restart the server with another setting",
+    )
 }

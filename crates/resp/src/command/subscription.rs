@@ -26,9 +26,9 @@ pub(super) fn subscribe(session: &mut Session, args: Args<'_>) -> Execution {
             return Execution::Done(refusal::quoting("ERR unknown option '", option, after));
         }
     };
-    let followed = session.table(arg(args, 1)).and_then(|table| {
-        session.follow(table, detail).map_err(|error| refusal::of_table(&error))
-    });
+    let followed = session
+        .table(arg(args, 1))
+        .and_then(|table| session.follow(table, detail).map_err(|error| refusal::of_table(&error)));
     Execution::Done(match followed {
         Ok((name, clock)) => {
             let count = Reply::Int(i64::try_from(session.subscriptions()).unwrap_or(i64::MAX));

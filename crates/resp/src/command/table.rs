@@ -1,14 +1,16 @@
 //! The command table: every command once, with all that is known of it.
 
-use crate::command::entry::Family::{Connection, Generic, Hash, Server, String as Strings, Table, Transactions};
+use crate::command::entry::Family::{
+    Connection, Generic, Hash, Server, String as Strings, Table, Transactions,
+};
 use crate::command::entry::flag::{
-    ALLOW_BUSY, DANGEROUS, DENYOOM, FAST, LOADING, NO_AUTH, NO_MULTI, NOSCRIPT, READONLY, SKIP_SLOWLOG, STALE,
-    SUBSCRIBER, WRITE,
+    ALLOW_BUSY, DANGEROUS, DENYOOM, FAST, LOADING, NO_AUTH, NO_MULTI, NOSCRIPT, READONLY, SKIP_SLOWLOG,
+    STALE, SUBSCRIBER, WRITE,
 };
 use crate::command::entry::{Command, Family, Run, Subcommand};
 use crate::command::{
-    client, connection, counter, database, hash, info, introspection, key, server, string, subscription, table_query,
-    table_row, table_schema, transaction,
+    client, connection, counter, database, hash, info, introspection, key, server, string, subscription,
+    table_query, table_row, table_schema, transaction,
 };
 
 /// Places of keys.

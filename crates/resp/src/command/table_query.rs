@@ -3,9 +3,10 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
+use mnemon_store::Before;
 use mnemon_table::query::{Plan as Access, Query};
-use mnemon_table::{KeyRange, Object, Table, TableError};
-use mnemon_term::{Term, json};
+use mnemon_table::{KeyRange, Object, Search, Table, TableError};
+use mnemon_term::json;
 
 use crate::answer::Answer;
 use crate::command::argument::{arg, is, natural};
@@ -20,22 +21,15 @@ const READ_AT_ONCE: usize = 256;
 /// A question to one table.
 pub(crate) struct Request {
     table: Arc<Table>,
-    question: Question,
-}
-
-enum Question {
-    Range(KeyRange),
-    Index { attribute: String, value: Term },
-    Match(Query),
+    search: Search,
 }
 
 impl Request {
     /// Whether the answer takes so little time that others may wait for it.
     pub(crate) fn is_short(&self) -> bool {
-        match &self.question {
-            Question::Range(range) => range.limit.is_some_and(|limit| limit <= READ_AT_ONCE),
-            Question::Index { .. } => false,
-            Question::Match(query) => {
+        match &self.search {
+            Search::Range(range) => range.limit.is_some_and(|limit| limit <= READ_AT_ONCE),
+            Search::Select(query) => {
                 let indexed = self.table.copy().indexed();
                 match query.plan(self.table.kind(), &indexed) {
                     Access::Key(_) => true,
@@ -43,20 +37,14 @@ impl Request {
                     _ => false,
                 }
             }
+            _ => false,
         }
     }
 
     /// Reads and answers.
     pub(crate) async fn answer(self) -> Answer {
-        let found = match &self.question {
-            Question::Range(range) => self.table.range(range).await,
-            Question::Index { attribute, value } => self.table.index_read(attribute, value).await,
-            Question::Match(query) => self.table.select(query).await,
-        };
-        match found {
-            Ok(objects) => self.records(&objects),
-            Err(error) => refusal::of_table(&error),
-        }
+        let found = self.search.run(&self.table).await;
+        self.records(found)
     }
 
     /// The same on a thread of its own, so that the clients of this I/O thread need not wait.
@@ -65,13 +53,21 @@ impl Request {
     /// Outside of a tokio runtime.
     pub(crate) async fn answer_aside(self) -> Answer {
         let runtime = tokio::runtime::Handle::current();
-        match tokio::task::spawn_blocking(move || runtime.block_on(self.answer())).await {
-            Ok(answer) => answer,
-            Err(stopped) => Answer::failure(format!("ERR the query was given up: {stopped}; ask again")),
-        }
+        aside(move || runtime.block_on(self.answer())).await
     }
 
-    fn records(&self, objects: &[Object]) -> Answer {
+    /// Answers as of the middle of a transaction's commit: after its first `ahead` operations.
+    pub(crate) fn answer_during(&self, before: Option<&Before>, ahead: usize) -> Answer {
+        let none = || TableError::Aborted("the state of the transaction's commit was not kept".to_owned());
+        let found = before.ok_or_else(none);
+        self.records(found.and_then(|before| self.search.run_during(&self.table, before, ahead)))
+    }
+
+    fn records(&self, found: Result<Vec<Object>, TableError>) -> Answer {
+        let objects = match found {
+            Ok(objects) => objects,
+            Err(error) => return refusal::of_table(&error),
+        };
         let schema = self.table.schema();
         let names = schema.attribute_names();
         let json = |object: &Object| Reply::Bulk(record::record_json(object.record(), &names));
@@ -79,29 +75,30 @@ impl Request {
     }
 }
 
-/// Answers the queries of a transaction as of the moment of its commit.
-pub(crate) fn evaluate_queries_in_exec(_: Request) -> Answer {
-    Answer::error(
-        "ERR T.MATCH, T.RANGE and T.INDEXREAD inside MULTI are not supported yet; query outside of the transaction \
-         and WATCH the keys",
-    )
+/// Makes an answer on a thread that may take its time. Must be awaited inside a tokio runtime.
+pub(crate) async fn aside(answer: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+    match tokio::task::spawn_blocking(answer).await {
+        Ok(answer) => answer,
+        Err(stopped) => Answer::failure(format!("ERR the query was given up: {stopped}; ask again")),
+    }
 }
 
 fn ask<'a>(
     context: &Context<'_>,
     args: Args<'a>,
-    question: impl FnOnce(&Table) -> Result<Question, Answer>,
+    search: impl FnOnce(&Table) -> Result<Search, Answer>,
 ) -> Plan<'a> {
     let table = match record::table(context, arg(args, 1)) {
         Ok(table) => table,
         Err(refusal) => return refusal.into(),
     };
     if table.is_database() {
-        let cause = "its values are raw strings and collections without attributes; use T.READ or Redis's commands";
+        let cause =
+            "its values are raw strings and collections without attributes; use T.READ or Redis's commands";
         return refusal::of_table(&TableError::Unsupported { table: table.name(), cause }).into();
     }
-    match question(&table) {
-        Ok(question) => Plan::Query(Box::new(Request { table, question })),
+    match search(&table) {
+        Ok(search) => Plan::Query(Box::new(Request { table, search })),
         Err(refusal) => refusal.into(),
     }
 }
@@ -147,7 +144,7 @@ pub(super) fn matching<'a>(context: &Context<'_>, args: Args<'a>) -> Plan<'a> {
         let options = options(args.skip(3), false, "T.MATCH takes table condition [LIMIT n] [REV]")?;
         let query = Query::from_json(arg(args, 2), &table.schema());
         let query = query.map_err(|error| refusal::of_table(&error))?;
-        Ok(Question::Match(query.limit(options.limit).reverse(options.reverse)))
+        Ok(Search::Select(query.limit(options.limit).reverse(options.reverse)))
     })
 }
 
@@ -160,7 +157,7 @@ pub(super) fn range<'a>(context: &Context<'_>, args: Args<'a>) -> Plan<'a> {
             text.map_or(Bound::Unbounded, |text| Bound::Included(record::key_term(text)))
         };
         let (from, to) = (bound(options.from), bound(options.to));
-        Ok(Question::Range(KeyRange { from, to, limit: options.limit, reverse: options.reverse }))
+        Ok(Search::Range(KeyRange { from, to, limit: options.limit, reverse: options.reverse }))
     })
 }
 
@@ -168,6 +165,6 @@ pub(super) fn range<'a>(context: &Context<'_>, args: Args<'a>) -> Plan<'a> {
 pub(super) fn index_read<'a>(context: &Context<'_>, args: Args<'a>) -> Plan<'a> {
     ask(context, args, |_| {
         let attribute = String::from_utf8_lossy(arg(args, 2)).into_owned();
-        Ok(Question::Index { attribute, value: json::parse_key(arg(args, 3)) })
+        Ok(Search::Index { attribute, value: json::parse_key(arg(args, 3)) })
     })
 }

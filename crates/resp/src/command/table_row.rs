@@ -69,7 +69,8 @@ fn plan_write<'a>(context: &Context<'_>, args: Args<'a>) -> Result<Plan<'a>, Ans
         Some(ttl_ms) => Expiry::At(context.now_ms().saturating_add(ttl_ms)),
         None => Expiry::Never,
     };
-    let op = Op::Put { key: key.into(), body: body.into(), expiry, when: options.when, over_bytes_only: false };
+    let op =
+        Op::Put { key: key.into(), body: body.into(), expiry, when: options.when, over_bytes_only: false };
     // In a bag an object may be there already, which is no failure unless `NX` was asked.
     let finish = if options.when == When::Absent { finish_new } else { finish_write };
     Ok(Plan::One(Target::Table(table), op, finish))

@@ -35,7 +35,9 @@ fn text(args: Args<'_>, place: usize) -> String {
 fn kind(word: &[u8]) -> Result<Kind, Answer> {
     let kinds = [("set", Kind::Set), ("ordered_set", Kind::OrderedSet), ("bag", Kind::Bag)];
     let found = kinds.into_iter().find(|(name, _)| is(name, word)).map(|(_, kind)| kind);
-    found.ok_or_else(|| refusal::quoting("BADSCHEMA unknown kind '", word, "'; the kinds are set, ordered_set and bag"))
+    found.ok_or_else(|| {
+        refusal::quoting("BADSCHEMA unknown kind '", word, "'; the kinds are set, ordered_set and bag")
+    })
 }
 
 fn kind_name(kind: Kind) -> &'static str {
@@ -54,7 +56,9 @@ fn access(word: &[u8]) -> Result<AccessMode, Answer> {
         return Ok(AccessMode::ReadOnly);
     }
     let mode = std::str::from_utf8(word).ok().and_then(|word| AccessMode::from_str(word).ok());
-    mode.ok_or_else(|| refusal::quoting("BADSCHEMA unknown access mode '", word, "'; the modes are rw and ro"))
+    mode.ok_or_else(|| {
+        refusal::quoting("BADSCHEMA unknown access mode '", word, "'; the modes are rw and ro")
+    })
 }
 
 const CREATE_USAGE: &str = "'; T.CREATE takes name [KIND set|ordered_set|bag] [ATTRS name[:type],...] [INDEX name,...] \
@@ -165,7 +169,10 @@ fn describe(table: &Table) -> Vec<(Reply, Reply)> {
     let facts = [
         ("name", Reply::bulk(schema.name())),
         ("kind", Reply::StaticBulk(kind_name(schema.kind()))),
-        ("attributes", Reply::Array(schema.attributes().iter().map(|a| Reply::bulk(a.to_string())).collect())),
+        (
+            "attributes",
+            Reply::Array(schema.attributes().iter().map(|a| Reply::bulk(a.to_string())).collect()),
+        ),
         ("indexes", Reply::Array(indexes.map(|attribute| Reply::bulk(attribute.name())).collect())),
         ("access", Reply::StaticBulk(access)),
         ("storage", Reply::bulk(format!("{:?}", schema.storage()).to_ascii_lowercase())),

@@ -60,20 +60,14 @@ impl<'a> Args<'a> {
     #[inline]
     #[must_use]
     pub fn iter(&self) -> ArgsIter<'a> {
-        ArgsIter {
-            source: self.source,
-            spans: self.spans.iter(),
-        }
+        ArgsIter { source: self.source, spans: self.spans.iter() }
     }
 
     /// The arguments from `position` on; empty past the end. O(1).
     #[inline]
     #[must_use]
     pub fn skip(&self, position: usize) -> Self {
-        Self {
-            source: self.source,
-            spans: self.spans.get(position..).unwrap_or_default(),
-        }
+        Self { source: self.source, spans: self.spans.get(position..).unwrap_or_default() }
     }
 
     /// A copy that owns its bytes: two allocations, O(bytes).
@@ -93,8 +87,7 @@ impl Index<usize> for Args<'_> {
 
     #[inline]
     fn index(&self, position: usize) -> &[u8] {
-        self.get(position)
-            .expect("the caller has checked the number of arguments")
+        self.get(position).expect("the caller has checked the number of arguments")
     }
 }
 
@@ -109,9 +102,7 @@ impl<'a> IntoIterator for Args<'a> {
 
 impl fmt::Debug for Args<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.iter().map(|arg| arg.escape_ascii().to_string()))
-            .finish()
+        f.debug_list().entries(self.iter().map(|arg| arg.escape_ascii().to_string())).finish()
     }
 }
 
@@ -127,9 +118,7 @@ impl<'a> Iterator for ArgsIter<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
-        self.spans
-            .next()
-            .map(|span| span.of(self.source).unwrap_or_default())
+        self.spans.next().map(|span| span.of(self.source).unwrap_or_default())
     }
 
     #[inline]
@@ -142,11 +131,7 @@ impl ExactSizeIterator for ArgsIter<'_> {}
 
 impl fmt::Debug for ArgsIter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Args {
-            source: self.source,
-            spans: self.spans.as_slice(),
-        }
-        .fmt(f)
+        Args { source: self.source, spans: self.spans.as_slice() }.fmt(f)
     }
 }
 
@@ -169,10 +154,7 @@ impl ArgsBuf {
     /// The arguments, borrowed. Free.
     #[must_use]
     pub fn as_args(&self) -> Args<'_> {
-        Args {
-            source: &self.bytes,
-            spans: &self.spans,
-        }
+        Args { source: &self.bytes, spans: &self.spans }
     }
 }
 
@@ -181,10 +163,7 @@ impl<T: AsRef<[u8]>> FromIterator<T> for ArgsBuf {
         let mut buf = Self::default();
         for arg in args {
             let arg = arg.as_ref();
-            buf.spans.push(Span {
-                offset: buf.bytes.len(),
-                len: arg.len(),
-            });
+            buf.spans.push(Span { offset: buf.bytes.len(), len: arg.len() });
             buf.bytes.extend_from_slice(arg);
         }
         buf
@@ -217,13 +196,7 @@ mod tests {
     fn a_span_outside_the_bytes_is_absent() {
         let args = Args {
             source: b"abc",
-            spans: &[
-                Span { offset: 2, len: 9 },
-                Span {
-                    offset: 1,
-                    len: usize::MAX,
-                },
-            ],
+            spans: &[Span { offset: 2, len: 9 }, Span { offset: 1, len: usize::MAX }],
         };
         assert_eq!(args.get(0), None);
         assert_eq!(args.get(1), None);

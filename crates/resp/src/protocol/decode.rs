@@ -106,10 +106,7 @@ impl Decoder {
     /// A decoder at the beginning of a stream.
     #[must_use]
     pub fn new(limits: DecodeLimits) -> Self {
-        Self {
-            limits,
-            ..Self::default()
-        }
+        Self { limits, ..Self::default() }
     }
 
     /// Reads on in `buffer`: the next reply and its length once it is whole, `None` until then. O(new bytes).
@@ -186,27 +183,18 @@ impl Decoder {
         let from = begin.max(self.scanned);
         // Type byte, text, `\r\n`.
         let last = begin.saturating_add(limit).saturating_add(1);
-        let window = buffer
-            .get(from..buffer.len().min(last.saturating_add(1)))
-            .unwrap_or_default();
+        let window = buffer.get(from..buffer.len().min(last.saturating_add(1))).unwrap_or_default();
         let Some(found) = memchr(b'\n', window) else {
             self.scanned = from + window.len();
             let too_long = buffer.len() > last;
             return if too_long {
-                Err(ProtocolError::ReplyTooLarge {
-                    what: "a line",
-                    limit,
-                })
+                Err(ProtocolError::ReplyTooLarge { what: "a line", limit })
             } else {
                 Ok(None)
             };
         };
-        let line = buffer
-            .get(begin..from + found)
-            .and_then(|line| line.strip_suffix(b"\r"));
-        line.map(Some).ok_or(ProtocolError::MalformedReply {
-            what: "a line break without a carriage return",
-        })
+        let line = buffer.get(begin..from + found).and_then(|line| line.strip_suffix(b"\r"));
+        line.map(Some).ok_or(ProtocolError::MalformedReply { what: "a line break without a carriage return" })
     }
 
     fn read_bulk(&self, tag: u8, line: &[u8], rest: &[u8]) -> Result<Option<(Value, usize)>, ProtocolError> {
@@ -217,10 +205,7 @@ impl Decoder {
         let len = read_length(line)?;
         let limit = self.limits.max_bulk_len;
         if len > limit {
-            return Err(ProtocolError::ReplyTooLarge {
-                what: "a string",
-                limit,
-            });
+            return Err(ProtocolError::ReplyTooLarge { what: "a string", limit });
         }
         let Some((body, end)) = rest.split_at_checked(len) else {
             return Ok(None);
@@ -229,9 +214,7 @@ impl Decoder {
             [b'\r', b'\n', ..] => {}
             [] | [b'\r'] => return Ok(None),
             _ => {
-                return Err(ProtocolError::MalformedReply {
-                    what: "the end of a string",
-                });
+                return Err(ProtocolError::MalformedReply { what: "the end of a string" });
             }
         }
         let reply = match tag {
@@ -256,10 +239,7 @@ impl Decoder {
         };
         let limit = self.limits.max_elements;
         if missing > limit {
-            return Err(ProtocolError::ReplyTooLarge {
-                what: "an aggregate",
-                limit,
-            });
+            return Err(ProtocolError::ReplyTooLarge { what: "an aggregate", limit });
         }
         Ok(Value::Head(kind, missing))
     }
@@ -273,13 +253,7 @@ impl Frame {
             Kind::Attribute => (Vec::new(), Vec::new()),
             Kind::Array | Kind::Set | Kind::Push => (Vec::with_capacity(reserved), Vec::new()),
         };
-        Self {
-            kind,
-            missing,
-            items,
-            pairs,
-            key: None,
-        }
+        Self { kind, missing, items, pairs, key: None }
     }
 
     fn put(&mut self, reply: Reply) {
@@ -324,10 +298,7 @@ fn read_scalar(tag: u8, line: &[u8]) -> Result<Reply, ProtocolError> {
 }
 
 fn read_big_number(line: &[u8]) -> Option<Reply> {
-    let digits = line
-        .strip_prefix(b"-")
-        .or(line.strip_prefix(b"+"))
-        .unwrap_or(line);
+    let digits = line.strip_prefix(b"-").or(line.strip_prefix(b"+")).unwrap_or(line);
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -336,22 +307,16 @@ fn read_big_number(line: &[u8]) -> Option<Reply> {
 
 fn read_verbatim(body: &[u8]) -> Result<Reply, ProtocolError> {
     match body {
-        [a, b, c, b':', rest @ ..] => Ok(Reply::Verbatim {
-            format: [*a, *b, *c],
-            text: text(rest).into_owned(),
-        }),
-        _ => Err(ProtocolError::MalformedReply {
-            what: "the format of a verbatim text",
-        }),
+        [a, b, c, b':', rest @ ..] => {
+            Ok(Reply::Verbatim { format: [*a, *b, *c], text: text(rest).into_owned() })
+        }
+        _ => Err(ProtocolError::MalformedReply { what: "the format of a verbatim text" }),
     }
 }
 
 fn read_length(line: &[u8]) -> Result<usize, ProtocolError> {
     let digits = line.iter().all(u8::is_ascii_digit);
-    digits
-        .then(|| parse(line))
-        .flatten()
-        .ok_or(ProtocolError::MalformedReply { what: "a length" })
+    digits.then(|| parse(line)).flatten().ok_or(ProtocolError::MalformedReply { what: "a length" })
 }
 
 fn parse<T: std::str::FromStr>(line: &[u8]) -> Option<T> {

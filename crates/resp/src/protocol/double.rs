@@ -20,10 +20,7 @@ pub(super) struct DoubleText {
 impl DoubleText {
     /// Formats `value`: `3`, `0.10000000000000001`, `1e+17`, `-0`, `inf`, `-inf`, `nan`.
     pub(super) fn of(value: f64) -> Self {
-        let mut text = Self {
-            bytes: [0; CAPACITY],
-            len: 0,
-        };
+        let mut text = Self { bytes: [0; CAPACITY], len: 0 };
         if value.is_nan() {
             text.push_all(b"nan");
         } else if value.is_infinite() {
@@ -47,19 +44,13 @@ impl DoubleText {
 
     /// `%.17g` of a finite value: scientific below 1e-4 and from 1e17, trailing zeros dropped.
     fn push_general(&mut self, value: f64) {
-        let mut scientific = Self {
-            bytes: [0; CAPACITY],
-            len: 0,
-        };
+        let mut scientific = Self { bytes: [0; CAPACITY], len: 0 };
         // "d.dddddddddddddddde-xxx": at most 22 bytes, which always fit.
         if write!(scientific, "{:.16e}", value.abs()).is_err() {
             return;
         }
         let (digits, exponent) = scientific.into_parts();
-        let significant = digits
-            .iter()
-            .rposition(|&digit| digit != b'0')
-            .map_or(1, |last| last + 1);
+        let significant = digits.iter().rposition(|&digit| digit != b'0').map_or(1, |last| last + 1);
         let digits = digits.get(..significant).unwrap_or(&digits);
         if value.is_sign_negative() {
             self.push(b'-');
@@ -75,18 +66,12 @@ impl DoubleText {
     fn into_parts(self) -> ([u8; DIGITS as usize], i32) {
         let mut digits = [b'0'; DIGITS as usize];
         let mut parts = self.as_bytes().splitn(2, |&byte| byte == b'e');
-        let mantissa = parts
-            .next()
-            .unwrap_or_default()
-            .iter()
-            .filter(|byte| byte.is_ascii_digit());
+        let mantissa = parts.next().unwrap_or_default().iter().filter(|byte| byte.is_ascii_digit());
         for (slot, digit) in digits.iter_mut().zip(mantissa) {
             *slot = *digit;
         }
-        let exponent = parts
-            .next()
-            .and_then(|text| str::from_utf8(text).ok())
-            .and_then(|text| text.parse().ok());
+        let exponent =
+            parts.next().and_then(|text| str::from_utf8(text).ok()).and_then(|text| text.parse().ok());
         (digits, exponent.unwrap_or(0))
     }
 

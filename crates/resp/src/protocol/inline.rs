@@ -17,10 +17,7 @@ pub(super) fn split(line: &[u8], text: &mut Vec<u8>, spans: &mut Vec<Span>) -> R
     while !rest.is_empty() {
         let offset = text.len();
         rest = skip_blanks(take_argument(rest, text)?);
-        spans.push(Span {
-            offset,
-            len: text.len() - offset,
-        });
+        spans.push(Span { offset, len: text.len() - offset });
     }
     Ok(())
 }
@@ -114,12 +111,7 @@ mod tests {
     fn cut(line: &[u8]) -> Option<Vec<Vec<u8>>> {
         let (mut text, mut spans) = (Vec::new(), Vec::new());
         split(line, &mut text, &mut spans).ok()?;
-        Some(
-            spans
-                .iter()
-                .map(|span| text[span.offset..span.offset + span.len].to_vec())
-                .collect(),
-        )
+        Some(spans.iter().map(|span| text[span.offset..span.offset + span.len].to_vec()).collect())
     }
 
     fn assert_cut(line: &[u8], expected: &[&[u8]]) {

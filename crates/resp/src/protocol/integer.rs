@@ -34,15 +34,9 @@ pub(super) fn parse_short_line(rest: &[u8], tag: u8) -> Option<(usize, usize)> {
         [t, a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', b'\n', ..] if t == tag => {
             Some((digit(a) * 10 + digit(b), 5))
         }
-        [
-            t,
-            a @ b'1'..=b'9',
-            b @ b'0'..=b'9',
-            c @ b'0'..=b'9',
-            b'\r',
-            b'\n',
-            ..,
-        ] if t == tag => Some((digit(a) * 100 + digit(b) * 10 + digit(c), 6)),
+        [t, a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b'\r', b'\n', ..] if t == tag => {
+            Some((digit(a) * 100 + digit(b) * 10 + digit(c), 6))
+        }
         _ => None,
     }
 }
@@ -80,25 +74,10 @@ mod tests {
     fn the_fast_road_agrees_with_the_slow_one() {
         for number in 0..1000_usize {
             let line = format!("${number}\r\n");
-            assert_eq!(
-                parse_short_line(line.as_bytes(), b'$'),
-                Some((number, line.len()))
-            );
-            assert_eq!(
-                parse(&line.as_bytes()[1..line.len() - 2]),
-                i64::try_from(number).ok()
-            );
+            assert_eq!(parse_short_line(line.as_bytes(), b'$'), Some((number, line.len())));
+            assert_eq!(parse(&line.as_bytes()[1..line.len() - 2]), i64::try_from(number).ok());
         }
-        for line in [
-            "$1000\r\n",
-            "$01\r\n",
-            "$\r\n",
-            "$1\n",
-            "*1\r\n",
-            "$1",
-            "$1\r",
-            "",
-        ] {
+        for line in ["$1000\r\n", "$01\r\n", "$\r\n", "$1\n", "*1\r\n", "$1", "$1\r", ""] {
             assert_eq!(parse_short_line(line.as_bytes(), b'$'), None, "{line:?}");
         }
     }

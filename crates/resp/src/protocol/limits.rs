@@ -35,10 +35,7 @@ impl Limits {
         if authenticated {
             (self.max_args, self.max_bulk_len)
         } else {
-            (
-                self.max_args.min(UNAUTHENTICATED_ARGS),
-                self.max_bulk_len.min(UNAUTHENTICATED_BULK_LEN),
-            )
+            (self.max_args.min(UNAUTHENTICATED_ARGS), self.max_bulk_len.min(UNAUTHENTICATED_BULK_LEN))
         }
     }
 }

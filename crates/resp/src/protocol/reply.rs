@@ -96,10 +96,7 @@ impl Reply {
     /// Plain text with the format `txt`.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
-        Self::Verbatim {
-            format: *b"txt",
-            text: text.into(),
-        }
+        Self::Verbatim { format: *b"txt", text: text.into() }
     }
 
     /// Whether this is an error.

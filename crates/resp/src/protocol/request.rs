@@ -158,18 +158,9 @@ impl Parser {
     #[must_use]
     pub fn args<'a>(&'a self, buffer: &'a [u8]) -> Args<'a> {
         match self.stage {
-            Stage::Ready => Args {
-                source: buffer.get(self.start..).unwrap_or_default(),
-                spans: &self.spans,
-            },
-            Stage::ReadyInline => Args {
-                source: &self.text,
-                spans: &self.spans,
-            },
-            Stage::Opening | Stage::Arguments | Stage::Failed(_) => Args {
-                source: &[],
-                spans: &[],
-            },
+            Stage::Ready => Args { source: buffer.get(self.start..).unwrap_or_default(), spans: &self.spans },
+            Stage::ReadyInline => Args { source: &self.text, spans: &self.spans },
+            Stage::Opening | Stage::Arguments | Stage::Failed(_) => Args { source: &[], spans: &[] },
         }
     }
 
@@ -207,18 +198,10 @@ mod tests {
     fn a_large_command_leaves_little_behind() {
         let mut parser = Parser::default();
         let large = [&b"*5000\r\n"[..], &b"$0\r\n\r\n".repeat(5000)].concat();
-        assert_eq!(
-            parser.advance(&large),
-            Ok(Progress::Command {
-                consumed: large.len()
-            })
-        );
+        assert_eq!(parser.advance(&large), Ok(Progress::Command { consumed: large.len() }));
         assert_eq!(parser.args(&large).len(), 5000);
         let line = [&b"ECHO "[..], &b"x".repeat(60_000), b"\n"].concat();
-        assert_eq!(
-            parser.advance(&line),
-            Ok(Progress::Command { consumed: line.len() })
-        );
+        assert_eq!(parser.advance(&line), Ok(Progress::Command { consumed: line.len() }));
         assert_eq!(parser.advance(b"PING\r\n"), Ok(Progress::Command { consumed: 6 }));
         assert!(parser.spans.capacity() <= KEEP_SPANS);
         assert!(parser.text.capacity() <= KEEP_TEXT);
@@ -227,10 +210,7 @@ mod tests {
     #[test]
     fn what_is_only_announced_allocates_nothing() {
         let mut parser = Parser::default();
-        assert!(matches!(
-            parser.advance(b"*1048576\r\n$536870912\r\n"),
-            Ok(Progress::Incomplete { .. })
-        ));
+        assert!(matches!(parser.advance(b"*1048576\r\n$536870912\r\n"), Ok(Progress::Incomplete { .. })));
         assert_eq!((parser.spans.capacity(), parser.text.capacity()), (0, 0));
     }
 
@@ -239,10 +219,7 @@ mod tests {
         let mut parser = Parser::default();
         let line = b"x".repeat(60_000);
         for end in 1..line.len() {
-            assert!(matches!(
-                parser.advance(&line[..end]),
-                Ok(Progress::Incomplete { consumed: 0, .. })
-            ));
+            assert!(matches!(parser.advance(&line[..end]), Ok(Progress::Incomplete { consumed: 0, .. })));
             assert_eq!(parser.scanned, end);
         }
     }
@@ -253,10 +230,7 @@ mod tests {
         let request = b"*2\r\n$3\r\nGET\r\n$9\r\nabc";
         assert!(matches!(parser.advance(request), Ok(Progress::Incomplete { .. })));
         for end in 0..request.len() {
-            assert!(matches!(
-                parser.advance(&request[..end]),
-                Ok(Progress::Incomplete { .. })
-            ));
+            assert!(matches!(parser.advance(&request[..end]), Ok(Progress::Incomplete { .. })));
         }
     }
 }

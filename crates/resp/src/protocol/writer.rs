@@ -210,10 +210,7 @@ fn write_line(out: &mut Vec<u8>, tag: u8, text: &[u8]) {
     if memchr2(b'\r', b'\n', text).is_none() {
         out.extend_from_slice(text);
     } else {
-        out.extend(
-            text.iter()
-                .map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }),
-        );
+        out.extend(text.iter().map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }));
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -265,14 +262,8 @@ mod tests {
 
     #[test]
     fn a_status_or_error_stays_one_line() {
-        assert_eq!(
-            written(|out| write_error(out, "\r\nERR a\r\nb\r\n")),
-            "-ERR a  b\r\n"
-        );
+        assert_eq!(written(|out| write_error(out, "\r\nERR a\r\nb\r\n")), "-ERR a  b\r\n");
         assert_eq!(written(|out| write_simple(out, "a\r\nb\r\n")), "+a  b  \r\n");
-        assert_eq!(
-            written(|out| write_big_number(out, "1\n2", Version::Resp3)),
-            "(1 2\r\n"
-        );
+        assert_eq!(written(|out| write_big_number(out, "1\n2", Version::Resp3)), "(1 2\r\n");
     }
 }

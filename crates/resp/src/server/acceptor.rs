@@ -46,7 +46,8 @@ async fn dispatch(stream: TcpStream, inboxes: &[mpsc::Sender<std::net::TcpStream
     }
     // Answers are written in whole batches, so waiting for more to send only costs time.
     let _ = stream.set_nodelay(true);
-    let fewest = host.stats.threads().iter().enumerate().min_by_key(|(_, thread)| thread.connected.load(Relaxed));
+    let fewest =
+        host.stats.threads().iter().enumerate().min_by_key(|(_, thread)| thread.connected.load(Relaxed));
     let Some((number, thread)) = fewest else { return };
     let (Some(inbox), Ok(stream)) = (inboxes.get(number), stream.into_std()) else { return };
     thread.connected.fetch_add(1, Relaxed);

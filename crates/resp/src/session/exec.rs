@@ -3,6 +3,7 @@
 //! `EXEC` plans all queued commands, submits all their operations once, together with the versions of the watched keys,
 //! and makes the answers from the outcomes. A command that fails does not hold up the others, as in Redis. Guarded
 //! commands add the rows they looked at to the conditions; if only those have changed, the whole is planned again.
+//! Queries are answered behind the commit, each from the state in which it stood in the queue.
 
 use std::sync::Arc;
 
@@ -11,8 +12,8 @@ use mnemon_table::{Table, TableError};
 
 use crate::answer::Answer;
 use crate::command::{
-    Command, Context, Decide, Decision, FinishMany, FinishOne, Plan, Run, Target, connection,
-    evaluate_queries_in_exec, flag,
+    Command, Context, Decide, Decision, FinishMany, FinishOne, Plan, Request, Run, Target, aside, connection,
+    flag,
 };
 use crate::protocol::{Args, ArgsBuf, Reply};
 use crate::refusal;
@@ -38,7 +39,10 @@ pub(super) struct Queue {
 
 impl std::fmt::Debug for Queue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Queue").field("commands", &self.commands.len()).field("spoiled", &self.spoiled).finish()
+        f.debug_struct("Queue")
+            .field("commands", &self.commands.len())
+            .field("spoiled", &self.spoiled)
+            .finish()
     }
 }
 
@@ -47,6 +51,8 @@ enum Piece {
     Answered(Answer),
     One(Arc<Table>, FinishOne),
     Many(Arc<Table>, usize, FinishMany),
+    /// With the number of operations ahead of it.
+    Query(Box<Request>, usize),
     Session(fn(&mut Session, Args<'_>) -> Answer),
 }
 
@@ -95,7 +101,8 @@ impl Session {
         let queue = self.queue.as_mut()?;
         if command.has(flag::NO_MULTI) {
             queue.spoiled = true;
-            let text = format!("ERR {} is not allowed inside MULTI; run it before the transaction", command.name);
+            let text =
+                format!("ERR {} is not allowed inside MULTI; run it before the transaction", command.name);
             return Some(Answer::failure(text.replace(command.name, &command.name.to_ascii_uppercase())));
         }
         if matches!(command.run, Run::Control(_)) {
@@ -104,7 +111,9 @@ impl Session {
         let bytes: usize = args.iter().map(<[u8]>::len).sum();
         if queue.commands.len() >= MAX_COMMANDS || queue.bytes.saturating_add(bytes) > MAX_BYTES {
             queue.spoiled = true;
-            return Some(Answer::error("TOOLARGE the transaction holds too many commands or bytes; split it"));
+            return Some(Answer::error(
+                "TOOLARGE the transaction holds too many commands or bytes; split it",
+            ));
         }
         queue.bytes += bytes;
         queue.commands.push((command, args.to_buf()));
@@ -125,13 +134,30 @@ impl Session {
         for _ in 0..guard::MAX_ATTEMPTS {
             let Planned { pieces, ops, looked_at } = self.plan_all(&queue);
             let guarded = !looked_at.is_empty();
-            match self.submit_all(&watches, ops, looked_at) {
+            let queries = pieces.iter().any(|piece| matches!(piece, Piece::Query(..)));
+            match self.submit_all(&watches, ops, looked_at, queries) {
                 Verdict::Ready(Ok(applied)) => {
-                    return Execution::Done(self.answer_all(&queue, pieces, applied));
+                    let pieces = self.run_own(&queue, pieces);
+                    if pieces.iter().any(Piece::takes_time) {
+                        return Execution::Later(Box::pin(aside(move || {
+                            answer_all(&queue, pieces, applied)
+                        })));
+                    }
+                    return Execution::Done(answer_all(&queue, pieces, applied));
                 }
                 Verdict::Ready(Err(TableError::Conflict)) if guarded && self.hold(&watches) => {}
                 Verdict::Ready(Err(error)) => return Execution::Done(refused(&error)),
-                Verdict::Later(later) => return self.answer_all_later(*queue, pieces, later),
+                Verdict::Later(later) => {
+                    // What concerns the session runs now, so that the future needs none; commands behind `EXEC` wait
+                    // for it anyway.
+                    let pieces = self.run_own(&queue, pieces);
+                    return Execution::Later(Box::pin(async move {
+                        match later.await {
+                            Ok(applied) => aside(move || answer_all(&queue, pieces, applied)).await,
+                            Err(error) => refused(&error),
+                        }
+                    }));
+                }
             }
         }
         Execution::Done(guard::GAVE_UP)
@@ -142,17 +168,19 @@ impl Session {
         watches: &[Watch],
         ops: Vec<TableOp<'_>>,
         looked_at: Vec<Check<'_>>,
+        queries: bool,
     ) -> Verdict<Result<Applied, TableError>> {
-        if ops.is_empty() && watches.is_empty() && looked_at.is_empty() {
+        if ops.is_empty() && watches.is_empty() && looked_at.is_empty() && !queries {
             return Verdict::Ready(Ok(Applied::default()));
         }
         let checks = watches.iter().map(Watch::check).chain(looked_at).collect();
-        self.host.catalog.submit(checks, ops)
+        let catalog = &self.host.catalog;
+        if queries { catalog.submit_around(checks, ops) } else { catalog.submit(checks, ops) }
     }
 
     /// Whether the watched keys are as they were.
     fn hold(&self, watches: &[Watch]) -> bool {
-        self.submit_all(watches, Vec::new(), Vec::new()).ready().is_some_and(|held| held.is_ok())
+        self.submit_all(watches, Vec::new(), Vec::new(), false).ready().is_some_and(|held| held.is_ok())
     }
 
     fn plan_all<'q>(&self, queue: &'q Queue) -> Planned<'q> {
@@ -205,47 +233,39 @@ impl Session {
                 Piece::Many(table_of(target), count, finish)
             }
             Plan::Guarded(keys, decide) => plan_guarded(planned, database, &keys, decide, args),
-            Plan::Query(request) => Piece::Answered(evaluate_queries_in_exec(*request)),
+            Plan::Query(request) => Piece::Query(request, planned.ops.len()),
         }
     }
 
-    fn answer_all(&mut self, queue: &Queue, pieces: Vec<Piece>, applied: Applied) -> Answer {
-        let mut outcomes = applied.outcomes.into_iter();
-        let mut answers = Vec::with_capacity(pieces.len());
-        for ((_, args), piece) in queue.commands.iter().zip(pieces) {
-            answers.push(match piece {
-                Piece::Session(run) => run(self, args.as_args()),
-                other => answer_one(other, args.as_args(), &mut outcomes),
-            });
-        }
-        Answer::All(answers)
+    /// Runs the commands that concern the session, now that the transaction stands.
+    fn run_own(&mut self, queue: &Queue, pieces: Vec<Piece>) -> Vec<Piece> {
+        let own = |(piece, (_, args)): (Piece, &(_, ArgsBuf))| match piece {
+            Piece::Session(run) => Piece::Answered(run(self, args.as_args())),
+            other => other,
+        };
+        pieces.into_iter().zip(&queue.commands).map(own).collect()
     }
+}
 
-    /// The same with an engine that answers later. What concerns the session runs at once, so that the future needs
-    /// none; commands behind `EXEC` wait for it anyway.
-    fn answer_all_later<F>(&mut self, queue: Queue, pieces: Vec<Piece>, later: F) -> Execution
-    where
-        F: Future<Output = Result<Applied, TableError>> + Send + 'static,
-    {
-        let mut settled = Vec::with_capacity(pieces.len());
-        for ((_, args), piece) in queue.commands.iter().zip(pieces) {
-            settled.push(match piece {
-                Piece::Session(run) => Piece::Answered(run(self, args.as_args())),
-                other => other,
-            });
-        }
-        Execution::Later(Box::pin(async move {
-            let applied = match later.await {
-                Ok(applied) => applied,
-                Err(error) => return refused(&error),
-            };
-            let mut outcomes = applied.outcomes.into_iter();
-            let pieces = queue.commands.iter().zip(settled);
-            Answer::All(
-                pieces.map(|((_, args), piece)| answer_one(piece, args.as_args(), &mut outcomes)).collect(),
-            )
-        }))
+impl Piece {
+    /// Whether its answer should be made aside.
+    fn takes_time(&self) -> bool {
+        matches!(self, Self::Query(request, _) if !request.is_short())
     }
+}
+
+/// The answers to all commands.
+fn answer_all(queue: &Queue, pieces: Vec<Piece>, applied: Applied) -> Answer {
+    let Applied { mut outcomes, before, .. } = applied;
+    let mut outcomes = outcomes.drain(..);
+    let mut answers = Vec::with_capacity(pieces.len());
+    for ((_, args), piece) in queue.commands.iter().zip(pieces) {
+        answers.push(match piece {
+            Piece::Query(request, ahead) => request.answer_during(before.as_ref(), ahead),
+            other => answer_one(other, args.as_args(), &mut outcomes),
+        });
+    }
+    Answer::All(answers)
 }
 
 /// Reads what a guarded command looks at, as it will be when the operations before it have been applied.
@@ -293,8 +313,8 @@ fn answer_one(
             own.for_each(drop);
             answer
         }
-        // Taken out before by those who have the session.
-        Piece::Session(_) => Answer::NULL,
+        // Taken out before by those who have the session or the snapshot.
+        Piece::Session(_) | Piece::Query(..) => Answer::NULL,
     }
 }
 

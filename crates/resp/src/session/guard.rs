@@ -57,7 +57,12 @@ fn attempt(catalog: &Catalog, table: &Table, keys: &[&[u8]], decide: Decide, arg
 }
 
 /// The answer of a settled attempt; `None`: something has changed.
-fn settle(table: &Table, args: Args<'_>, applied: Result<Applied, TableError>, finish: FinishMany) -> Option<Answer> {
+fn settle(
+    table: &Table,
+    args: Args<'_>,
+    applied: Result<Applied, TableError>,
+    finish: FinishMany,
+) -> Option<Answer> {
     match applied {
         Ok(applied) => Some(finish(table, args, &mut applied.outcomes.into_iter())),
         Err(TableError::Conflict) => None,

@@ -28,15 +28,9 @@ fn receive<'a>(
                     commands.push(parser.args(rest).iter().map(<[u8]>::to_vec).collect());
                     consumed += len;
                 }
-                Ok(Progress::Incomplete {
-                    consumed: empty,
-                    hint,
-                }) => {
+                Ok(Progress::Incomplete { consumed: empty, hint }) => {
                     assert!(hint >= 1, "a connection must be told to read something");
-                    assert!(
-                        hint <= (rest.len() - empty).max(16 * 1024),
-                        "{hint} is more than has arrived"
-                    );
+                    assert!(hint <= (rest.len() - empty).max(16 * 1024), "{hint} is more than has arrived");
                     consumed += empty;
                     break;
                 }

@@ -37,9 +37,7 @@ impl Parser {
                 Opening::Arguments => self.stage = Stage::Arguments,
                 Opening::Inline(len) => {
                     self.stage = Stage::ReadyInline;
-                    return Ok(Progress::Command {
-                        consumed: self.start + len,
-                    });
+                    return Ok(Progress::Command { consumed: self.start + len });
                 }
             }
         }
@@ -93,16 +91,8 @@ impl Parser {
             return Ok(Opening::Incomplete);
         };
         let line = request.get(..end).unwrap_or_default();
-        inline::split(
-            line.strip_suffix(b"\r").unwrap_or(line),
-            &mut self.text,
-            &mut self.spans,
-        )?;
-        if self.spans.is_empty() {
-            Ok(Opening::Empty(end + 1))
-        } else {
-            Ok(Opening::Inline(end + 1))
-        }
+        inline::split(line.strip_suffix(b"\r").unwrap_or(line), &mut self.text, &mut self.spans)?;
+        if self.spans.is_empty() { Ok(Opening::Empty(end + 1)) } else { Ok(Opening::Inline(end + 1)) }
     }
 
     #[inline]
@@ -121,17 +111,12 @@ impl Parser {
                 return Ok(self.incomplete(request, next - request.len()));
             }
             self.bulk_len = None;
-            self.spans.push(Span {
-                offset: self.position,
-                len,
-            });
+            self.spans.push(Span { offset: self.position, len });
             self.position = next;
             self.remaining -= 1;
         }
         self.stage = Stage::Ready;
-        Ok(Progress::Command {
-            consumed: self.start + self.position,
-        })
+        Ok(Progress::Command { consumed: self.start + self.position })
     }
 
     /// Reads `$<length>\r\n` and moves behind it. The length it returns fits into the request.
@@ -196,27 +181,18 @@ impl Parser {
         let max_len = self.limits.max_inline_len.min(self.limits.max_request_len);
         let from = self.position.max(self.scanned);
         let last = self.position.saturating_add(max_len);
-        let window = request
-            .get(from..request.len().min(last.saturating_add(1)))
-            .unwrap_or_default();
+        let window = request.get(from..request.len().min(last.saturating_add(1))).unwrap_or_default();
         if let Some(found) = memchr(end, window) {
             self.scanned = from + found;
             return Ok(Some(from + found));
         }
         self.scanned = from + window.len();
-        if request.len() > last {
-            Err(too_long)
-        } else {
-            Ok(None)
-        }
+        if request.len() > last { Err(too_long) } else { Ok(None) }
     }
 
     /// Gives up for now: what stands before the request may be dropped.
     fn incomplete(&mut self, request: &[u8], missing: usize) -> Progress {
         let consumed = std::mem::take(&mut self.start);
-        Progress::Incomplete {
-            consumed,
-            hint: missing.min(request.len().max(MIN_READ)),
-        }
+        Progress::Incomplete { consumed, hint: missing.min(request.len().max(MIN_READ)) }
     }
 }

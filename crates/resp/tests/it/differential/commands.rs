@@ -94,7 +94,9 @@ impl Random {
     /// A time from now that nobody sees pass, and that is hardly drawn twice; sometimes none at all.
     fn seconds(&mut self) -> String {
         match self.below(12) {
-            0 => self.pick(&["0", "-1", "x", "", "1.5", "9223372036854775807", "9223372036854775"]).to_owned(),
+            0 => {
+                self.pick(&["0", "-1", "x", "", "1.5", "9223372036854775807", "9223372036854775"]).to_owned()
+            }
             _ => (10_000 + self.below(100_000_000)).to_string(),
         }
     }

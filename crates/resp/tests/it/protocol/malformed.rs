@@ -13,21 +13,14 @@ fn refusal(parser: &mut Parser, bytes: &[u8]) -> Option<Vec<u8>> {
     let (_, error) = receive(parser, [bytes]);
     let mut out = Vec::new();
     error?.write_reply(&mut out);
-    let text = out
-        .strip_prefix(b"-ERR Protocol error: ")
-        .and_then(|text| text.strip_suffix(b"\r\n"));
+    let text = out.strip_prefix(b"-ERR Protocol error: ").and_then(|text| text.strip_suffix(b"\r\n"));
     Some(text.expect("every refusal begins and ends alike").to_vec())
 }
 
 fn assert_refused(bytes: &[u8], expected: &[u8]) {
     let shown = &bytes[..bytes.len().min(40)];
     let refused = refusal(&mut Parser::default(), bytes).map(|text| text.escape_ascii().to_string());
-    assert_eq!(
-        refused,
-        Some(expected.escape_ascii().to_string()),
-        "{}",
-        shown.escape_ascii()
-    );
+    assert_eq!(refused, Some(expected.escape_ascii().to_string()), "{}", shown.escape_ascii());
 }
 
 #[test]
@@ -94,21 +87,12 @@ fn a_line_is_refused_only_beyond_64_kib() {
 
 #[test]
 fn a_malformed_request_is_refused_wherever_the_bytes_are_cut() {
-    for bytes in [
-        &b"*1\r\n$x\r\n"[..],
-        b"*3\r\n$1\r\na\r\n*1\r\n",
-        b"PING\r\n*x1\r\n",
-        b"\r\nECHO 'a\r\n",
-    ] {
+    for bytes in [&b"*1\r\n$x\r\n"[..], b"*3\r\n$1\r\na\r\n*1\r\n", b"PING\r\n*x1\r\n", b"\r\nECHO 'a\r\n"] {
         let whole = receive(&mut Parser::default(), [bytes]);
         assert!(whole.1.is_some());
         for split in 0..bytes.len() {
             let (head, tail) = bytes.split_at(split);
-            assert_eq!(
-                receive(&mut Parser::default(), [head, tail]),
-                whole,
-                "split at {split}"
-            );
+            assert_eq!(receive(&mut Parser::default(), [head, tail]), whole, "split at {split}");
         }
         assert_eq!(receive(&mut Parser::default(), bytes.chunks(1)), whole);
     }
@@ -116,10 +100,7 @@ fn a_malformed_request_is_refused_wherever_the_bytes_are_cut() {
 
 #[test]
 fn commands_before_the_malformed_one_are_answered() {
-    let (commands, error) = receive(
-        &mut Parser::default(),
-        [&b"PING\r\n*1\r\n$4\r\nQUIT\r\n*x\r\n"[..]],
-    );
+    let (commands, error) = receive(&mut Parser::default(), [&b"PING\r\n*1\r\n$4\r\nQUIT\r\n*x\r\n"[..]]);
     assert_eq!(commands, [command(&["PING"]), command(&["QUIT"])]);
     assert_eq!(error, Some(ProtocolError::InvalidCount));
 }
@@ -131,18 +112,10 @@ fn nested_arrays_are_refused_at_the_second() {
 
 #[test]
 fn limits_are_inclusive() {
-    let limits = Limits {
-        max_bulk_len: 4,
-        max_args: 2,
-        max_inline_len: 8,
-        max_request_len: 40,
-    };
+    let limits = Limits { max_bulk_len: 4, max_args: 2, max_inline_len: 8, max_request_len: 40 };
     let refused = |bytes: &[u8]| receive(&mut Parser::new(limits), [bytes]).1;
     assert_eq!(refused(b"*2\r\n$4\r\nECHO\r\n$4\r\nabcd\r\n"), None);
-    assert_eq!(
-        refused(b"*1\r\n$5\r\nabcde\r\n"),
-        Some(ProtocolError::InvalidBulkLength)
-    );
+    assert_eq!(refused(b"*1\r\n$5\r\nabcde\r\n"), Some(ProtocolError::InvalidBulkLength));
     assert_eq!(refused(b"*3\r\n"), Some(ProtocolError::InvalidCount));
     assert_eq!(refused(b"*999999\r\n"), Some(ProtocolError::InvalidCount));
     assert_eq!(refused(b"12345678\n"), None);
@@ -153,16 +126,10 @@ fn limits_are_inclusive() {
 fn a_request_is_bounded_as_a_whole_and_refused_on_announcement() {
     let request = b"*2\r\n$4\r\nECHO\r\n$100\r\n";
     let whole = request.len() + 100 + 2;
-    let fits = Limits {
-        max_request_len: whole,
-        ..Limits::default()
-    };
+    let fits = Limits { max_request_len: whole, ..Limits::default() };
     assert_eq!(receive(&mut Parser::new(fits), [&request[..]]).1, None);
     let limit = whole - 1;
-    let tight = Limits {
-        max_request_len: limit,
-        ..Limits::default()
-    };
+    let tight = Limits { max_request_len: limit, ..Limits::default() };
     assert_eq!(
         receive(&mut Parser::new(tight), [&request[..]]).1,
         Some(ProtocolError::RequestTooLong { limit })
@@ -177,25 +144,14 @@ fn a_stranger_may_send_only_little() {
     let mut stranger = Parser::default();
     stranger.set_authenticated(false);
     let ten = [&b"*10\r\n"[..], &b"$1\r\nx\r\n".repeat(10)].concat();
-    assert_eq!(
-        receive(&mut stranger, [&ten[..], b"*1\r\n$16384\r\n", &[b'x'; 16_386]])
-            .0
-            .len(),
-        2
-    );
+    assert_eq!(receive(&mut stranger, [&ten[..], b"*1\r\n$16384\r\n", &[b'x'; 16_386]]).0.len(), 2);
     let refused = |bytes: &[u8]| {
         let mut stranger = Parser::default();
         stranger.set_authenticated(false);
         refusal(&mut stranger, bytes)
     };
-    assert_eq!(
-        refused(b"*11\r\n"),
-        Some(b"unauthenticated multibulk length".to_vec())
-    );
-    assert_eq!(
-        refused(b"*1\r\n$16385\r\n"),
-        Some(b"unauthenticated bulk length".to_vec())
-    );
+    assert_eq!(refused(b"*11\r\n"), Some(b"unauthenticated multibulk length".to_vec()));
+    assert_eq!(refused(b"*1\r\n$16385\r\n"), Some(b"unauthenticated bulk length".to_vec()));
     // What nobody may send is refused in the usual words.
     assert_eq!(refused(b"*1\r\n$536870913\r\n"), Some(BULK.into()));
     assert_eq!(refused(b"*2147483648\r\n"), Some(COUNT.into()));

@@ -6,10 +6,7 @@ use proptest::{collection::vec, prelude::*};
 use super::{Command, receive};
 
 fn any_command() -> impl Strategy<Value = Command> {
-    vec(
-        prop_oneof![4 => vec(any::<u8>(), 0..20), 1 => vec(any::<u8>(), 90..1200)],
-        1..8,
-    )
+    vec(prop_oneof![4 => vec(any::<u8>(), 0..20), 1 => vec(any::<u8>(), 90..1200)], 1..8)
 }
 
 /// Bytes that look enough like the protocol to reach its corners.

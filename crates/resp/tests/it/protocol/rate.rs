@@ -21,10 +21,7 @@ fn measure(what: &str, mut round: impl FnMut()) {
         round();
     }
     let seconds = started.elapsed().as_secs_f64();
-    println!(
-        "{what}: {:.1} million/s",
-        (PIPELINE * ROUNDS) as f64 / seconds / 1e6
-    );
+    println!("{what}: {:.1} million/s", (PIPELINE * ROUNDS) as f64 / seconds / 1e6);
 }
 
 fn parse_all(parser: &mut Parser, bytes: &[u8]) -> usize {
@@ -43,25 +40,18 @@ fn parse_all(parser: &mut Parser, bytes: &[u8]) -> usize {
 fn commands_and_replies_a_second() {
     for (what, args) in [
         ("parse GET", &["GET", "key:000001"][..]),
-        (
-            "parse SET",
-            &["SET", "key:000001", "value of some 30 bytes or so.."],
-        ),
+        ("parse SET", &["SET", "key:000001", "value of some 30 bytes or so.."]),
     ] {
         let mut bytes = Vec::new();
         for _ in 0..PIPELINE {
             writer::write_command(&mut bytes, args);
         }
         let mut parser = Parser::default();
-        measure(what, || {
-            assert_eq!(parse_all(&mut parser, black_box(&bytes)), PIPELINE)
-        });
+        measure(what, || assert_eq!(parse_all(&mut parser, black_box(&bytes)), PIPELINE));
     }
     let line = b"GET key:000001\r\n".repeat(PIPELINE);
     let mut parser = Parser::default();
-    measure("parse inline GET", || {
-        assert_eq!(parse_all(&mut parser, black_box(&line)), PIPELINE)
-    });
+    measure("parse inline GET", || assert_eq!(parse_all(&mut parser, black_box(&line)), PIPELINE));
 
     let mut out = Vec::new();
     for (what, reply) in [

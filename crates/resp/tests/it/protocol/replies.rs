@@ -19,38 +19,23 @@ fn table() -> Vec<(Reply, &'static str, &'static str)> {
         (Reply::OK, "+OK\r\n", "+OK\r\n"),
         (Reply::error("ERR no"), "-ERR no\r\n", "-ERR no\r\n"),
         (Reply::Int(12_345), ":12345\r\n", ":12345\r\n"),
-        (
-            Reply::Int(i64::MIN),
-            ":-9223372036854775808\r\n",
-            ":-9223372036854775808\r\n",
-        ),
+        (Reply::Int(i64::MIN), ":-9223372036854775808\r\n", ":-9223372036854775808\r\n"),
         (Reply::bulk("a\r\nb"), "$4\r\na\r\nb\r\n", "$4\r\na\r\nb\r\n"),
         (Reply::bulk(""), "$0\r\n\r\n", "$0\r\n\r\n"),
         (Reply::StaticBulk("none"), "$4\r\nnone\r\n", "$4\r\nnone\r\n"),
         (Reply::Null, "$-1\r\n", "_\r\n"),
         (Reply::NullArray, "*-1\r\n", "_\r\n"),
-        (
-            Reply::Array(one_two()),
-            "*2\r\n:1\r\n:2\r\n",
-            "*2\r\n:1\r\n:2\r\n",
-        ),
+        (Reply::Array(one_two()), "*2\r\n:1\r\n:2\r\n", "*2\r\n:1\r\n:2\r\n"),
         (Reply::Array(Vec::new()), "*0\r\n", "*0\r\n"),
         (
-            Reply::Map(vec![
-                (Reply::Int(0), Reply::Bool(false)),
-                (Reply::Int(1), Reply::Null),
-            ]),
+            Reply::Map(vec![(Reply::Int(0), Reply::Bool(false)), (Reply::Int(1), Reply::Null)]),
             "*4\r\n:0\r\n:0\r\n:1\r\n$-1\r\n",
             "%2\r\n:0\r\n#f\r\n:1\r\n_\r\n",
         ),
         (Reply::Set(one_two()), "*2\r\n:1\r\n:2\r\n", "~2\r\n:1\r\n:2\r\n"),
         (Reply::Push(one_two()), "*2\r\n:1\r\n:2\r\n", ">2\r\n:1\r\n:2\r\n"),
         (Reply::Double(3.25), "$4\r\n3.25\r\n", ",3.25\r\n"),
-        (
-            Reply::Double(0.1),
-            "$19\r\n0.10000000000000001\r\n",
-            ",0.10000000000000001\r\n",
-        ),
+        (Reply::Double(0.1), "$19\r\n0.10000000000000001\r\n", ",0.10000000000000001\r\n"),
         (Reply::Double(3.0), "$1\r\n3\r\n", ",3\r\n"),
         (Reply::Double(f64::INFINITY), "$3\r\ninf\r\n", ",inf\r\n"),
         (Reply::Double(f64::NEG_INFINITY), "$4\r\n-inf\r\n", ",-inf\r\n"),
@@ -77,16 +62,8 @@ fn table() -> Vec<(Reply, &'static str, &'static str)> {
 #[test]
 fn every_reply_has_its_form_in_both_versions() {
     for (reply, resp2, resp3) in table() {
-        assert_eq!(
-            String::from_utf8(written(&reply, Version::Resp2)).unwrap(),
-            resp2,
-            "{reply:?}"
-        );
-        assert_eq!(
-            String::from_utf8(written(&reply, Version::Resp3)).unwrap(),
-            resp3,
-            "{reply:?}"
-        );
+        assert_eq!(String::from_utf8(written(&reply, Version::Resp2)).unwrap(), resp2, "{reply:?}");
+        assert_eq!(String::from_utf8(written(&reply, Version::Resp3)).unwrap(), resp3, "{reply:?}");
     }
 }
 
@@ -139,10 +116,7 @@ fn attributes_are_read_and_dropped() {
 
 #[test]
 fn a_blob_error_and_a_nan_are_understood() {
-    assert_eq!(
-        decoded(b"!6\r\nERR no\r\n"),
-        Ok(Some((Reply::error("ERR no"), 12)))
-    );
+    assert_eq!(decoded(b"!6\r\nERR no\r\n"), Ok(Some((Reply::error("ERR no"), 12))));
     let (reply, _) = decoded(b",nan\r\n").unwrap().expect("it is whole");
     assert!(matches!(reply, Reply::Double(value) if value.is_nan()));
 }
@@ -181,53 +155,27 @@ fn a_malformed_reply_is_refused() {
             decoded(bytes)
         );
     }
-    assert_eq!(
-        decoded(b"HTTP/1.1 400\r\n"),
-        Err(ProtocolError::UnknownReplyType { got: b'H' })
-    );
+    assert_eq!(decoded(b"HTTP/1.1 400\r\n"), Err(ProtocolError::UnknownReplyType { got: b'H' }));
 }
 
 #[test]
 fn depth_is_limited() {
     let nested = |depth: usize| ["*1\r\n".repeat(depth), ":1\r\n".into()].concat().into_bytes();
     assert!(matches!(decoded(&nested(128)), Ok(Some(_))));
-    assert_eq!(
-        decoded(&nested(129)),
-        Err(ProtocolError::ReplyTooDeep { limit: 128 })
-    );
-    assert_eq!(
-        decoded(&nested(200_000)),
-        Err(ProtocolError::ReplyTooDeep { limit: 128 })
-    );
-    let careless = DecodeLimits {
-        max_depth: usize::MAX,
-        ..DecodeLimits::default()
-    };
+    assert_eq!(decoded(&nested(129)), Err(ProtocolError::ReplyTooDeep { limit: 128 }));
+    assert_eq!(decoded(&nested(200_000)), Err(ProtocolError::ReplyTooDeep { limit: 128 }));
+    let careless = DecodeLimits { max_depth: usize::MAX, ..DecodeLimits::default() };
     assert!(matches!(decode(&nested(1024), &careless), Ok(Some(_))));
-    assert_eq!(
-        decode(&nested(200_000), &careless),
-        Err(ProtocolError::ReplyTooDeep { limit: 1024 })
-    );
+    assert_eq!(decode(&nested(200_000), &careless), Err(ProtocolError::ReplyTooDeep { limit: 1024 }));
 }
 
 #[test]
 fn sizes_are_limited_and_inclusive() {
-    let limits = DecodeLimits {
-        max_depth: 2,
-        max_bulk_len: 3,
-        max_line_len: 4,
-        max_elements: 2,
-    };
+    let limits = DecodeLimits { max_depth: 2, max_bulk_len: 3, max_line_len: 4, max_elements: 2 };
     let too_large = |what, limit| Err(ProtocolError::ReplyTooLarge { what, limit });
-    assert_eq!(
-        decode(b"$3\r\nabc\r\n", &limits),
-        Ok(Some((Reply::bulk("abc"), 9)))
-    );
+    assert_eq!(decode(b"$3\r\nabc\r\n", &limits), Ok(Some((Reply::bulk("abc"), 9))));
     assert_eq!(decode(b"$4\r\n", &limits), too_large("a string", 3));
-    assert_eq!(
-        decode(b"+abcd\r\n", &limits),
-        Ok(Some((Reply::simple("abcd"), 7)))
-    );
+    assert_eq!(decode(b"+abcd\r\n", &limits), Ok(Some((Reply::simple("abcd"), 7))));
     assert_eq!(decode(b"+abcd\r", &limits), Ok(None));
     assert_eq!(decode(b"+abcde\r\n", &limits), too_large("a line", 4));
     assert_eq!(decode(b"+abcdefgh", &limits), too_large("a line", 4));

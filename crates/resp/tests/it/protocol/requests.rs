@@ -37,11 +37,7 @@ fn every_pair_of_split_points_gives_the_same_commands() {
     for first in 0..=SAMPLE.len() {
         for second in first..=SAMPLE.len() {
             let chunks = [&SAMPLE[..first], &SAMPLE[first..second], &SAMPLE[second..]];
-            assert_eq!(
-                commands(chunks),
-                sample_commands(),
-                "split at {first} and {second}"
-            );
+            assert_eq!(commands(chunks), sample_commands(), "split at {first} and {second}");
         }
     }
 }
@@ -63,15 +59,9 @@ fn empty_requests_are_consumed_even_when_no_command_follows() {
 fn a_half_read_command_keeps_its_place_behind_empty_requests() {
     let mut parser = Parser::default();
     let bytes = b"*0\r\n\r\n*2\r\n$4\r\nECHO\r\n$2\r\nh";
-    assert_eq!(
-        parser.advance(bytes),
-        Ok(Progress::Incomplete { consumed: 6, hint: 3 })
-    );
+    assert_eq!(parser.advance(bytes), Ok(Progress::Incomplete { consumed: 6, hint: 3 }));
     let rest = [&bytes[6..], b"i\r\n"].concat();
-    assert_eq!(
-        parser.advance(&rest),
-        Ok(Progress::Command { consumed: rest.len() })
-    );
+    assert_eq!(parser.advance(&rest), Ok(Progress::Command { consumed: rest.len() }));
     assert_eq!(parser.args(&rest).get(1), Some(&b"hi"[..]));
 }
 
@@ -87,37 +77,16 @@ fn bytes_that_redis_does_not_look_at_are_not_looked_at() {
 fn a_huge_announced_argument_asks_for_little() {
     let mut parser = Parser::default();
     let header = b"*2\r\n$3\r\nSET\r\n$536870912\r\n";
-    assert_eq!(
-        parser.advance(header),
-        Ok(Progress::Incomplete {
-            consumed: 0,
-            hint: 16 * 1024
-        })
-    );
+    assert_eq!(parser.advance(header), Ok(Progress::Incomplete { consumed: 0, hint: 16 * 1024 }));
     let arrived = [&header[..], &[b'x'; 100_000]].concat();
-    assert_eq!(
-        parser.advance(&arrived),
-        Ok(Progress::Incomplete {
-            consumed: 0,
-            hint: arrived.len()
-        })
-    );
+    assert_eq!(parser.advance(&arrived), Ok(Progress::Incomplete { consumed: 0, hint: arrived.len() }));
 }
 
 #[test]
 fn the_hint_is_what_an_argument_still_lacks() {
     let mut parser = Parser::default();
-    assert_eq!(
-        parser.advance(b"*1\r\n$100\r\nabc"),
-        Ok(Progress::Incomplete {
-            consumed: 0,
-            hint: 99
-        })
-    );
-    assert_eq!(
-        Parser::default().advance(b""),
-        Ok(Progress::Incomplete { consumed: 0, hint: 1 })
-    );
+    assert_eq!(parser.advance(b"*1\r\n$100\r\nabc"), Ok(Progress::Incomplete { consumed: 0, hint: 99 }));
+    assert_eq!(Parser::default().advance(b""), Ok(Progress::Incomplete { consumed: 0, hint: 1 }));
 }
 
 #[test]
@@ -144,12 +113,7 @@ fn many_arguments_that_trickle_in_are_read_once() {
             command @ Progress::Command { .. } => break command,
         }
     };
-    assert_eq!(
-        progress,
-        Progress::Command {
-            consumed: bytes.len()
-        }
-    );
+    assert_eq!(progress, Progress::Command { consumed: bytes.len() });
     let args = parser.args(&bytes);
     assert_eq!(args.len(), count);
     assert!(args.iter().all(|arg| arg == b"x"));

@@ -96,7 +96,9 @@ fn every_thread_gets_its_share_of_connections() {
     let totals = server.host().stats().totals();
     assert_eq!((totals.connected, totals.accepted), (10, 10));
     let named = std::fs::read_dir("/proc/self/task").map_or(0, |tasks| {
-        let name = |task: std::io::Result<std::fs::DirEntry>| std::fs::read_to_string(task.ok()?.path().join("comm")).ok();
+        let name = |task: std::io::Result<std::fs::DirEntry>| {
+            std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
+        };
         tasks.filter_map(name).filter(|name| name.starts_with("resp-1")).count()
     });
     assert!(named > 0 || !cfg!(target_os = "linux"));

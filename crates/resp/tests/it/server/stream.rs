@@ -101,7 +101,9 @@ fn nested_arrays_do_not_nest_the_server() {
 #[test]
 fn a_browser_gets_no_answer() {
     let server = serve(|_| {});
-    for request in ["POST / HTTP/1.1\r\nSET k v\r\n\r\n", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\nSET k v\r\n"] {
+    for request in
+        ["POST / HTTP/1.1\r\nSET k v\r\n\r\n", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\nSET k v\r\n"]
+    {
         let mut client = Client::connect(server.local_addr());
         client.send_bytes(request.as_bytes());
         let rest = String::from_utf8(client.rest()).unwrap();

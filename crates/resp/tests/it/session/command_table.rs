@@ -6,7 +6,10 @@ use super::{Node, check};
 fn commands_describe_themselves() {
     let mut client = Node::new().client();
     let get = client.say("COMMAND INFO get");
-    assert!(get.starts_with("*1\r\n*10\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n"), "{get}");
+    assert!(
+        get.starts_with("*1\r\n*10\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n"),
+        "{get}"
+    );
     let count = client.say("COMMAND COUNT");
     let count: usize = count.trim_start_matches(':').trim_end().parse().unwrap();
     assert_eq!(client.strings("COMMAND LIST").len(), count);
@@ -46,7 +49,14 @@ fn info_shows_the_sections_that_are_asked_for() {
     let mut client = Node::new().client();
     client.set_up(&["SET k v EX 10", "T.CREATE t", "T.WRITE t [1,1]"]);
     let all = client.say("INFO");
-    for part in ["# Server", "redis_version:7.0.15", "# Memory", "used_memory:", "db0:keys=1,expires=1", "t:records=1"] {
+    for part in [
+        "# Server",
+        "redis_version:7.0.15",
+        "# Memory",
+        "used_memory:",
+        "db0:keys=1,expires=1",
+        "t:records=1",
+    ] {
         assert!(all.contains(part), "{part} in {all}");
     }
     let one = client.say("INFO keyspace CPU");
@@ -62,7 +72,10 @@ fn clients_have_numbers_and_names() {
     check(
         &mut one,
         &[
-            ("CLIENT SETNAME 'a b'", "-ERR Client names cannot contain spaces, newlines or special characters.\r\n"),
+            (
+                "CLIENT SETNAME 'a b'",
+                "-ERR Client names cannot contain spaces, newlines or special characters.\r\n",
+            ),
             ("CLIENT SETNAME ada", "+OK\r\n"),
             ("CLIENT GETNAME", "$3\r\nada\r\n"),
             ("CLIENT SETINFO LIB-NAME lib", "+OK\r\n"),

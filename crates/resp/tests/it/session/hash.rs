@@ -47,8 +47,19 @@ fn a_string_is_no_hash() {
     let mut client = Node::new().client();
     client.set_up(&["SET s v"]);
     for command in [
-        "HSET s f v", "HGET s f", "HMGET s f", "HGETALL s", "HKEYS s", "HVALS s", "HLEN s", "HEXISTS s f", "HDEL s f",
-        "HSTRLEN s f", "HINCRBY s f 1", "HINCRBYFLOAT s f 1", "HSETNX s f v",
+        "HSET s f v",
+        "HGET s f",
+        "HMGET s f",
+        "HGETALL s",
+        "HKEYS s",
+        "HVALS s",
+        "HLEN s",
+        "HEXISTS s f",
+        "HDEL s f",
+        "HSTRLEN s f",
+        "HINCRBY s f 1",
+        "HINCRBYFLOAT s f 1",
+        "HSETNX s f v",
     ] {
         assert_eq!(client.say(command), WRONG_TYPE, "{command}");
     }

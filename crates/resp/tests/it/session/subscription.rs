@@ -62,9 +62,15 @@ fn a_detailed_subscription_tells_what_was_there_before() {
     other.say("HSET h f v");
     let event = push(&mut client).unwrap();
     assert!(event.starts_with(">6\r\n$7\r\nt.event\r\n$3\r\ndb0\r\n$5\r\nwrite\r\n:"), "{event}");
-    assert!(event.contains(r#"{"key":"k","value":"new"}"#) && event.contains(r#"{"key":"k","value":"old"}"#), "{event}");
+    assert!(
+        event.contains(r#"{"key":"k","value":"new"}"#) && event.contains(r#"{"key":"k","value":"old"}"#),
+        "{event}"
+    );
     let event = push(&mut client).unwrap();
-    assert!(event.contains("$6\r\nfields\r\n") && event.ends_with("$3\r\n\"h\"\r\n%1\r\n$1\r\nf\r\n$1\r\nv\r\n"), "{event}");
+    assert!(
+        event.contains("$6\r\nfields\r\n") && event.ends_with("$3\r\n\"h\"\r\n%1\r\n$1\r\nf\r\n$1\r\nv\r\n"),
+        "{event}"
+    );
 }
 
 #[test]

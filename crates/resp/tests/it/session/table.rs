@@ -105,9 +105,13 @@ fn refusals_begin_with_a_word_that_programs_can_match() {
 fn a_read_only_table_refuses_writes_in_and_out_of_transactions() {
     let mut client = users(&Node::new());
     client.set_up(&["T.ACCESS users ro"]);
-    for command in
-        ["T.WRITE users [1,2,3]", "T.DELETE users 1", "T.DELETEOBJECT users [1,2,3]", "T.COUNTER users 1 age 1", "T.CLEAR users"]
-    {
+    for command in [
+        "T.WRITE users [1,2,3]",
+        "T.DELETE users 1",
+        "T.DELETEOBJECT users [1,2,3]",
+        "T.COUNTER users 1 age 1",
+        "T.CLEAR users",
+    ] {
         error(&mut client, command, "READONLY");
         client.set_up(&["MULTI"]);
         assert_eq!(client.say(command), "+QUEUED\r\n");
@@ -132,9 +136,17 @@ fn records_expire_by_their_own_time_or_the_tables() {
 #[test]
 fn a_bag_holds_several_records_under_a_key() {
     let mut client = Node::new().client();
-    client.set_up(&["T.CREATE b KIND bag ATTRS k,v", "T.WRITE b [1,2]", "T.WRITE b [1,3]", "T.WRITE b [1,2]"]);
+    client.set_up(&[
+        "T.CREATE b KIND bag ATTRS k,v",
+        "T.WRITE b [1,2]",
+        "T.WRITE b [1,3]",
+        "T.WRITE b [1,2]",
+    ]);
     assert_eq!(client.strings("T.READ b 1"), [r#"{"k":1,"v":2}"#, r#"{"k":1,"v":3}"#]);
-    check(&mut client, &[("T.DELETEOBJECT b [1,2]", ":1\r\n"), ("T.DELETE b 1", ":1\r\n"), ("T.READ b 1", "*0\r\n")]);
+    check(
+        &mut client,
+        &[("T.DELETEOBJECT b [1,2]", ":1\r\n"), ("T.DELETE b 1", ":1\r\n"), ("T.READ b 1", "*0\r\n")],
+    );
     error(&mut client, "T.COUNTER b 1 v 1", "ERR");
 }
 
@@ -155,7 +167,10 @@ fn databases_are_tables_of_raw_strings() {
     client.set_up(&["SET k v", r#"T.WRITE db0 '["j","w"]'"#, r#"T.WRITE db0 '["n",7]'"#]);
     client.say("HSET h f v");
     client.call(&[b"SET", b"\xff", b"\xfe"]);
-    check(&mut client, &[("GET j", "$1\r\nw\r\n"), ("INCR n", ":8\r\n"), ("T.COUNTER db0 n value 2", ":10\r\n")]);
+    check(
+        &mut client,
+        &[("GET j", "$1\r\nw\r\n"), ("INCR n", ":8\r\n"), ("T.COUNTER db0 n value 2", ":10\r\n")],
+    );
     assert_eq!(client.strings("T.READ db0 k"), [r#"{"key":"k","value":"v"}"#]);
     assert_eq!(client.strings("T.READ db0 h"), [r#"{"key":"h","type":"hash","size":1}"#]);
     let reply = client.call(&[b"T.READ", b"db0", b"\xff"]);
@@ -173,7 +188,9 @@ fn tables_are_listed_described_and_dropped() {
     client.say("HELLO 3");
     let info = client.say("T.INFO users");
     assert!(info.starts_with("%15\r\n"), "{info}");
-    for part in ["$11\r\nordered_set\r\n", "$6\r\nid:int\r\n", "$4\r\nsize\r\n:3\r\n", "$6\r\nttl_ms\r\n_\r\n"] {
+    for part in
+        ["$11\r\nordered_set\r\n", "$6\r\nid:int\r\n", "$4\r\nsize\r\n:3\r\n", "$6\r\nttl_ms\r\n_\r\n"]
+    {
         assert!(info.contains(part), "{part:?} in {info}");
     }
     client.set_up(&["T.DROP users"]);

@@ -43,7 +43,8 @@ fn a_command_that_is_refused_takes_the_transaction_along() {
     }
     let mut client = Node::new().client();
     client.set_up(&["MULTI"]);
-    let text = "-EXECABORT Transaction discarded because of: ERR wrong number of arguments for 'exec' command\r\n";
+    let text =
+        "-EXECABORT Transaction discarded because of: ERR wrong number of arguments for 'exec' command\r\n";
     check(&mut client, &[("EXEC now", text), ("EXEC", "-ERR EXEC without MULTI\r\n")]);
 }
 
@@ -124,16 +125,50 @@ fn guarded_commands_see_what_the_transaction_has_done_before() {
     client.say("HSET h f v");
     client.set_up(&["SET s old EX 100", "MULTI"]);
     for command in [
-        "SET k v", "GETDEL k", "GETDEL k", "MSETNX a 1 b 2", "MSETNX b 3 c 4", "DEL a b", "MSETNX a 5", "GETEX h EX 5",
-        "DEL h", "SET h now", "GETEX h EX 5", "EXPIRE s 50 XX LT", "PERSIST s", "EXPIRE s 50 XX LT", "FLUSHDB",
-        "GETDEL s", "HSET h f v", "HDEL h f", "GETDEL h",
+        "SET k v",
+        "GETDEL k",
+        "GETDEL k",
+        "MSETNX a 1 b 2",
+        "MSETNX b 3 c 4",
+        "DEL a b",
+        "MSETNX a 5",
+        "GETEX h EX 5",
+        "DEL h",
+        "SET h now",
+        "GETEX h EX 5",
+        "EXPIRE s 50 XX LT",
+        "PERSIST s",
+        "EXPIRE s 50 XX LT",
+        "FLUSHDB",
+        "GETDEL s",
+        "HSET h f v",
+        "HDEL h f",
+        "GETDEL h",
     ] {
         assert_eq!(client.say(command), "+QUEUED\r\n", "{command}");
     }
     let wrong_type = "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
     let expected = [
-        "*19\r\n", "+OK\r\n", "$1\r\nv\r\n", "$-1\r\n", ":1\r\n", ":0\r\n", ":2\r\n", ":1\r\n", wrong_type, ":1\r\n",
-        "+OK\r\n", "$3\r\nnow\r\n", ":1\r\n", ":1\r\n", ":0\r\n", "+OK\r\n", "$-1\r\n", ":1\r\n", ":1\r\n", "$-1\r\n",
+        "*19\r\n",
+        "+OK\r\n",
+        "$1\r\nv\r\n",
+        "$-1\r\n",
+        ":1\r\n",
+        ":0\r\n",
+        ":2\r\n",
+        ":1\r\n",
+        wrong_type,
+        ":1\r\n",
+        "+OK\r\n",
+        "$3\r\nnow\r\n",
+        ":1\r\n",
+        ":1\r\n",
+        ":0\r\n",
+        "+OK\r\n",
+        "$-1\r\n",
+        ":1\r\n",
+        ":1\r\n",
+        "$-1\r\n",
     ];
     assert_eq!(client.say("EXEC"), expected.concat());
     assert_eq!(client.say("DBSIZE"), ":0\r\n");
@@ -144,13 +179,39 @@ fn a_transaction_over_tables_and_databases_is_one_commit() {
     let node = Node::new();
     let mut client = node.client();
     client.set_up(&["T.CREATE t ATTRS id,n", "MULTI"]);
-    for command in ["T.WRITE t [1,5]", "SET k v", "T.COUNTER t 1 n 2", "T.READ t 1 2", "T.DELETE t 1 2", "T.CLEAR t"] {
+    for command in
+        ["T.WRITE t [1,5]", "SET k v", "T.COUNTER t 1 n 2", "T.READ t 1 2", "T.DELETE t 1 2", "T.CLEAR t"]
+    {
         assert_eq!(client.say(command), "+QUEUED\r\n", "{command}");
     }
     let before = node.catalog.store().clock();
     let expected = "*6\r\n+OK\r\n+OK\r\n:7\r\n*1\r\n$14\r\n{\"id\":1,\"n\":7}\r\n:1\r\n:0\r\n";
     assert_eq!(client.say("EXEC"), expected);
     assert_eq!(node.catalog.store().clock(), before + 1);
+}
+
+#[test]
+fn queries_inside_a_transaction_see_what_stands_before_them() {
+    let mut client = Node::new().client();
+    client.set_up(&["T.CREATE t KIND ordered_set ATTRS id,n INDEX n", "T.WRITE t [1,5]", "MULTI"]);
+    for command in [
+        "T.MATCH t '{}'",
+        "T.WRITE t [2,5]",
+        "T.INDEXREAD t n 5",
+        "T.RANGE t FROM 2 LIMIT 5",
+        "T.CLEAR t",
+        "T.MATCH t '{\"id\":1}'",
+        "T.INDEXREAD t id 1",
+    ] {
+        assert_eq!(client.say(command), "+QUEUED\r\n", "{command}");
+    }
+    let (one, two) = ("$14\r\n{\"id\":1,\"n\":5}\r\n", "$14\r\n{\"id\":2,\"n\":5}\r\n");
+    let reply = client.say("EXEC");
+    let expected = format!("*7\r\n*1\r\n{one}+OK\r\n*2\r\n{one}{two}*1\r\n{two}:2\r\n*0\r\n-NOINDEX ");
+    assert!(reply.starts_with(&expected), "{reply}");
+    client.set_up(&["WATCH k", "MULTI"]);
+    assert_eq!(client.say("T.MATCH t '{}'"), "+QUEUED\r\n");
+    assert_eq!(client.say("EXEC"), "*1\r\n*0\r\n");
 }
 
 #[test]
@@ -165,7 +226,8 @@ fn transactions_of_several_clients_lose_no_increment() {
                     loop {
                         client.set_up(&["WATCH n"]);
                         let reply = client.say("GET n");
-                        let present: usize = reply.split("\r\n").nth(1).unwrap_or_default().parse().unwrap_or(0);
+                        let present: usize =
+                            reply.split("\r\n").nth(1).unwrap_or_default().parse().unwrap_or(0);
                         client.set_up(&["MULTI"]);
                         client.say(&format!("SET n {}", present + 1));
                         if client.say("EXEC") == "*1\r\n+OK\r\n" {
@@ -188,7 +250,9 @@ fn msetnx_of_several_clients_is_won_by_one() {
             .map(|_| {
                 let mut client = node.client();
                 scope.spawn(move || {
-                    (0..ROUNDS).filter(|round| client.say(&format!("MSETNX a{round} 1 b{round} 1")) == ":1\r\n").count()
+                    (0..ROUNDS)
+                        .filter(|round| client.say(&format!("MSETNX a{round} 1 b{round} 1")) == ":1\r\n")
+                        .count()
                 })
             })
             .collect();

@@ -1,0 +1,130 @@
+//! The real binary: what it says, whom it serves, how it ends.
+
+mod process;
+
+use std::net::TcpListener;
+use std::process::Command;
+
+use process::{Running, binary, finished};
+
+/// Checks that a run was refused: status 2, nothing on stdout, one line on stderr that contains all of `causes`.
+fn refused(command: &mut Command, causes: &[&str]) {
+    let output = finished(command);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert_eq!(output.stdout, b"", "{text}");
+    for cause in causes {
+        assert!(text.contains(cause), "{cause:?} is not in {text}");
+    }
+}
+
+#[test]
+fn redis_and_table_commands_are_served() {
+    let node = Running::start(binary().args(["serve", "--resp", "127.0.0.1:0", "--name", "shop1"]));
+    let mut client = node.connect();
+    let ada = r#"{"id":1,"name":"Ada","age":36}"#;
+    client.ask("SET greeting hello", "+OK\r\n");
+    client.ask("GET greeting", "$5\r\nhello\r\n");
+    client.ask("T.CREATE users ATTRS id,name,age INDEX age", "+OK\r\n");
+    client.ask(&format!("T.WRITE users '{ada}'"), "+OK\r\n");
+    let answer = format!("*1\r\n${}\r\n{ada}\r\n", ada.len());
+    client.ask("T.READ users 1", &answer);
+    client.ask("T.INDEXREAD users age 36", &answer);
+    node.connect().ask("GET greeting", "$5\r\nhello\r\n");
+}
+
+#[test]
+fn serve_is_the_default_command_and_the_banner_tells_all_one_needs() {
+    let node = Running::start(binary().args(["--resp", "127.0.0.1:0", "--name", "shop1", "--resp-threads", "1"]));
+    let port = node.address().port();
+    for part in ["Mnemon", "node shop1", &format!("redis-cli -p {port}"), "RAM only"] {
+        assert!(node.banner().contains(part), "{part:?} is not in {}", node.banner());
+    }
+    node.connect().ask("PING", "+PONG\r\n");
+}
+
+#[test]
+fn redis_cli_talks_to_it() {
+    if Command::new("redis-cli").arg("--version").output().is_err() {
+        let required = std::env::var_os("MNEMON_REQUIRE_PEERS").is_some_and(|value| !value.is_empty() && value != "0");
+        assert!(!required, "redis-cli is not installed and MNEMON_REQUIRE_PEERS is set");
+        println!("skipped: redis-cli is not installed");
+        return;
+    }
+    let node = Running::start(binary().args(["--resp", "127.0.0.1:0"]));
+    let port = node.address().port().to_string();
+    let cli = |words: &[&str]| {
+        let output = Command::new("redis-cli").args(["-p", &port]).args(words).output().expect("redis-cli runs");
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    };
+    assert_eq!(cli(&["T.CREATE", "users", "KIND", "ordered_set", "ATTRS", "id,name,age"]), "OK");
+    assert_eq!(cli(&["T.WRITE", "users", r#"{"id":1,"name":"Ada","age":36}"#]), "OK");
+    assert_eq!(cli(&["T.MATCH", "users", r#"{"age":{">":30}}"#]), r#"{"id":1,"name":"Ada","age":36}"#);
+    assert_eq!(cli(&["INCR", "hits"]), "1");
+}
+
+#[test]
+fn an_address_in_use_is_refused() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("it is bound").to_string();
+    refused(binary().args(["--resp", &address]), &[&address, "in use", "choose another address"]);
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    refused(binary().arg("--frobnicate"), &["--frobnicate", "try 'mnemon --help'"]);
+    refused(binary().args(["serve", "--resp", "nonsense"]), &["nonsense", "HOST:PORT"]);
+    refused(binary().args(["--resp", "127.0.0.1:0", "--name", "a b"]), &["name", "a b"]);
+    refused(binary().args(["--resp", "127.0.0.1:0", "--resp-threads", "0"]), &["resp_threads", "at least one"]);
+    refused(binary().args(["--resp", "127.0.0.1:0"]).env("RUST_LOG", "=loud=="), &["RUST_LOG"]);
+    refused(binary().args(["--resp", "127.0.0.1:0"]).env("MNEMON_LOG_FORMAT", "xml"), &["xml", "human, json"]);
+}
+
+#[test]
+fn an_address_that_others_reach_is_refused_unless_unprotected() {
+    refused(binary().args(["--resp", "0.0.0.0:0"]), &["0.0.0.0:0", "passwords", "--unprotected"]);
+    let node = Running::start(binary().args(["--resp", "0.0.0.0:0", "--unprotected"]));
+    assert!(node.banner().contains("no password"), "{}", node.banner());
+    node.connect().ask("PING", "+PONG\r\n");
+}
+
+#[test]
+fn flags_beat_the_environment_and_that_beats_the_default() {
+    let from_environment = Running::start(binary().env("MNEMON_RESP", "127.0.0.1:0").env("MNEMON_NAME", "env"));
+    assert_ne!(from_environment.address().port(), 7070);
+    assert!(from_environment.banner().contains("node env"));
+    let command = &mut binary();
+    command.env("MNEMON_NAME", "env").env("MNEMON_RESP", "nonsense");
+    let from_flags = Running::start(command.args(["serve", "--name", "flag", "--resp", "127.0.0.1:0"]));
+    assert!(from_flags.banner().contains("node flag"));
+}
+
+#[test]
+fn help_and_version_go_to_stdout_with_status_0() {
+    for (flag, part) in [("--help", "--resp <ADDR>"), ("--version", env!("CARGO_PKG_VERSION"))] {
+        let output = finished(binary().arg(flag));
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains(part), "{text}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_it_cleanly() {
+    for signal in ["TERM", "INT"] {
+        let node = Running::start(binary().args(["--resp", "127.0.0.1:0", "--log-format", "json"]));
+        let mut client = node.connect();
+        client.ask("SET a 1", "+OK\r\n");
+        let address = node.address();
+        node.signal(signal);
+        let (status, log) = node.end();
+        assert_eq!(status.code(), Some(0), "SIG{signal}: {log}");
+        assert!(client.is_closed(), "SIG{signal}");
+        assert!(TcpListener::bind(address).is_ok(), "the port is free again");
+        assert!(log.contains(&format!(r#""signal":"SIG{signal}""#)), "{log}");
+        for line in log.lines() {
+            assert!(line.starts_with('{') && line.ends_with('}'), "{line:?} is no object");
+        }
+    }
+}
