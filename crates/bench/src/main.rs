@@ -9,6 +9,7 @@ mod clock;
 mod command;
 mod embedded;
 mod error;
+mod hash;
 mod machine;
 mod memory;
 mod mnemon_server;
@@ -74,6 +75,11 @@ fn measure(options: &Options, mut report: Report<impl Write>) -> Result<usize, E
     }
     if options.wants(Bench::Embedded) {
         embedded::run(options, &mut report, &peers.erlang)?;
+    }
+    if options.wants(Bench::Hash)
+        && let Err(error) = hash::run(options, &mut report)
+    {
+        report.failed("hash", "all", &error)?;
     }
     if options.wants(Bench::Scan)
         && let Err(error) = scan::run(options, &mut report)

@@ -42,6 +42,8 @@ pub(crate) enum Bench {
     Memory,
     /// Operations inside one process, beside ETS and Mnesia
     Embedded,
+    /// Setting a field of a large hash beside a small one
+    Hash,
     /// Ten million rows: the longest operation, and writers beside a scan
     Scan,
 }

@@ -12,12 +12,10 @@ use crate::error::CliError;
 
 /// An in-memory database for Redis clients: tables, queries and transactions.
 #[derive(Debug, Parser)]
-#[command(name = "mnemon", version, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+#[command(name = "mnemon", version, disable_help_subcommand = true, flatten_help = true)]
 struct Arguments {
     #[command(subcommand)]
-    command: Option<Command>,
-    #[command(flatten)]
-    serve: Settings,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
@@ -76,13 +74,9 @@ pub(crate) enum Parsed {
 
 /// Reads a command line, its first word being the program's name, and the environment.
 pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Parsed {
-    let arguments = match Arguments::try_parse_from(words) {
-        Ok(arguments) => arguments,
+    let settings = match Arguments::try_parse_from(with_command(words)) {
+        Ok(Arguments { command: Command::Serve(settings) }) => settings,
         Err(error) => return explain(&error),
-    };
-    let settings = match arguments.command {
-        Some(Command::Serve(settings)) => settings,
-        None => arguments.serve,
     };
     if !settings.unprotected && !settings.resp.ip().to_canonical().is_loopback() {
         return Parsed::Refused(CliError::Unprotected(settings.resp));
@@ -90,10 +84,25 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Parsed {
     Parsed::Serve(settings)
 }
 
+/// The command line with `serve` where it names no command. Done before parsing, so that each flag has one place and
+/// the environment is read for the command that runs.
+fn with_command(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = words.into_iter().collect();
+    let is_command = words.get(1).is_some_and(|word| {
+        let word = word.to_string_lossy();
+        !word.starts_with('-') || ["-h", "--help", "-V", "--version"].contains(&&*word)
+    });
+    if !is_command {
+        words.insert(words.len().min(1), "serve".into());
+    }
+    words
+}
+
 /// An address, or a host's name with a port; of several addresses an IPv4 one, as clients try that first.
 fn address(text: &str) -> Result<SocketAddr, String> {
     let form = "write HOST:PORT, for example 127.0.0.1:7070 or [::1]:7070";
-    let found: Vec<SocketAddr> = text.to_socket_addrs().map_err(|cause| format!("{cause}; {form}"))?.collect();
+    let found: Vec<SocketAddr> =
+        text.to_socket_addrs().map_err(|cause| format!("{cause}; {form}"))?.collect();
     let best = found.iter().find(|address| address.is_ipv4()).or(found.first());
     best.copied().ok_or_else(|| format!("the host has no address; {form}"))
 }
@@ -141,7 +150,10 @@ mod tests {
 
     #[test]
     fn serve_may_be_left_out() {
-        assert_eq!(settings(&["--name", "a", "--resp", "[::1]:1"]), settings(&["serve", "--name", "a", "--resp", "[::1]:1"]));
+        assert_eq!(
+            settings(&["--name", "a", "--resp", "[::1]:1"]),
+            settings(&["serve", "--name", "a", "--resp", "[::1]:1"])
+        );
         let default = settings(&["serve"]);
         assert_eq!((default.name.as_str(), default.resp.to_string().as_str()), ("mnemon", "127.0.0.1:7070"));
         assert_eq!((default.resp_threads, default.max_clients, default.unprotected), (None, None, false));

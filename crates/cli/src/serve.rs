@@ -64,12 +64,14 @@ fn banner(name: &str, address: SocketAddr) -> String {
         "Mnemon {version}, node {name}, is ready\n\
          \x20 RESP     {address}\n\
          \x20 connect  redis-cli{host} -p {port}\n\
-         \x20 data     in RAM only: it is lost when this process ends\n\
-         \x20 stop     Ctrl-C or SIGTERM\n"
+         \x20 data     in RAM only: it is lost when this process ends\n"
     );
     if !address.ip().to_canonical().is_loopback() {
-        text.push_str("  warning  no password: whoever reaches this address can read and change everything\n");
+        text.push_str(
+            "  warning  no password: whoever reaches this address can read and change everything\n",
+        );
     }
+    text.push_str("  stop     Ctrl-C or SIGTERM\n");
     text
 }
 
@@ -87,7 +89,10 @@ mod tests {
         ] {
             let address: SocketAddr = address.parse().unwrap();
             let banner = banner("shop1", address);
-            assert!(banner.contains(command) && banner.contains("shop1") && banner.contains("RAM"), "{banner}");
+            assert!(
+                banner.contains(command) && banner.contains("shop1") && banner.contains("RAM"),
+                "{banner}"
+            );
             assert_eq!(banner.contains("warning"), !address.ip().is_loopback(), "{banner}");
         }
     }

@@ -1,5 +1,7 @@
 //! A cache in front of something slow: bounded, with a time to live, each key loaded once however many ask.
 
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -38,8 +40,7 @@ impl Origin {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let node = Node::builder().start().await?;
-    let pages =
-        node.create_table::<Page>("pages").max_entries(1_000).ttl(Duration::from_secs(300)).await?;
+    let pages = node.create_table::<Page>("pages").max_entries(1_000).ttl(Duration::from_secs(300)).await?;
     let origin = Arc::new(Origin::default());
 
     let mut readers = tokio::task::JoinSet::new();

@@ -1,5 +1,7 @@
 //! A program that shares its tables with Redis clients: what they write it sees, and the other way round.
 
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 

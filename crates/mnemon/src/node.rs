@@ -1,6 +1,7 @@
 //! A running node as an embedder sees it: tables by type, transactions, and an orderly end.
 
 mod builder;
+mod transform;
 
 pub use builder::NodeBuilder;
 
@@ -103,7 +104,8 @@ impl Node {
     pub fn table<T: Serialize + DeserializeOwned>(&self, name: &str) -> Result<Table<T>, Error> {
         let table = self.0.catalog.table(name)?;
         if table.is_database() {
-            let cause = "the databases db0…db15 hold strings and hashes, not records; make a table of your own";
+            let cause =
+                "the databases db0…db15 hold strings and hashes, not records; make a table of your own";
             return Err(Error::Unsupported { table: name.to_owned(), cause });
         }
         fits::<T>(&table.schema())?;
@@ -152,8 +154,8 @@ impl Node {
     /// Runs `body` as a transaction over any tables of this node: what it reads is of one state, and what it writes is
     /// applied at one moment at which all that it read still held, or not at all.
     ///
-    /// `body` may run several times: after a conflict with another transaction it begins anew, for at most 5 seconds. So
-    /// it must do nothing that may happen only once, and nothing slow. Nobody is locked out while it runs. An error that
+    /// `body` may run several times: after a conflict with another transaction it begins anew, for at most 5 seconds from
+    /// the first one on. So it must do nothing that may happen only once, and nothing slow. Nobody is locked out while it runs. An error that
     /// it returns, of whatever type can be made from [`Error`], aborts the transaction and is the answer.
     ///
     /// An `async` closure borrows the tables it uses; the future can be given to `tokio::spawn` when it owns its node and
@@ -202,7 +204,7 @@ impl Node {
     }
 
     /// As [`transaction`](Self::transaction), with options: another deadline, or read-only, which runs on a snapshot,
-    /// once, never conflicts and may read any number of rows.
+    /// once, never conflicts and may read any number of rows until the deadline.
     ///
     /// # Errors
     /// As of `transaction`.

@@ -43,9 +43,9 @@ impl Shape {
         let found = names.len();
         match self {
             Self::Open => Ok(()),
-            Self::Other(what) => Err(format!(
-                "a record is a struct (without `flatten`) or a tuple, and the type is {what}"
-            )),
+            Self::Other(what) => {
+                Err(format!("a record is a struct (without `flatten`) or a tuple, and the type is {what}"))
+            }
             Self::Tuple(expected) if *expected == found => Ok(()),
             Self::Tuple(expected) => Err(format!(
                 "the type is a tuple of {expected} elements and the table has the {found} attributes {}",

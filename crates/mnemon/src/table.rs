@@ -10,8 +10,8 @@ mod info;
 mod query;
 mod subscription;
 
-pub(crate) use builder::fits;
 pub use builder::TableBuilder;
+pub(crate) use builder::fits;
 pub use fetch::Load;
 pub use query::Snapshot;
 pub(crate) use query::key;
@@ -42,7 +42,8 @@ use crate::codec;
 /// each method is O(1), in an `ordered_set` O(log n).
 ///
 /// **Errors**, beside those that a method names: [`Error::NoTable`] once the table was dropped, [`Error::Term`] when a
-/// key cannot be encoded or a record is not a `T`, which happens only where other types or Redis clients write too.
+/// key cannot be encoded or a record is not a `T`, which happens only where other types or Redis clients write too; of
+/// writes [`Error::Transforming`] while [`Node::transform_table`](crate::Node::transform_table) runs.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {

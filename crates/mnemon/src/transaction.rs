@@ -20,7 +20,8 @@ use crate::table::{Table, key, place_of};
 ///
 /// **Errors**, beside those that a method names: [`Error::Conflict`] when the run is lost because something it read has
 /// changed (return it, and the closure runs again), [`Error::TooLarge`] when scans have read more than 10,000 rows,
-/// [`Error::CrossGroup`] for a table of another node, [`Error::NoTransaction`], and those of [`Table`]'s methods.
+/// [`Error::CrossGroup`] for a table of another node, [`Error::SnapshotExpired`] when a read-only one has outlived its
+/// deadline, [`Error::NoTransaction`], and those of [`Table`]'s methods.
 #[derive(Clone, Debug)]
 pub struct Transaction(mnemon_table::Transaction);
 
@@ -175,7 +176,12 @@ impl Transaction {
     ///
     /// # Errors
     /// [`Error::NoIndex`].
-    pub async fn index_read<T, V>(&self, table: &Table<T>, attribute: &str, value: &V) -> Result<Vec<T>, Error>
+    pub async fn index_read<T, V>(
+        &self,
+        table: &Table<T>,
+        attribute: &str,
+        value: &V,
+    ) -> Result<Vec<T>, Error>
     where
         T: Serialize + DeserializeOwned,
         V: Serialize + ?Sized,

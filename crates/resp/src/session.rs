@@ -6,6 +6,8 @@
 mod exec;
 mod following;
 mod guard;
+mod rehearsal;
+mod state;
 mod watching;
 
 use std::future::Future;
@@ -24,7 +26,7 @@ use crate::protocol::{Args, Version};
 use crate::refusal;
 use exec::Queue;
 use following::Follow;
-use watching::Watch;
+use watching::Watches;
 
 /// An answer under way; needs nothing of the session.
 pub type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -93,7 +95,7 @@ pub struct Session {
     /// Commands must be looked at before they run: see [`Self::intercept`].
     special: bool,
     queue: Option<Box<Queue>>,
-    watches: Vec<Watch>,
+    watches: Watches,
     follows: Vec<Follow>,
     closing: bool,
 }
@@ -114,7 +116,7 @@ impl Session {
             authenticated,
             special: !authenticated,
             queue: None,
-            watches: Vec::new(),
+            watches: Watches::default(),
             follows: Vec::new(),
             closing: false,
             host,
@@ -244,110 +246,6 @@ impl Session {
             Target::Database => self.database.clone(),
             Target::Table(table) => table,
         }
-    }
-}
-
-/// Facts and small changes, for commands.
-impl Session {
-    pub(crate) fn host(&self) -> &Host {
-        &self.host
-    }
-
-    /// The client's number.
-    #[must_use]
-    pub fn id(&self) -> u64 {
-        self.id
-    }
-
-    pub(crate) fn peer(&self) -> &str {
-        &self.peer
-    }
-
-    pub(crate) fn age_ms(&self) -> u64 {
-        self.host.catalog.store().now_ms().saturating_sub(self.born_ms)
-    }
-
-    /// The protocol version that answers are to be written in.
-    #[inline]
-    #[must_use]
-    pub fn version(&self) -> Version {
-        self.version
-    }
-
-    pub(crate) fn set_version(&mut self, version: Version) {
-        self.version = version;
-        self.look_again();
-    }
-
-    pub(crate) fn name(&self) -> &[u8] {
-        &self.name
-    }
-
-    pub(crate) fn set_name(&mut self, name: &[u8]) {
-        self.name = name.to_vec();
-    }
-
-    pub(crate) fn database(&self) -> &Arc<Table> {
-        &self.database
-    }
-
-    pub(crate) fn database_number(&self) -> usize {
-        self.number
-    }
-
-    /// Selects a database; `number` is less than the number of databases.
-    pub(crate) fn select(&mut self, number: usize) {
-        self.number = number;
-        self.database = self.host.catalog.database(number).clone();
-    }
-
-    pub(crate) fn table(&self, name: &[u8]) -> Result<Arc<Table>, Answer> {
-        command::named_table(&self.context(), name)
-    }
-
-    /// Whether the client may run commands.
-    #[must_use]
-    pub fn is_authenticated(&self) -> bool {
-        self.authenticated
-    }
-
-    pub(crate) fn needs_password(&self) -> bool {
-        self.host.settings.password.is_some()
-    }
-
-    /// Whether the credentials are right; if so, the client is authenticated from now on.
-    pub(crate) fn authenticate(&mut self, user: &[u8], password: &[u8]) -> bool {
-        let right = self.host.accepts(user, password);
-        self.authenticated |= right;
-        self.look_again();
-        right
-    }
-
-    /// Whether the connection is to be closed once all that was answered is written.
-    #[inline]
-    #[must_use]
-    pub fn is_closing(&self) -> bool {
-        self.closing
-    }
-
-    pub(crate) fn close(&mut self) {
-        self.closing = true;
-    }
-
-    /// Back to the state of a client that has just connected; number and address stay.
-    pub(crate) fn reset(&mut self) {
-        self.discard();
-        self.follows.clear();
-        self.select(0);
-        self.name.clear();
-        self.version = Version::Resp2;
-        self.authenticated = !self.needs_password();
-        self.look_again();
-    }
-
-    /// Notes whether commands must be looked at before they run.
-    fn look_again(&mut self) {
-        self.special = !self.authenticated || self.queue.is_some() || self.is_subscriber();
     }
 }
 

@@ -50,6 +50,12 @@ impl Attempt {
         self.reads.push((self.writes.len(), read));
     }
 
+    /// Whether the run has written nothing so far.
+    #[must_use]
+    pub fn is_reading(&self) -> bool {
+        self.writes.is_empty()
+    }
+
     /// Notes a write that is kept back until the commit.
     pub fn wrote(&mut self, place: Place, cell: Option<Cell>) {
         self.writes.push((place, cell));

@@ -47,6 +47,12 @@ impl Drop for Seed {
 pub struct Random(u64);
 
 impl Random {
+    /// A stream that begins at this state; to split one off another.
+    #[must_use]
+    pub fn from_state(state: u64) -> Self {
+        Self(state)
+    }
+
     /// 64 random bits.
     #[allow(clippy::should_implement_trait, reason = "it has no end, so an Option would mislead")]
     pub fn next(&mut self) -> u64 {

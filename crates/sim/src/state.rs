@@ -52,7 +52,7 @@ impl TableState {
 
     /// The rows that the index on an attribute gives, in its order; none when there is no such index.
     #[must_use]
-    pub fn index(&self, attribute: u16) -> &[Row] {
+    pub fn index_rows(&self, attribute: u16) -> &[Row] {
         let found = self.indexes.iter().find(|index| index.0 == attribute);
         found.map_or(&[], |(_, rows)| rows)
     }

@@ -296,13 +296,22 @@ impl TableCopy {
         over(&self.entries, self.spec.max_entries) || over(&self.bytes, self.spec.max_bytes)
     }
 
-    /// The row that the policy gives up, from the shard of `near` or the next one that has any.
+    /// The row that the policy gives up to make room for `near`, from that key's shard or the next one that has any;
+    /// `near` itself only when there is no other. Who then does not remove the row must call [`TableCopy::keep`].
     #[must_use]
     pub fn victim(&self, near: &[u8]) -> Option<Row> {
-        let first = self.shard_of(self.at(near));
-        (0..self.shards.len())
-            .map(|step| &self.shards[(first + step) % self.shards.len()])
-            .find_map(|shard| shard.write().victim())
+        let near = self.at(near);
+        let first = self.shard_of(near);
+        let mut shards = (0..self.shards.len()).map(|step| &self.shards[(first + step) % self.shards.len()]);
+        shards
+            .find_map(|shard| shard.write().victim(Some(near)))
+            .or_else(|| self.shards[first].write().victim(None))
+    }
+
+    /// Tells the policy that a row which it gave up has stayed.
+    pub fn keep(&self, key: &[u8]) {
+        let at = self.at(key);
+        self.shard(at).write().keep(at);
     }
 
     /// Rows of one shard whose time had passed at `now_ms`, the earliest first.

@@ -108,9 +108,15 @@ impl Shard {
         self.expiry.due(now_ms, limit).cloned().collect()
     }
 
-    /// The row that the policy gives up next.
-    pub(crate) fn victim(&mut self) -> Option<Row> {
+    /// The row that the policy gives up next, any but the one at `spared`. Whoever then does not remove it must
+    /// say so with `keep`.
+    pub(crate) fn victim(&mut self, spared: Option<At<'_>>) -> Option<Row> {
         let rows = &self.rows.rows;
+        let probe = |row: Option<&Row>| match (row, spared) {
+            (None, _) => Probe::Gone,
+            (Some(row), Some(spared)) if row.key() == spared.key => Probe::Spared,
+            (Some(row), _) => Probe::Heat(row.heat()),
+        };
         match self.policy.as_mut()? {
             Policy::Hashed(queues) => {
                 let hash = queues.victim(
@@ -126,6 +132,15 @@ impl Shard {
             }
         }
     }
+
+    /// A row that was to be given up stays: the policy must know its name again.
+    pub(crate) fn keep(&mut self, at: At<'_>) {
+        if self.rows.rows.get(at).is_some()
+            && let Some(policy) = &mut self.policy
+        {
+            policy.inserted(at);
+        }
+    }
 }
 
 fn find_hash(rows: &Rows, hash: u64) -> Option<&Row> {
@@ -137,10 +152,6 @@ fn find_hash(rows: &Rows, hash: u64) -> Option<&Row> {
 
 fn find_key<'r>(rows: &'r Rows, key: &[u8]) -> Option<&'r Row> {
     rows.get(At { hash: 0, key })
-}
-
-fn probe(row: Option<&Row>) -> Probe {
-    row.map_or(Probe::Gone, |row| Probe::Heat(row.heat()))
 }
 
 fn cool(row: Option<&Row>, heat: u8) {

@@ -237,7 +237,11 @@ impl Table {
             let Some(row) = self.copy.victim(near) else { return };
             let (key, version) = (row.key().into(), row.version());
             let evict = Op::Delete { key, cause: mnemon_store::Cause::Evicted, version };
-            drop(self.replica.commit_one(&self.copy, self.store().now_ms(), &evict));
+            let answer = self.replica.commit_one(&self.copy, self.store().now_ms(), &evict);
+            if !matches!(answer, Verdict::Ready(Ok((_, Ok(Outcome::Removed(Some(_))))))) {
+                // It was written meanwhile, or the table is sealed.
+                self.copy.keep(row.key());
+            }
             if !self.copy.is_over_bounds() {
                 return;
             }

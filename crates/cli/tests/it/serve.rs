@@ -36,7 +36,8 @@ fn redis_and_table_commands_are_served() {
 
 #[test]
 fn serve_is_the_default_command_and_the_banner_tells_all_one_needs() {
-    let node = Running::start(binary().args(["--resp", "127.0.0.1:0", "--name", "shop1", "--resp-threads", "1"]));
+    let node =
+        Running::start(binary().args(["--resp", "127.0.0.1:0", "--name", "shop1", "--resp-threads", "1"]));
     let port = node.address().port();
     for part in ["Mnemon", "node shop1", &format!("redis-cli -p {port}"), "RAM only"] {
         assert!(node.banner().contains(part), "{part:?} is not in {}", node.banner());
@@ -47,7 +48,8 @@ fn serve_is_the_default_command_and_the_banner_tells_all_one_needs() {
 #[test]
 fn redis_cli_talks_to_it() {
     if Command::new("redis-cli").arg("--version").output().is_err() {
-        let required = std::env::var_os("MNEMON_REQUIRE_PEERS").is_some_and(|value| !value.is_empty() && value != "0");
+        let required =
+            std::env::var_os("MNEMON_REQUIRE_PEERS").is_some_and(|value| !value.is_empty() && value != "0");
         assert!(!required, "redis-cli is not installed and MNEMON_REQUIRE_PEERS is set");
         println!("skipped: redis-cli is not installed");
         return;
@@ -55,7 +57,8 @@ fn redis_cli_talks_to_it() {
     let node = Running::start(binary().args(["--resp", "127.0.0.1:0"]));
     let port = node.address().port().to_string();
     let cli = |words: &[&str]| {
-        let output = Command::new("redis-cli").args(["-p", &port]).args(words).output().expect("redis-cli runs");
+        let output =
+            Command::new("redis-cli").args(["-p", &port]).args(words).output().expect("redis-cli runs");
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     };
     assert_eq!(cli(&["T.CREATE", "users", "KIND", "ordered_set", "ATTRS", "id,name,age"]), "OK");
@@ -76,9 +79,15 @@ fn what_cannot_be_is_refused() {
     refused(binary().arg("--frobnicate"), &["--frobnicate", "try 'mnemon --help'"]);
     refused(binary().args(["serve", "--resp", "nonsense"]), &["nonsense", "HOST:PORT"]);
     refused(binary().args(["--resp", "127.0.0.1:0", "--name", "a b"]), &["name", "a b"]);
-    refused(binary().args(["--resp", "127.0.0.1:0", "--resp-threads", "0"]), &["resp_threads", "at least one"]);
+    refused(
+        binary().args(["--resp", "127.0.0.1:0", "--resp-threads", "0"]),
+        &["resp_threads", "at least one"],
+    );
     refused(binary().args(["--resp", "127.0.0.1:0"]).env("RUST_LOG", "=loud=="), &["RUST_LOG"]);
-    refused(binary().args(["--resp", "127.0.0.1:0"]).env("MNEMON_LOG_FORMAT", "xml"), &["xml", "human, json"]);
+    refused(
+        binary().args(["--resp", "127.0.0.1:0"]).env("MNEMON_LOG_FORMAT", "xml"),
+        &["xml", "human, json"],
+    );
 }
 
 #[test]
@@ -91,7 +100,8 @@ fn an_address_that_others_reach_is_refused_unless_unprotected() {
 
 #[test]
 fn flags_beat_the_environment_and_that_beats_the_default() {
-    let from_environment = Running::start(binary().env("MNEMON_RESP", "127.0.0.1:0").env("MNEMON_NAME", "env"));
+    let from_environment =
+        Running::start(binary().env("MNEMON_RESP", "127.0.0.1:0").env("MNEMON_NAME", "env"));
     assert_ne!(from_environment.address().port(), 7070);
     assert!(from_environment.banner().contains("node env"));
     let command = &mut binary();

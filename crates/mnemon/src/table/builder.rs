@@ -75,8 +75,7 @@ impl<T> TableBuilder<T> {
     /// because serde counts its aliases as fields.
     pub fn attributes(mut self, attributes: &str) -> Self {
         self.named = true;
-        self.schema =
-            self.schema.and_then(|schema| Ok(schema.attributes(parse_attributes(attributes)?)));
+        self.schema = self.schema.and_then(|schema| Ok(schema.attributes(parse_attributes(attributes)?)));
         self
     }
 
@@ -121,7 +120,8 @@ impl<T: Serialize + DeserializeOwned> TableBuilder<T> {
                 // The attributes are `key` and `val` then.
                 Shape::Tuple(2) => schema,
                 Shape::Tuple(_) | Shape::Open => {
-                    let cause = "the type has no field names; name the attributes with `attributes(\"id, name\")`";
+                    let cause =
+                        "the type has no field names; name the attributes with `attributes(\"id, name\")`";
                     return Err(Error::BadSchema(format!("table {:?}: {cause}", self.name)));
                 }
                 Shape::Other(_) => schema,
@@ -138,9 +138,9 @@ impl<T: Serialize + DeserializeOwned> TableBuilder<T> {
 /// # Errors
 /// `BadSchema` that says what differs.
 pub(crate) fn fits<T: DeserializeOwned>(schema: &Schema) -> Result<(), Error> {
-    shape_of::<T>()
-        .fits(&schema.attribute_names())
-        .map_err(|cause| Error::BadSchema(format!("table {:?} as a table of Rust values: {cause}", schema.name())))
+    shape_of::<T>().fits(&schema.attribute_names()).map_err(|cause| {
+        Error::BadSchema(format!("table {:?} as a table of Rust values: {cause}", schema.name()))
+    })
 }
 
 impl<T: Serialize + DeserializeOwned + 'static> IntoFuture for TableBuilder<T> {

@@ -108,7 +108,11 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
     ///
     /// # Errors
     /// As of `index_read`.
-    pub fn dirty_index_read<V: Serialize + ?Sized>(&self, attribute: &str, value: &V) -> Result<Vec<T>, Error> {
+    pub fn dirty_index_read<V: Serialize + ?Sized>(
+        &self,
+        attribute: &str,
+        value: &V,
+    ) -> Result<Vec<T>, Error> {
         codec::values(&self.table.dirty_index_read(attribute, &codec::term(value)?)?)
     }
 

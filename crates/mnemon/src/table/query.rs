@@ -59,7 +59,11 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
     ///
     /// # Errors
     /// [`Error::NoIndex`].
-    pub async fn index_read<V: Serialize + ?Sized>(&self, attribute: &str, value: &V) -> Result<Vec<T>, Error> {
+    pub async fn index_read<V: Serialize + ?Sized>(
+        &self,
+        attribute: &str,
+        value: &V,
+    ) -> Result<Vec<T>, Error> {
         let value = codec::term(value)?;
         codec::values(&self.table.index_read(attribute, &value).await?)
     }

@@ -61,7 +61,10 @@ async fn a_loaders_error_reaches_every_waiter_and_is_not_kept() {
     let (loads, answers) = waiters(&pages, 5, || Err("the origin is down".to_owned())).await;
     assert_eq!((loads, answers.len()), (1, 5));
     for answer in answers {
-        assert!(matches!(&answer, Err(Error::LoadFailed(why)) if why.contains("the origin is down")), "{answer:?}");
+        assert!(
+            matches!(&answer, Err(Error::LoadFailed(why)) if why.contains("the origin is down")),
+            "{answer:?}"
+        );
     }
     let (loads, answers) = waiters(&pages, 1, || Ok(Load::Commit(page("/", "up again")))).await;
     assert_eq!((loads, &answers[..]), (1, &[Ok(page("/", "up again"))][..]));
@@ -72,7 +75,10 @@ async fn a_loaders_panic_reaches_every_waiter() {
     let pages = node().await.create_table::<Page>("pages").await.unwrap();
     let (_, answers) = waiters(&pages, 3, || panic!("out of cheese")).await;
     for answer in answers {
-        assert!(matches!(&answer, Err(Error::LoadFailed(why)) if why.contains("out of cheese")), "{answer:?}");
+        assert!(
+            matches!(&answer, Err(Error::LoadFailed(why)) if why.contains("out of cheese")),
+            "{answer:?}"
+        );
     }
 }
 

@@ -1,5 +1,7 @@
 //! The library as an embedder uses it.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod fetching;
 mod nodes;
 mod queries;

@@ -99,7 +99,10 @@ async fn an_index_finds_by_value_whenever_it_was_added() {
         ids.sort_unstable();
         ids
     };
-    assert_eq!(ids(users.index_read("age", &3).await.unwrap()), (0..10).map(|n| n * 10 + 3).collect::<Vec<_>>());
+    assert_eq!(
+        ids(users.index_read("age", &3).await.unwrap()),
+        (0..10).map(|n| n * 10 + 3).collect::<Vec<_>>()
+    );
     assert_eq!(users.index_read("age", &None::<u8>).await.unwrap().len(), 10);
     assert!(matches!(users.index_read("name", "name1").await, Err(Error::NoIndex { .. })));
     node.add_index("users", "name").await.unwrap();
@@ -117,7 +120,10 @@ async fn patterns_and_queries_find_the_same_records_dirty_or_not() {
     let node = node().await;
     let users = node.create_table::<User>("users").kind(Kind::OrderedSet).index("age").await.unwrap();
     for id in 0..50u32 {
-        users.write(&user(id, if id % 2 == 0 { "even" } else { "odd" }, u8::try_from(id).unwrap())).await.unwrap();
+        users
+            .write(&user(id, if id % 2 == 0 { "even" } else { "odd" }, u8::try_from(id).unwrap()))
+            .await
+            .unwrap();
     }
     let pattern = Pattern::new(vec![Slot::Any, Slot::Is("odd".into()), Slot::Any]).unwrap();
     let query = users.query(r#"{"age": {">=": 10, "<": 20}, "name": "odd"}"#).unwrap().limit(3);

@@ -5,7 +5,8 @@ const EXAMPLE: &str = include_str!("../../examples/embedded.rs");
 
 #[test]
 fn the_readme_shows_the_embedded_example_as_it_is() {
-    let code: Vec<&str> = EXAMPLE.lines().skip_while(|line| line.starts_with("//!") || line.is_empty()).collect();
+    let is_preface = |line: &&str| line.is_empty() || line.starts_with("//!") || line.starts_with("#![");
+    let code: Vec<&str> = EXAMPLE.lines().skip_while(is_preface).collect();
     let block = format!("```rust\n{}\n```", code.join("\n"));
     assert!(
         README.contains(&block),

@@ -19,7 +19,7 @@ async fn a_record_reads_as_it_was_written() {
         assert_eq!(users.read(&1).await.unwrap(), Some(ada.clone()));
         assert_eq!(users.dirty_read(&2).unwrap(), Some(bob.clone()));
         assert_eq!(users.read(&3).await.unwrap(), None);
-        assert_eq!(users.lookup(&1).await.unwrap(), [ada.clone()]);
+        assert_eq!(users.lookup(&1).await.unwrap(), std::slice::from_ref(&ada));
         assert_eq!(users.dirty_lookup(&3).unwrap(), []);
         assert!(!users.insert_new(&user(1, "Eve", None)).await.unwrap());
         assert!(!users.dirty_insert_new(&user(1, "Eve", None)).unwrap());
@@ -220,6 +220,40 @@ async fn a_type_with_an_alias_names_its_attributes() {
     let people = node.create_table::<Renamed>("people").attributes("id, name").await.unwrap();
     people.write(&Renamed { id: 1, name: "Ada".to_owned() }).await.unwrap();
     assert_eq!(people.read(&1).await.unwrap(), Some(Renamed { id: 1, name: "Ada".to_owned() }));
-    let schema = Schema::builder("again").attribute("id", AttributeType::Int).attribute("name", AttributeType::Any);
+    let schema =
+        Schema::builder("again").attribute("id", AttributeType::Int).attribute("name", AttributeType::Any);
     assert!(node.create_table_with::<Renamed>(schema.build().unwrap()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_table_takes_the_shape_of_another_type() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Person {
+        id: u32,
+        age: Option<u8>,
+        email: Option<String>,
+    }
+    let node = node().await;
+    let users = node.create_table::<User>("users").index("age").await.unwrap();
+    for id in 0..1_000 {
+        users.write(&user(id, "Ada", 36)).await.unwrap();
+    }
+    let other_key = |old: User| Person { id: old.id + 1, age: None, email: None };
+    let refused = node.transform_table("users", other_key).await;
+    assert!(matches!(refused, Err(Error::BadRecord { .. })), "{refused:?}");
+    assert_eq!(users.read(&1).await.unwrap(), Some(user(1, "Ada", 36)), "a refused one changes nothing");
+    let panicking = node.transform_table("users", |_: User| -> Person { panic!("no") }).await;
+    assert!(matches!(panicking, Err(Error::Aborted(_))), "{panicking:?}");
+
+    let person = |old: User| Person { id: old.id, age: old.age, email: Some(format!("{}@b.c", old.name)) };
+    let people = node.transform_table("users", person).await.unwrap();
+    assert_eq!(people.schema().attribute_names(), ["id", "age", "email"]);
+    assert_eq!(people.index_read("age", &36).await.unwrap().len(), 1_000);
+    let ada = Person { id: 1, age: Some(36), email: Some("Ada@b.c".to_owned()) };
+    assert_eq!(people.read(&1).await.unwrap(), Some(ada));
+    assert!(matches!(node.transform_table("nobody", person).await, Err(Error::NoTable(_))));
+    assert!(matches!(
+        node.transform_table("users", |old: Person| (old.id, old.email)).await,
+        Err(Error::BadSchema(_))
+    ));
 }

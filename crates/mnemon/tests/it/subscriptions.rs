@@ -69,14 +69,16 @@ async fn a_transactions_events_share_its_clock_and_an_aborted_one_has_none() {
 #[tokio::test]
 async fn expiry_and_eviction_are_told_apart() {
     let (node, time) = node_at(1_000).await;
-    let sessions =
-        node.create_table::<(u32, u32)>("sessions").ttl(Duration::from_millis(10)).await.unwrap();
+    let sessions = node.create_table::<(u32, u32)>("sessions").ttl(Duration::from_millis(10)).await.unwrap();
     let mut changes = sessions.subscribe().unwrap();
     sessions.write(&(1, 1)).await.unwrap();
     time.advance(10);
     node.catalog().maintain();
     let events = drained(&mut changes).await;
-    assert!(matches!(events[..], [Event::Written { .. }, Event::Deleted { cause: Cause::Expired, old: (1, 1), .. }]));
+    assert!(matches!(
+        events[..],
+        [Event::Written { .. }, Event::Deleted { cause: Cause::Expired, old: (1, 1), .. }]
+    ));
 
     let cache = node.create_table::<(u32, u32)>("cache").max_entries(8).await.unwrap();
     let mut changes = cache.subscribe().unwrap();
@@ -108,10 +110,7 @@ async fn a_bags_events_are_of_single_records() {
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(
-        events,
-        [(true, (1, 2)), (false, (1, 1)), (true, (1, 3)), (false, (1, 2)), (false, (1, 3))]
-    );
+    assert_eq!(events, [(true, (1, 2)), (false, (1, 1)), (true, (1, 3)), (false, (1, 2)), (false, (1, 3))]);
 }
 
 #[tokio::test]

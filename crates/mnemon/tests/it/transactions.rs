@@ -49,7 +49,9 @@ async fn spawned_transfers_keep_the_sum() {
                 assert!(matches!(done, Ok(()) | Err(Refusal::Poor)), "{done:?}");
                 let options = TransactionOptions { read_only: true, ..TransactionOptions::default() };
                 let sum = node
-                    .transaction_with(options, async |tx| tx.fold(&accounts, 0, |sum, (_, amount)| sum + amount).await)
+                    .transaction_with(options, async |tx| {
+                        tx.fold(&accounts, 0, |sum, (_, amount)| sum + amount).await
+                    })
                     .await;
                 assert_eq!(sum, Ok(400));
             }

@@ -4,6 +4,9 @@ use crate::answer::Answer;
 use crate::protocol::Args;
 use crate::session::{Execution, Session};
 
+/// Keys that one client may watch.
+const MAX_WATCHED: usize = 1 << 20;
+
 /// `MULTI`
 pub(super) fn multi(session: &mut Session, _: Args<'_>) -> Execution {
     Execution::Done(if session.begin() {
@@ -27,6 +30,9 @@ pub(super) fn discard(session: &mut Session, _: Args<'_>) -> Execution {
 pub(super) fn watch(session: &mut Session, args: Args<'_>) -> Execution {
     if session.queued().is_some() {
         return Execution::Done(Answer::error("ERR WATCH inside MULTI is not allowed"));
+    }
+    if session.watched().saturating_add(args.len()) > MAX_WATCHED {
+        return Execution::Done(Answer::error("TOOLARGE too many keys are watched; split the transaction"));
     }
     args.skip(1).iter().for_each(|key| session.watch(key));
     Execution::Done(Answer::OK)

@@ -17,8 +17,9 @@ use crate::command::{
 };
 use crate::protocol::{Args, ArgsBuf, Reply};
 use crate::refusal;
-use crate::session::guard::{self, Rehearsal};
-use crate::session::watching::Watch;
+use crate::session::guard;
+use crate::session::rehearsal::Rehearsal;
+use crate::session::watching::Watches;
 use crate::session::{Execution, Session};
 
 /// Commands that one transaction may hold.
@@ -63,6 +64,7 @@ struct Planned<'q> {
     ops: Vec<TableOp<'q>>,
     /// What guarded commands looked at.
     looked_at: Vec<Check<'q>>,
+    rehearsal: Rehearsal,
 }
 
 impl Session {
@@ -132,7 +134,7 @@ impl Session {
             return Execution::Done(Answer::error(text));
         }
         for _ in 0..guard::MAX_ATTEMPTS {
-            let Planned { pieces, ops, looked_at } = self.plan_all(&queue);
+            let Planned { pieces, ops, looked_at, .. } = self.plan_all(&queue);
             let guarded = !looked_at.is_empty();
             let queries = pieces.iter().any(|piece| matches!(piece, Piece::Query(..)));
             match self.submit_all(&watches, ops, looked_at, queries) {
@@ -165,7 +167,7 @@ impl Session {
 
     fn submit_all(
         &self,
-        watches: &[Watch],
+        watches: &Watches,
         ops: Vec<TableOp<'_>>,
         looked_at: Vec<Check<'_>>,
         queries: bool,
@@ -173,13 +175,13 @@ impl Session {
         if ops.is_empty() && watches.is_empty() && looked_at.is_empty() && !queries {
             return Verdict::Ready(Ok(Applied::default()));
         }
-        let checks = watches.iter().map(Watch::check).chain(looked_at).collect();
+        let checks = watches.checks().chain(looked_at).collect();
         let catalog = &self.host.catalog;
         if queries { catalog.submit_around(checks, ops) } else { catalog.submit(checks, ops) }
     }
 
     /// Whether the watched keys are as they were.
-    fn hold(&self, watches: &[Watch]) -> bool {
+    fn hold(&self, watches: &Watches) -> bool {
         self.submit_all(watches, Vec::new(), Vec::new(), false).ready().is_some_and(|held| held.is_ok())
     }
 
@@ -279,12 +281,10 @@ fn plan_guarded<'q>(
     let table = database.id();
     let rows = guard::rows_of(database, keys);
     planned.looked_at.extend(guard::checks(table, keys, &rows));
-    let touches = |op: &TableOp<'_>| op.table == table && op.op.key().is_none_or(|key| keys.contains(&key));
-    let rows = if planned.ops.iter().any(|op| !op.op.is_read() && touches(op)) {
-        let rehearsal = Rehearsal::new(database.store().now_ms());
-        rehearsal.play(table, keys, &rows, &planned.ops).unwrap_or(rows)
-    } else {
-        rows
+    let now_ms = database.store().now_ms();
+    let Some(rows) = planned.rehearsal.rows(table, keys, rows, &planned.ops, now_ms) else {
+        let text = "TOOLARGE the transaction writes and then reads the same keys too often; split it";
+        return Piece::Answered(Answer::error(text));
     };
     match decide(database, args, &rows) {
         Decision::Answered(answer) => Piece::Answered(answer),

@@ -1,11 +1,6 @@
 //! Plans that depend on rows: read, decide, commit if nothing has changed, else again.
 
-use std::sync::Arc;
-
-use mnemon_store::{
-    Applied, Check, CopySpec, Op, Row, Store, StoreConfig, TableCopy, TableId, TableOp, Value, Verdict, When,
-};
-use mnemon_store::{Collection, Expiry, ManualClock};
+use mnemon_store::{Applied, Check, Op, Row, TableId, TableOp, Verdict};
 use mnemon_table::{Catalog, Table, TableError};
 
 use crate::answer::Answer;
@@ -114,66 +109,5 @@ impl Session {
             }
             GAVE_UP
         }))
-    }
-}
-
-/// A store of one's own on which a part of a transaction is played through, to know what its later commands will meet.
-///
-/// Only transactions need it that write a key and then run a guarded command on it, which is rare: it costs a copy of
-/// the rows concerned.
-pub(super) struct Rehearsal {
-    store: Store,
-    now_ms: u64,
-}
-
-impl Rehearsal {
-    pub(super) fn new(now_ms: u64) -> Self {
-        let config = StoreConfig { shards: 1, ..StoreConfig::new(Box::new(ManualClock::at(now_ms))) };
-        Self { store: Store::new(config), now_ms }
-    }
-
-    /// The rows that `keys` will have when `ops` have been applied to `rows`. `None` when the store refuses, which it
-    /// does not for fresh tables.
-    pub(super) fn play(
-        &self,
-        table: TableId,
-        keys: &[&[u8]],
-        rows: &[Option<Row>],
-        ops: &[TableOp<'_>],
-    ) -> Option<Vec<Option<Row>>> {
-        let copy = self.store.create(table, CopySpec::new(mnemon_store::Kind::Set)).ok()?;
-        rows.iter().flatten().for_each(|row| self.seed(&copy, row));
-        for op in ops.iter().filter(|op| op.table == table) {
-            if op.op.key().is_none_or(|key| keys.contains(&key)) {
-                drop(self.store.commit_one(&copy, self.now_ms, &op.op));
-            }
-        }
-        let played = keys.iter().map(|key| self.store.get(&copy, key)).collect();
-        self.store.drop_copy(table).ok()?;
-        Some(played)
-    }
-
-    fn seed(&self, copy: &Arc<TableCopy>, row: &Row) {
-        let key = || row.key().into();
-        let put = match row.value() {
-            Value::Bytes(body) => Op::Put {
-                key: key(),
-                body: body.into(),
-                expiry: Expiry::Never,
-                when: When::Always,
-                over_bytes_only: false,
-            },
-            Value::Collection(Collection::Hash(hash)) => {
-                let fields = hash.iter().map(|element| (element.field().into(), element.value().into()));
-                Op::FieldPut { key: key(), fields: fields.collect(), when: When::Always }
-            }
-            Value::Collection(_) => return,
-        };
-        drop(self.store.commit_one(copy, self.now_ms, &put));
-        if row.expires_at().is_some() {
-            let expire =
-                Op::ExpireAt { key: key(), at_ms: row.expires_at(), when: mnemon_store::ExpireWhen::Always };
-            drop(self.store.commit_one(copy, self.now_ms, &expire));
-        }
     }
 }

@@ -1,5 +1,11 @@
 //! Tests of the crate from outside: the protocol alone, sessions without a socket, the server over real sockets.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and says how to replay it"
+)]
+
 mod client;
 mod differential;
 mod protocol;

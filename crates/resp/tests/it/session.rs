@@ -3,6 +3,7 @@
 mod command_table;
 mod hash;
 mod key;
+mod random;
 mod string;
 mod subscription;
 mod table;

@@ -20,6 +20,8 @@ const SLACK: usize = 64;
 pub(crate) enum Probe {
     /// No such row any more.
     Gone,
+    /// The row was written just now: not this one.
+    Spared,
     /// The row was read this often since it was last considered.
     Heat(u8),
 }
@@ -72,14 +74,31 @@ impl<T: Clone + Eq + Hash> S3Fifo<T> {
     }
 
     /// The row to give up. `probe` tells of a name whether its row exists and how warm it is; `cool` sets that.
+    /// Spared rows keep their places; when there are no others, there is no victim.
     /// Amortised O(1): each step takes a name off a queue or spends one of its reads.
     pub(crate) fn victim(&mut self, probe: impl Fn(&T) -> Probe, cool: impl Fn(&T, u8)) -> Option<T> {
+        let mut spared = [Vec::new(), Vec::new()];
+        let victim = self.next_victim(&mut spared, probe, cool);
+        for (queue, names) in [&mut self.small, &mut self.main].into_iter().zip(spared) {
+            names.into_iter().rev().for_each(|name| queue.push_front(name));
+        }
+        victim
+    }
+
+    /// Looks for the victim; puts the names of spared rows aside, those of the small queue first.
+    fn next_victim(
+        &mut self,
+        [spared_small, spared_main]: &mut [Vec<T>; 2],
+        probe: impl Fn(&T) -> Probe,
+        cool: impl Fn(&T, u8),
+    ) -> Option<T> {
         loop {
             let names = self.small.len() + self.main.len();
             let from_small = self.small.len() * SMALL_SHARE >= names;
             if from_small && let Some(name) = self.small.pop_front() {
                 match probe(&name) {
                     Probe::Gone => {}
+                    Probe::Spared => spared_small.push(name),
                     Probe::Heat(0) => {
                         self.remember(name.clone());
                         return Some(name);
@@ -94,6 +113,7 @@ impl<T: Clone + Eq + Hash> S3Fifo<T> {
             let name = self.main.pop_front()?;
             match probe(&name) {
                 Probe::Gone => {}
+                Probe::Spared => spared_main.push(name),
                 Probe::Heat(0) => return Some(name),
                 Probe::Heat(heat) => {
                     cool(&name, heat - 1);
@@ -201,6 +221,19 @@ mod tests {
             queues.sweep(0, |_| false);
         }
         assert!(queues.small.len() + queues.main.len() <= SLACK + 1);
+    }
+
+    #[test]
+    fn a_spared_row_keeps_its_place() {
+        let mut queues = S3Fifo::new();
+        (1..=3u64).for_each(|name| queues.insert(name));
+        let sparing =
+            |spared: u64| move |name: &u64| if *name == spared { Probe::Spared } else { Probe::Heat(0) };
+        let mut victim = |spared| queues.victim(sparing(spared), |_, _| ());
+        assert_eq!(
+            [victim(1), victim(3), victim(3), victim(3), victim(0)],
+            [Some(2), Some(1), None, None, Some(3)]
+        );
     }
 
     #[test]

@@ -381,7 +381,7 @@ impl Machine {
             panic!("{difference}");
         }
         for attribute in self.indexes.keys() {
-            let found = state.index(*attribute).iter().map(|row| row.key().to_vec());
+            let found = state.index_rows(*attribute).iter().map(|row| row.key().to_vec());
             let expected = index(rows, *attribute).into_iter().map(|(_, key)| key);
             assert!(found.eq(expected), "the index on attribute {attribute}");
         }

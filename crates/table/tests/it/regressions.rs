@@ -1,1 +1,156 @@
-//! x
+//! Bugs that were, each as small as it can be told.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Waker};
+
+use mnemon_sim::Triple;
+use mnemon_store::{Kind, ManualClock};
+use mnemon_table::schema::Schema;
+use mnemon_table::{Catalog, Table, TableError};
+use mnemon_term::{Record, Term};
+
+fn record(key: i64, value: i64) -> Record {
+    Record::new(&[Term::Int(key), Term::Int(value)]).expect("flat")
+}
+
+async fn table(kind: Kind, ttl_ms: Option<u64>) -> (Arc<Catalog>, Arc<Triple>, Arc<Table>, Arc<ManualClock>) {
+    let time = Arc::new(ManualClock::at(1_000));
+    let (catalog, triple) = Triple::catalog(Triple::new, &time);
+    let schema = Schema::builder("t").kind(kind).ttl_ms(ttl_ms).build().unwrap();
+    let table = catalog.create(schema).await.unwrap();
+    (catalog, triple, table, time)
+}
+
+/// The commit checked all rows of a set against those behind a key, so it was refused for ever.
+#[tokio::test]
+async fn a_transaction_that_steps_through_a_set_and_writes_is_committed_at_once() {
+    for kind in [Kind::Set, Kind::Bag] {
+        let (catalog, triple, table, _) = table(kind, None).await;
+        for key in 0..20 {
+            table.write(record(key, 0).as_ref()).await.unwrap();
+        }
+        let runs = AtomicUsize::new(0);
+        let (table, runs) = (&table, &runs);
+        let answer: Result<usize, TableError> = catalog
+            .transaction(|tx| async move {
+                assert_eq!(runs.fetch_add(1, Ordering::SeqCst), 0, "it is run again");
+                let (mut steps, mut next) = (0, tx.first(table).await?);
+                while let Some(key) = next {
+                    steps += 1;
+                    next = tx.next(table, &key).await?;
+                }
+                tx.write(table, record(100, 0).as_ref()).await?;
+                Ok(steps)
+            })
+            .await;
+        assert_eq!(answer, Ok(20));
+        triple.assert_equal();
+    }
+}
+
+/// A transaction's own rows of a set came after all others, and `next` never found those that stand before.
+#[tokio::test]
+async fn a_walk_of_a_set_in_a_transaction_finds_its_own_rows() {
+    let (catalog, _, table, _) = table(Kind::Set, None).await;
+    for key in 0..20 {
+        table.write(record(key, 0).as_ref()).await.unwrap();
+    }
+    let table = &table;
+    let answer: Result<usize, TableError> = catalog
+        .transaction(|tx| async move {
+            for key in 20..40 {
+                tx.write(table, record(key, 0).as_ref()).await?;
+            }
+            let (mut steps, mut next) = (0, tx.first(table).await?);
+            while let Some(key) = next {
+                steps += 1;
+                next = tx.next(table, &key).await?;
+            }
+            Ok(steps)
+        })
+        .await;
+    assert_eq!(answer, Ok(40));
+}
+
+/// What a cancelled inner transaction had written went into the commit of the outer one.
+#[tokio::test]
+async fn an_inner_transaction_that_is_dropped_leaves_no_writes() {
+    let (catalog, _, table, _) = table(Kind::Set, None).await;
+    let table = &table;
+    let answer: Result<(), TableError> = catalog
+        .transaction(|tx| async move {
+            tx.write(table, record(1, 1).as_ref()).await?;
+            {
+                let mut inner = pin!(tx.nested(|tx| async move {
+                    tx.write(table, record(1, 2).as_ref()).await?;
+                    tx.write(table, record(2, 2).as_ref()).await?;
+                    std::future::pending::<Result<(), TableError>>().await
+                }));
+                assert!(inner.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            }
+            tx.write(table, record(3, 3).as_ref()).await
+        })
+        .await;
+    assert_eq!(answer, Ok(()));
+    let found = table.read(&Term::Int(1)).await.unwrap().expect("the outer one wrote it");
+    assert_eq!(found.record().get(1).and_then(|value| value.as_int()), Some(1));
+    assert!(table.read(&Term::Int(2)).await.unwrap().is_none());
+    assert!(table.read(&Term::Int(3)).await.unwrap().is_some());
+}
+
+/// One of two rows that expire together was seen, the other not.
+#[tokio::test]
+async fn a_transaction_sees_rows_that_expire_together_expire_together() {
+    for kind in [Kind::Set, Kind::OrderedSet] {
+        let (catalog, _, table, time) = table(kind, None).await;
+        for key in [1, 2] {
+            table.write_with_ttl(record(key, 0).as_ref(), 10).await.unwrap();
+        }
+        let (table, time) = (&table, &time);
+        let answer: Result<[bool; 2], TableError> = catalog
+            .transaction(|tx| async move {
+                let one = tx.read(table, &Term::Int(1)).await?.is_some();
+                time.advance(20);
+                let other = tx.read(table, &Term::Int(2)).await?.is_some();
+                Ok([one, other])
+            })
+            .await;
+        assert_eq!(answer, Ok([false, false]));
+    }
+}
+
+/// A row that had expired between its reading and the commit was taken for unchanged, or must not be.
+#[tokio::test]
+async fn a_row_that_expires_before_the_commit_has_changed() {
+    let (catalog, triple, table, time) = table(Kind::Set, None).await;
+    table.write_with_ttl(record(1, 7).as_ref(), 10).await.unwrap();
+    let (runs, table, time) = (&AtomicUsize::new(0), &table, &time);
+    let answer: Result<bool, TableError> = catalog
+        .transaction(|tx| async move {
+            let there = tx.read(table, &Term::Int(1)).await?.is_some();
+            tx.write(table, record(2, i64::from(there)).as_ref()).await?;
+            if runs.fetch_add(1, Ordering::SeqCst) == 0 {
+                time.advance(20);
+            }
+            Ok(there)
+        })
+        .await;
+    assert_eq!(answer, Ok(false));
+    assert_eq!(runs.load(Ordering::SeqCst), 2);
+    triple.assert_equal();
+}
+
+/// A counter that was made by counting lived for ever, whatever the table's time to live.
+#[tokio::test]
+async fn a_counter_expires_as_the_table_says() {
+    let (_, triple, table, time) = table(Kind::Set, Some(10)).await;
+    table.update_counter(&Term::Int(1), 1, 5).await.unwrap();
+    time.advance(5);
+    assert_eq!(table.update_counter(&Term::Int(1), 1, 1).await, Ok(6));
+    time.advance(5);
+    assert!(table.read(&Term::Int(1)).await.unwrap().is_none());
+    assert_eq!(table.update_counter(&Term::Int(1), 1, 1).await, Ok(1));
+    triple.assert_equal();
+}

@@ -13,7 +13,8 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// The binary under test: the one that `MNEMON_BINARY` names, else the one cargo built for the tests, in an environment
 /// without settings of its own.
 pub(super) fn binary() -> Command {
-    let path = std::env::var_os("MNEMON_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_mnemon").into(), PathBuf::from);
+    let path =
+        std::env::var_os("MNEMON_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_mnemon").into(), PathBuf::from);
     let mut command = Command::new(path);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("MNEMON_") {
@@ -49,12 +50,11 @@ impl Running {
         while !running.banner.contains("stop ") {
             match running.stdout.recv_timeout(DEADLINE) {
                 Ok(line) => running.banner += &(line + "\n"),
-                Err(cause) => panic!("no banner ({cause}); so far: {}; log: {}", running.banner, running.end().1),
+                Err(cause) => {
+                    let banner = running.banner.clone();
+                    panic!("no banner ({cause}); so far: {banner}; log: {}", running.end().1)
+                }
             }
-        }
-        // What else there is came in the same write.
-        while let Ok(line) = running.stdout.recv_timeout(Duration::from_millis(50)) {
-            running.banner += &(line + "\n");
         }
         let resp = running.banner.lines().find_map(|line| line.trim().strip_prefix("RESP "));
         running.address = resp.expect("the banner has the address").trim().parse().expect("an address");

@@ -64,7 +64,7 @@ fn a_subscriber_that_does_not_read_is_cut_off() {
     assert!(matches!(subscriber.say("T.SUBSCRIBE db0"), Reply::Array(_)));
     let mut writer = Client::connect(server.local_addr());
     let value = vec![b'v'; 1 << 20];
-    for _ in 0..200 {
+    for _ in 0..1_000 {
         if server.host().stats().totals().overflowed > 0 {
             break;
         }
