@@ -9,13 +9,14 @@ mod fetch;
 mod info;
 mod query;
 mod subscription;
+mod walk;
 
 pub use builder::TableBuilder;
 pub(crate) use builder::fits;
 pub use fetch::Load;
 pub use query::Snapshot;
-pub(crate) use query::key;
 pub use subscription::{Event, Subscription};
+pub(crate) use walk::key;
 
 use std::marker::PhantomData;
 use std::sync::Arc;

@@ -25,6 +25,7 @@ mod table;
 mod table_query;
 mod table_row;
 mod table_schema;
+mod table_transform;
 mod transaction;
 
 pub(crate) use entry::{Command, Run, flag};

@@ -10,7 +10,7 @@ use crate::command::entry::flag::{
 use crate::command::entry::{Command, Family, Run, Subcommand};
 use crate::command::{
     client, connection, counter, database, hash, info, introspection, key, server, string, subscription,
-    table_query, table_row, table_schema, transaction,
+    table_query, table_row, table_schema, table_transform, transaction,
 };
 
 /// Places of keys.
@@ -118,7 +118,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     entry("t.addindex", 3, WRITE | DENYOOM | NO_MULTI, NO_KEYS, Table, Run::Schema(table_schema::add_index), "Add an index on an attribute"),
     entry("t.delindex", 3, WRITE | NO_MULTI, NO_KEYS, Table, Run::Schema(table_schema::del_index), "Drop the index on an attribute"),
     entry("t.access", 3, WRITE | NO_MULTI, NO_KEYS, Table, Run::Schema(table_schema::set_access), "Make a table read-only or writable"),
-    entry("t.transform", -2, WRITE | DENYOOM | NO_MULTI, NO_KEYS, Table, Run::Schema(table_schema::transform), "Give a table's records another shape"),
+    entry("t.transform", -2, WRITE | DENYOOM | NO_MULTI, NO_KEYS, Table, Run::Schema(table_transform::transform), "Give a table's records another shape"),
     entry("t.list", 1, READONLY, NO_KEYS, Table, Run::Session(table_schema::list), "List the tables"),
     entry("t.info", 2, READONLY, NO_KEYS, Table, Run::Session(table_schema::info), "A table's schema and sizes"),
     entry("t.read", -3, READONLY | FAST, NO_KEYS, Table, Run::Data(table_row::read), "Read the records under keys"),

@@ -11,7 +11,6 @@ use mnemon_table::{Catalog, Table, TableError};
 use crate::answer::Answer;
 use crate::command::argument::{arg, is, natural};
 use crate::command::plan::Context;
-use crate::command::record;
 use crate::protocol::{Args, Reply};
 use crate::refusal;
 use crate::session::Session;
@@ -131,18 +130,6 @@ pub(super) fn del_index(context: &Context<'_>, args: Args<'_>) -> Result<SchemaF
 pub(super) fn set_access(context: &Context<'_>, args: Args<'_>) -> Result<SchemaFuture, Answer> {
     let (name, mode) = (text(args, 1), access(arg(args, 2))?);
     Ok(change(context, |catalog| async move { catalog.change_table_access_mode(&name, mode).await }))
-}
-
-/// `T.TRANSFORM table ...`: gives all records of a table another shape.
-pub(super) fn transform(context: &Context<'_>, args: Args<'_>) -> Result<SchemaFuture, Answer> {
-    let table = record::table(context, arg(args, 1))?;
-    if table.is_database() {
-        let cause = "the databases db0…db15 keep their shape; make a table of your own";
-        return Err(refusal::of_table(&TableError::Unsupported { table: table.name(), cause }));
-    }
-    Err(Answer::error(
-        "ERR T.TRANSFORM is not supported yet; create a table with the new attributes and write the records to it",
-    ))
 }
 
 /// `T.LIST`: the names of the databases in use and of all tables.

@@ -18,12 +18,17 @@ fn string<'c>(cell: &'c Cell<'_, '_>) -> Result<Option<&'c [u8]>, OpError> {
 }
 
 pub(super) fn increment(cell: &mut Cell<'_, '_>, by: i64) -> Result<i64, OpError> {
-    let present = match string(cell)? {
-        None => 0,
-        Some(body) => decimal::parse_integer(body).ok_or(OpError::NotAnInteger)?,
+    // One look at the row for all that is asked of it: counters are what people count fast.
+    let (present, expires_at) = match cell.row() {
+        None => (0, None),
+        Some(row) => match row.value() {
+            Value::Bytes(body) => {
+                (decimal::parse_integer(body).ok_or(OpError::NotAnInteger)?, row.expires_at())
+            }
+            Value::Collection(_) => return Err(OpError::WrongType),
+        },
     };
     let sum = present.checked_add(by).ok_or(OpError::Overflow)?;
-    let expires_at = cell.row().and_then(Row::expires_at);
     cell.put_bytes(decimal::integer_text(sum).as_bytes(), expires_at);
     Ok(sum)
 }

@@ -172,7 +172,9 @@ impl Hash {
             }
             Form::Large(tree) => {
                 let hash = hash_of(field);
-                let old = tree.remove_with_key(&Sought { hash, field }).map(|(place, ())| place.element);
+                // The way down is in the cache when it is walked again; inserting replaces an equal key.
+                let old =
+                    tree.get_key_value(&Sought { hash, field }).map(|(place, ())| place.element.clone());
                 tree.insert(Place { hash, element }, ());
                 old
             }

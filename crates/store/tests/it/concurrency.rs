@@ -241,3 +241,26 @@ fn commits_of_many_threads_are_equivalent_to_the_order_of_their_clocks() {
         race(kind, &seed);
     }
 }
+
+#[test]
+fn no_two_commits_have_one_clock() {
+    let store = Store::new(StoreConfig::new(Box::new(ManualClock::at(1_000))));
+    let copy = store.create(TABLE, CopySpec::new(Kind::Set)).expect("a new table");
+    let mut clocks: Vec<u64> = std::thread::scope(|threads| {
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let (store, copy) = (&store, &copy);
+                threads.spawn(move || {
+                    let ops: Vec<Op<'_>> = (0..16)
+                        .map(|number| Op::Increment { key: key(writer * 16 + number).into(), by: 1 })
+                        .collect();
+                    let commit = |at: usize| store.commit_one(copy, 1_000, &ops[at % ops.len()]);
+                    (0..40_000).map(|at| commit(at).expect("the table is there").0).collect::<Vec<u64>>()
+                })
+            })
+            .collect();
+        writers.into_iter().flat_map(|writer| writer.join().expect("see the panic above")).collect()
+    });
+    clocks.sort_unstable();
+    assert!(clocks.iter().copied().eq(1..=store.clock()), "clocks are used once and none is left out");
+}

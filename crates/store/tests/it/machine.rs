@@ -1,22 +1,20 @@
 //! Runs steps against the engine and the model side by side, and compares all there is to see after each.
 
-use std::ops::Bound;
 use std::sync::Arc;
 
 use mnemon_sim::{TableState, Triple};
 use mnemon_store::{
-    Cause, Check, Commit, CopySpec, Expiry, Kind, ManualClock, Op, Replica, SchemaChange, Seen, StoreConfig,
+    Cause, Check, Commit, CopySpec, Expiry, Kind, ManualClock, Op, Replica, SchemaChange, StoreConfig,
     StoreError, TableCopy, TableId, TableOp, When,
 };
-use mnemon_term::key::{Keying, encode, successor_of_prefix};
-use mnemon_term::{Term, TermRef};
 
-use crate::model::{Answer, Model, ModelRow, Rows, equal, index, live};
+use crate::model::{Answer, Model, ModelRow, Rows, index, live};
 use crate::step::{CheckStep, START_MS, Step, record};
+use crate::truth::Refusal;
 use crate::walk::{Indexes, Opened, Route, Walk};
 use crate::watcher::Watcher;
 
-const TABLE: TableId = TableId(7);
+pub(crate) const TABLE: TableId = TableId(7);
 /// Rows that a bounded table may hold.
 const BOUND: u64 = 30;
 
@@ -28,26 +26,18 @@ pub(crate) struct Shape {
     pub(crate) bounded: bool,
 }
 
-/// Why a commit must be refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
-    Conflict,
-    NoIndex,
-    Sealed,
-}
-
 pub(crate) struct Machine {
-    shape: Shape,
+    pub(crate) shape: Shape,
     time: Arc<ManualClock>,
     triple: Triple,
     copy: Arc<TableCopy>,
-    model: Model,
+    pub(crate) model: Model,
     clock: u64,
-    now_ms: u64,
-    schema: u64,
+    pub(crate) now_ms: u64,
+    pub(crate) schema: u64,
     /// Only commits that check the schema may write.
     sealed: bool,
-    indexes: Indexes,
+    pub(crate) indexes: Indexes,
     opened: Vec<Opened>,
     numbers: usize,
     walks: Vec<Walk>,
@@ -195,63 +185,6 @@ impl Machine {
         }
     }
 
-    /// A check, and how it must fail.
-    fn check(&self, check: &CheckStep) -> (Check<'static>, Result<(), Refusal>) {
-        let table = TABLE;
-        let verdict = |truth: bool| if truth { Ok(()) } else { Err(Refusal::Conflict) };
-        match check {
-            CheckStep::Key { key, truth } => {
-                let present = self.model.get(key, self.now_ms).map_or(0, |row| row.version);
-                let version = if *truth { present } else { present + 1 };
-                let key = key.clone().into();
-                (Check::Key { table, key, version }, verdict(*truth))
-            }
-            CheckStep::Schema { truth } => {
-                let version = if *truth { self.schema } else { self.schema + 1 };
-                (Check::Schema { table, version }, verdict(*truth))
-            }
-            CheckStep::Rows { from, to, truth } => {
-                // Rows without an order can be checked only all together.
-                let (from, to) = if self.shape.kind == Kind::OrderedSet {
-                    let key = |number: u8| -> Box<[u8]> { format!("k{number}").into_bytes().into() };
-                    (Bound::Included(key(*from)), Bound::Excluded(key(*to)))
-                } else {
-                    (Bound::Unbounded, Bound::Unbounded)
-                };
-                let inside = |key: &[u8]| {
-                    let above = !matches!(&from, Bound::Included(from) if key < &**from);
-                    above && !matches!(&to, Bound::Excluded(to) if key >= &**to)
-                };
-                let rows = live(&self.model.rows, self.now_ms);
-                let seen = rows.iter().filter(|(key, _)| inside(key));
-                let seen =
-                    falsified(seen.map(|(key, row)| (key.as_slice().into(), row.version)).collect(), *truth);
-                let index = None;
-                (Check::Scan { table, index, from, to, seen }, verdict(*truth))
-            }
-            CheckStep::Index { attribute, value, truth } => {
-                let value = Term::Int(i64::from(*value));
-                let mut prefix = Vec::new();
-                encode(TermRef::from(&value), Keying::Numeric, &mut prefix);
-                let to =
-                    successor_of_prefix(&prefix).map_or(Bound::Unbounded, |to| Bound::Excluded(to.into()));
-                let rows = live(&self.model.rows, self.now_ms);
-                let entries = index(&rows, *attribute).into_iter();
-                let found = entries.filter(|(found, _)| equal(found, value.view()));
-                let seen = found.map(|(_, key)| (key.as_slice().into(), rows[&key].version)).collect();
-                let check = Check::Scan {
-                    table,
-                    index: Some(*attribute),
-                    from: Bound::Included(prefix.into()),
-                    to,
-                    seen: falsified(seen, *truth),
-                };
-                let exists = self.indexes.contains_key(attribute);
-                (check, if exists { verdict(*truth) } else { Err(Refusal::NoIndex) })
-            }
-        }
-    }
-
     /// Deletes expired rows as tables do: what the first store's queues say is due, in commits.
     fn expire(&mut self) {
         if self.sealed {
@@ -394,17 +327,6 @@ fn change(triple: &Triple, change: &SchemaChange) -> Result<(), StoreError> {
 
 fn delete(row: &mnemon_store::Row, cause: Cause) -> Op<'static> {
     Op::Delete { key: row.key().to_vec().into(), cause, version: row.version() }
-}
-
-/// What was seen, or something a little else.
-fn falsified(mut seen: Vec<Seen>, truth: bool) -> Vec<Seen> {
-    if !truth {
-        match seen.pop() {
-            Some((key, version)) => seen.push((key, version + 1)),
-            None => seen.push((b"phantom"[..].into(), 1)),
-        }
-    }
-    seen
 }
 
 fn bulk(first: u16, count: u16, delete: bool) -> Vec<Op<'static>> {

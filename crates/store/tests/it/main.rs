@@ -1,10 +1,14 @@
 //! The store against a plain model, over a replica that encodes every commit and applies it three times.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod concurrency;
 mod machine;
 mod model;
+mod number;
 mod regressions;
 mod step;
+mod truth;
 mod walk;
 mod watcher;
 

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use mnemon_store::{Cause, Collection, ExpireWhen, Expiry, Kind, Op, OpError, Outcome, Row, When};
 use mnemon_term::{RecordRef, Term, TermRef};
 
+use crate::number::{add, integer};
+
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
     Bytes(Vec<u8>),
@@ -128,40 +130,13 @@ impl Model {
         if present.is_none() && !op.is_read() {
             self.rows.remove(key);
         }
-        let mut write = |expires_at: Option<u64>, value: Value| {
-            self.rows.insert(key.to_vec(), ModelRow { version, expires_at, value });
-        };
         let kept = match (&present, op) {
             (None, Op::Counter { expires_at, .. }) => *expires_at,
             (present, _) => present.as_ref().and_then(|row| row.expires_at),
         };
         match op {
             Op::Get { .. } => Ok(Answer::Row(present)),
-            Op::Put { body, expiry, when, over_bytes_only, .. } => {
-                let is_collection = present.as_ref().is_some_and(|row| !matches!(row.value, Value::Bytes(_)));
-                if *over_bytes_only && is_collection {
-                    return Err(OpError::WrongType);
-                }
-                if !holds(*when, present.is_some()) {
-                    return Ok(Answer::Put(false, present));
-                }
-                let expires_at = match expiry {
-                    Expiry::Never => None,
-                    Expiry::Keep => kept,
-                    Expiry::At(at_ms) => Some(*at_ms),
-                };
-                if self.kind != Kind::Bag {
-                    write(expires_at, Value::Bytes(body.to_vec()));
-                    return Ok(Answer::Put(true, present));
-                }
-                let mut objects = objects(present);
-                let new = !objects.contains(&body.to_vec());
-                if new {
-                    objects.push(body.to_vec());
-                }
-                write(expires_at, Value::Bag(objects));
-                Ok(Answer::Put(new, None))
-            }
+            Op::Put { .. } => self.put(op, key, present, version),
             Op::Delete { version, .. } => {
                 let wanted = present.filter(|row| *version == 0 || row.version == *version);
                 if wanted.is_some() {
@@ -169,29 +144,13 @@ impl Model {
                 }
                 Ok(Answer::Removed(wanted))
             }
-            Op::DeleteObject { body, .. } => {
-                let is_there = match present.as_ref().map(|row| &row.value) {
-                    Some(Value::Bytes(present)) => present == &body.to_vec(),
-                    Some(Value::Bag(objects)) => objects.contains(&body.to_vec()),
-                    Some(Value::Hash(_)) | None => false,
-                };
-                if is_there {
-                    let mut left = objects(present);
-                    left.retain(|object| *object != body.to_vec());
-                    if left.is_empty() {
-                        self.rows.remove(key);
-                    } else {
-                        write(kept, Value::Bag(left));
-                    }
-                }
-                Ok(Answer::Changed(is_there))
-            }
+            Op::DeleteObject { body, .. } => Ok(self.delete_object(body, key, present, version)),
             Op::ExpireAt { at_ms, when, .. } => {
                 Ok(Answer::Changed(self.expire_at(present, key, *at_ms, *when, version, now_ms)))
             }
             _ => match changed(op, present.map(|row| row.value))? {
                 Some((value, answer)) => {
-                    write(kept, value);
+                    self.write(key, version, kept, value);
                     Ok(answer)
                 }
                 None => {
@@ -204,6 +163,62 @@ impl Model {
                 }
             },
         }
+    }
+
+    fn write(&mut self, key: &[u8], version: u64, expires_at: Option<u64>, value: Value) {
+        self.rows.insert(key.to_vec(), ModelRow { version, expires_at, value });
+    }
+
+    fn put(
+        &mut self,
+        op: &Op<'_>,
+        key: &[u8],
+        present: Option<ModelRow>,
+        version: u64,
+    ) -> Result<Answer, OpError> {
+        let Op::Put { body, expiry, when, over_bytes_only, .. } = op else { panic!("no put: {op:?}") };
+        let is_collection = present.as_ref().is_some_and(|row| !matches!(row.value, Value::Bytes(_)));
+        if *over_bytes_only && is_collection {
+            return Err(OpError::WrongType);
+        }
+        if !holds(*when, present.is_some()) {
+            return Ok(Answer::Put(false, present));
+        }
+        let expires_at = match expiry {
+            Expiry::Never => None,
+            Expiry::Keep => present.as_ref().and_then(|row| row.expires_at),
+            Expiry::At(at_ms) => Some(*at_ms),
+        };
+        if self.kind != Kind::Bag {
+            self.write(key, version, expires_at, Value::Bytes(body.to_vec()));
+            return Ok(Answer::Put(true, present));
+        }
+        let mut objects = objects(present);
+        let new = !objects.contains(&body.to_vec());
+        if new {
+            objects.push(body.to_vec());
+        }
+        self.write(key, version, expires_at, Value::Bag(objects));
+        Ok(Answer::Put(new, None))
+    }
+
+    fn delete_object(&mut self, body: &[u8], key: &[u8], present: Option<ModelRow>, version: u64) -> Answer {
+        let is_there = match present.as_ref().map(|row| &row.value) {
+            Some(Value::Bytes(present)) => present == body,
+            Some(Value::Bag(objects)) => objects.iter().any(|object| object == body),
+            Some(Value::Hash(_)) | None => false,
+        };
+        if is_there {
+            let expires_at = present.as_ref().and_then(|row| row.expires_at);
+            let mut left = objects(present);
+            left.retain(|object| object != body);
+            if left.is_empty() {
+                self.rows.remove(key);
+            } else {
+                self.write(key, version, expires_at, Value::Bag(left));
+            }
+        }
+        Answer::Changed(is_there)
     }
 
     fn delete_fields(&mut self, key: &[u8], fields: &[mnemon_store::op::Bytes<'_>], version: u64) -> i64 {
@@ -325,7 +340,7 @@ fn changed(op: &Op<'_>, present: Option<Value>) -> Result<Option<(Value, Answer)
                 any = true;
             }
             let new = (after.len() - before.len()) as i64;
-            any.then(|| (Value::Hash(after), Answer::Int(new)))
+            any.then_some((Value::Hash(after), Answer::Int(new)))
         }
         Op::FieldIncrement { field, by, .. } => {
             let mut hash = fields(present)?.unwrap_or_default();
@@ -346,44 +361,6 @@ fn changed(op: &Op<'_>, present: Option<Value>) -> Result<Option<(Value, Answer)
         }
         other => panic!("no model of {other:?}"),
     })
-}
-
-fn integer(text: Option<&[u8]>) -> Result<i64, OpError> {
-    let Some(text) = text else { return Ok(0) };
-    let number: i64 =
-        std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or(OpError::NotAnInteger)?;
-    // Only what the number itself would be written as.
-    (number.to_string().as_bytes() == text).then_some(number).ok_or(OpError::NotAnInteger)
-}
-
-/// Digits behind the point that sums are computed with here.
-const DIGITS: usize = 12;
-
-/// A decimal number as a multiple of the last digit; `None`: it has too many for this model.
-fn scaled(text: &[u8]) -> Result<Option<i128>, OpError> {
-    let text = std::str::from_utf8(text).map_err(|_| OpError::NotANumber)?;
-    let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let are_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !are_digits(whole) || !are_digits(fraction) {
-        return Err(OpError::NotANumber);
-    }
-    if whole.len() > 19 || fraction.len() > DIGITS {
-        return Ok(None);
-    }
-    let number: i128 = format!("{whole}{fraction:0<DIGITS$}").parse().expect("some thirty digits");
-    Ok(Some(if negative { -number } else { number }))
-}
-
-fn add(present: Option<&[u8]>, by: &[u8]) -> Result<String, OpError> {
-    let present = present.unwrap_or(b"0");
-    let (Some(one), Some(other)) = (scaled(present)?, scaled(by)?) else {
-        return mnemon_store::decimal::add(present, by);
-    };
-    let sum = one + other;
-    let (sign, sum, unit) = (if sum < 0 { "-" } else { "" }, sum.unsigned_abs(), 10u128.pow(DIGITS as u32));
-    let text = format!("{sign}{}.{:0DIGITS$}", sum / unit, sum % unit);
-    Ok(text.trim_end_matches('0').trim_end_matches('.').to_owned())
 }
 
 /// The order of the rows in a walk backwards or forwards.

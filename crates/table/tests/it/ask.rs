@@ -40,7 +40,7 @@ fn gathered(mut all: Vec<Record>, record: RecordRef<'_>) -> Vec<Record> {
 /// The plain way.
 pub(crate) async fn plainly(table: &Table, read: &Read) -> Answer {
     match read {
-        Read::Read(key) => records(table.read(key).await),
+        Read::One(key) => records(table.read(key).await),
         Read::Lookup(key) => records(table.lookup(key).await),
         Read::Range(range) => records(table.range(range).await),
         Read::Index(attribute, value) => {
@@ -56,7 +56,7 @@ pub(crate) async fn plainly(table: &Table, read: &Read) -> Answer {
 /// The dirty way.
 pub(crate) fn dirtily(table: &Table, read: &Read) -> Answer {
     match read {
-        Read::Read(key) => records(table.dirty_read(key)),
+        Read::One(key) => records(table.dirty_read(key)),
         Read::Lookup(key) => records(table.dirty_lookup(key)),
         Read::Range(range) => records(table.dirty_range(range)),
         Read::Index(attribute, value) => {
@@ -86,7 +86,7 @@ pub(crate) fn dirtily(table: &Table, read: &Read) -> Answer {
 /// In a transaction.
 pub(crate) async fn within(transaction: &Transaction, table: &Table, read: &Read) -> Answer {
     match read {
-        Read::Read(key) => records(transaction.read(table, key).await),
+        Read::One(key) => records(transaction.read(table, key).await),
         Read::Lookup(key) => records(transaction.lookup(table, key).await),
         Read::Range(range) => records(transaction.range(table, range).await),
         Read::Index(attribute, value) => {
@@ -121,7 +121,7 @@ pub(crate) async fn within(transaction: &Transaction, table: &Table, read: &Read
 pub(crate) fn judge(model: &ModelTable, read: &Read, answer: &Answer) {
     let ordered = model.kind == Kind::OrderedSet;
     match (read, answer) {
-        (Read::Read(key), Answer::Records(found)) => {
+        (Read::One(key), Answer::Records(found)) => {
             let mut expected = model.lookup(key);
             expected.truncate(1);
             assert_eq!(*found, expected, "{read:?}");

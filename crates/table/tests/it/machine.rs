@@ -135,7 +135,7 @@ impl Machine {
         let expires_at = self.expires_at();
         let (table, model) = (&self.tables[at], &mut self.models[at]);
         match write {
-            Write::Write(record) => {
+            Write::One(record) => {
                 let record_ref = record.as_ref();
                 if dirty { table.dirty_write(record_ref) } else { table.write(record_ref).await }.unwrap();
                 model.write(record, expires_at);
@@ -293,7 +293,7 @@ async fn write_within(
     expires_at: Option<u64>,
 ) -> Result<(), TableError> {
     match write {
-        Write::Write(record) => {
+        Write::One(record) => {
             transaction.write(table, record.as_ref()).await?;
             model.write(record, expires_at);
         }

@@ -1,5 +1,7 @@
 //! Tables against a plain model, and under concurrent transactions whose history is judged.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod ask;
 mod bounds;
 mod counters;
@@ -8,6 +10,7 @@ mod machine;
 mod model;
 mod regressions;
 mod step;
+mod torn;
 mod transfers;
 
 use machine::{Machine, Shape};

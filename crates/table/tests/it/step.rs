@@ -14,7 +14,7 @@ pub(crate) const ATTRIBUTES: [&str; 3] = ["key", "a", "n"];
 /// A read of one table.
 #[derive(Clone, Debug)]
 pub(crate) enum Read {
-    Read(Term),
+    One(Term),
     Lookup(Term),
     Range(KeyRange),
     Index(u16, Term),
@@ -32,7 +32,7 @@ pub(crate) enum Read {
 /// A write of one table.
 #[derive(Clone, Debug)]
 pub(crate) enum Write {
-    Write(Record),
+    One(Record),
     InsertNew(Record),
     Delete(Term),
     DeleteObject(Record),
@@ -163,7 +163,7 @@ fn read() -> BoxedStrategy<Read> {
         Query::new(condition).expect("small").limit(limit).reverse(reverse)
     });
     prop_oneof![
-        2 => key().prop_map(Read::Read),
+        2 => key().prop_map(Read::One),
         2 => key().prop_map(Read::Lookup),
         2 => range.prop_map(Read::Range),
         2 => (1..3u16, value()).prop_map(|(attribute, value)| Read::Index(attribute, value)),
@@ -181,7 +181,7 @@ fn read() -> BoxedStrategy<Read> {
 
 fn write() -> BoxedStrategy<Write> {
     prop_oneof![
-        6 => record().prop_map(Write::Write),
+        6 => record().prop_map(Write::One),
         2 => record().prop_map(Write::InsertNew),
         2 => key().prop_map(Write::Delete),
         2 => record().prop_map(Write::DeleteObject),

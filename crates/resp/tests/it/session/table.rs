@@ -102,6 +102,29 @@ fn refusals_begin_with_a_word_that_programs_can_match() {
 }
 
 #[test]
+fn a_transformation_reshapes_records_keeps_indexes_and_fills_in_defaults() {
+    let mut client = users(&Node::new());
+    let transform =
+        r#"T.TRANSFORM users ATTRS id:int,fullname,age,email RENAME name:fullname DEFAULTS '{"email":"-"}'"#;
+    assert!(client.say(transform).starts_with(':'));
+    assert_eq!(client.strings("T.READ users 1"), [r#"{"id":1,"fullname":"Ada","age":36,"email":"-"}"#]);
+    assert_eq!(client.strings("T.INDEXREAD users age 36").len(), 2);
+    client.set_up(&["T.TRANSFORM users ATTRS id,fullname,age INDEX fullname"]);
+    error(&mut client, "T.INDEXREAD users age 36", "NOINDEX");
+    assert_eq!(client.strings("T.INDEXREAD users fullname Ada"), [r#"{"id":1,"fullname":"Ada","age":36}"#]);
+    for (command, word) in [
+        ("T.TRANSFORM users ATTRS fullname,id,age", "BADRECORD"),
+        ("T.TRANSFORM users RENAME nope:age", "BADSCHEMA"),
+        ("T.TRANSFORM users DEFAULTS 5", "ERR"),
+        ("T.TRANSFORM users ATTRS", "ERR"),
+        ("T.TRANSFORM users NOPE 1", "ERR"),
+    ] {
+        error(&mut client, command, word);
+    }
+    assert_eq!(client.strings("T.READ users 1").len(), 1);
+}
+
+#[test]
 fn a_read_only_table_refuses_writes_in_and_out_of_transactions() {
     let mut client = users(&Node::new());
     client.set_up(&["T.ACCESS users ro"]);

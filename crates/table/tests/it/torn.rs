@@ -1,0 +1,159 @@
+//! Commits that fall into the middle of a read: what a transaction sees is never half of one.
+//!
+//! The transactions here write nothing, so that nothing is validated once their closures have ended: what they saw
+//! must have been right when they saw it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use mnemon_sim::Triple;
+use mnemon_store::{Kind, ManualClock};
+use mnemon_table::query::Query;
+use mnemon_table::schema::Schema;
+use mnemon_table::{Catalog, Table, TableError, Transaction};
+use mnemon_term::{Record, Term, TermRef};
+
+fn record(key: i64, value: i64) -> Record {
+    Record::new(&[Term::Int(key), Term::Int(value)]).expect("flat")
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
+}
+
+fn table(kind: Kind, name: &str) -> (Arc<Catalog>, Arc<Triple>, Arc<Table>) {
+    let (catalog, triple) = Triple::catalog(Triple::concurrent, &Arc::new(ManualClock::at(1_000)));
+    let schema = Schema::builder(name).kind(kind).build().unwrap();
+    let table = runtime().block_on(catalog.create(schema)).unwrap();
+    (catalog, triple, table)
+}
+
+/// Runs `write` on a thread of its own again and again until `read` has been run so many times.
+fn race(reads: usize, write: impl AsyncFn(i64) + Sync, read: impl AsyncFn()) {
+    let done = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        let writer = threads.spawn(|| {
+            runtime().block_on(async {
+                let mut turn = 0;
+                while !done.load(Ordering::SeqCst) {
+                    write(turn).await;
+                    turn += 1;
+                }
+            });
+        });
+        let reader = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            runtime().block_on(async {
+                for _ in 0..reads {
+                    read().await;
+                }
+            });
+        }));
+        done.store(true, Ordering::SeqCst);
+        writer.join().expect("see the panic above");
+        if let Err(panic) = reader {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}
+
+async fn apply(catalog: &Catalog, table: &Table, writes: &[(i64, Option<i64>)]) {
+    let answer: Result<(), TableError> = catalog
+        .transaction(|tx| async move {
+            for (key, value) in writes {
+                match value {
+                    Some(value) => tx.write(table, record(*key, *value).as_ref()).await?,
+                    None => tx.delete(table, &Term::Int(*key)).await?,
+                }
+            }
+            Ok(())
+        })
+        .await;
+    answer.expect("nothing was read, so nothing can have changed");
+}
+
+/// Rows that come and go together, in an otherwise empty table: a scan meets many empty pages before the first row.
+#[test]
+fn a_scan_sees_all_or_nothing_of_a_commit() {
+    for kind in [Kind::Set, Kind::OrderedSet] {
+        let (catalog, triple, table) = table(kind, "pairs");
+        let write = async |turn: i64| {
+            // The second half of the rows is always there and tells whether the first half must be.
+            let there = turn % 2 == 1;
+            let writes: Vec<_> = (0..4)
+                .map(|key| (key, there.then_some(turn)))
+                .chain((4..8).map(|key| (key, Some(turn))))
+                .collect();
+            apply(&catalog, &table, &writes).await;
+        };
+        let read = async || {
+            let answer: Result<Vec<i64>, TableError> = catalog
+                .transaction(|tx| {
+                    let table = &table;
+                    async move {
+                        let all = tx.select(table, &Query::all()).await?;
+                        let value =
+                            |record: mnemon_term::RecordRef<'_>| record.get(1).and_then(TermRef::as_int);
+                        Ok(all.iter().filter_map(|object| value(object.record())).collect())
+                    }
+                })
+                .await;
+            let turns = answer.expect("the reads end some time");
+            let expected = match turns.first() {
+                Some(turn) if turn % 2 == 1 => 8,
+                Some(_) => 4,
+                None => 0,
+            };
+            assert!(turns.iter().all(|turn| Some(turn) == turns.first()), "of two commits: {turns:?}");
+            assert_eq!(turns.len(), expected, "half of a commit: {turns:?}");
+        };
+        race(6_000, write, read);
+        triple.assert_equal();
+    }
+}
+
+/// Two keys that are absent at different times, never both while a third row says `1`.
+#[test]
+fn absences_of_two_moments_are_not_taken_for_one() {
+    const BETWEEN: i64 = 40;
+    for kind in [Kind::Set, Kind::OrderedSet] {
+        let (catalog, triple, table) = table(kind, "absences");
+        let (one, other, witness) = (10_000, 10_001, 10_002);
+        runtime().block_on(async {
+            for key in 0..2 * BETWEEN {
+                apply(&catalog, &table, &[(key, Some(0))]).await;
+            }
+        });
+        let write = async |turn: i64| match turn % 3 {
+            0 => apply(&catalog, &table, &[(other, Some(0)), (witness, Some(1))]).await,
+            1 => apply(&catalog, &table, &[(one, Some(0)), (other, None)]).await,
+            _ => apply(&catalog, &table, &[(one, None), (witness, Some(0))]).await,
+        };
+        let there = async |tx: &Transaction, key: i64| -> Result<Option<i64>, TableError> {
+            let found = tx.read(&table, &Term::Int(key)).await?;
+            Ok(found.and_then(|object| object.record().get(1).and_then(TermRef::as_int)))
+        };
+        let read = async || {
+            let answer: Result<(usize, Option<i64>), TableError> = catalog
+                .transaction(|tx| {
+                    let there = &there;
+                    async move {
+                        let mut holders = usize::from(there(&tx, one).await?.is_some());
+                        // Rows that never change, so that looking again at all of this takes a while.
+                        for key in 0..BETWEEN {
+                            there(&tx, key).await?;
+                        }
+                        holders += usize::from(there(&tx, other).await?.is_some());
+                        for key in BETWEEN..2 * BETWEEN {
+                            there(&tx, key).await?;
+                        }
+                        Ok((holders, there(&tx, witness).await?))
+                    }
+                })
+                .await;
+            let (holders, witness) = answer.expect("the reads end some time");
+            assert_eq!(holders, witness.unwrap_or(0) as usize, "keys that are there, and how many should be");
+        };
+        race(6_000, write, read);
+        triple.assert_equal();
+    }
+}
