@@ -76,10 +76,19 @@ impl Cell<'_, '_> {
         }
     }
 
-    /// Writes a value of plain bytes.
-    pub(crate) fn put_bytes(&mut self, body: &[u8], expires_at: Option<u64>) -> Option<Row> {
-        let row = Row::bytes(self.stamp.version, expires_at, self.at.key, body);
-        self.put(row)
+    /// Writes a value of plain bytes: in place where it can be, which saves the allocation of a row and a cache line
+    /// that nobody has touched for long.
+    pub(crate) fn put_bytes(&mut self, body: &[u8], expires_at: Option<u64>) {
+        let unseen = self.is_plain_set() && !self.stamp.keep_images;
+        if unseen && expires_at.is_none() && self.shard.overwrite(self.at, self.stamp.version, body) {
+            return;
+        }
+        self.replace_bytes(body, expires_at);
+    }
+
+    /// Writes a value of plain bytes and gives the row that was there.
+    pub(crate) fn replace_bytes(&mut self, body: &[u8], expires_at: Option<u64>) -> Option<Row> {
+        self.put(Row::bytes(self.stamp.version, expires_at, self.at.key, body))
     }
 
     pub(crate) fn put(&mut self, row: Row) -> Option<Row> {

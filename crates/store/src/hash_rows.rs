@@ -95,6 +95,11 @@ impl HashRows {
         self.segment_at(hash).find(hash, |row| row.key() == key)
     }
 
+    pub(crate) fn get_mut(&mut self, hash: u64, key: &[u8]) -> Option<&mut Row> {
+        let at = self.leaf_at(hash);
+        self.leaves[at].segment.find_mut(hash, |row| row.key() == key)
+    }
+
     /// A row whose key has this hash.
     pub(crate) fn any_with_hash(&self, hash: u64) -> Option<&Row> {
         self.segment_at(hash).find(hash, |row| self.hasher.hash_one(row.key()) == hash)

@@ -235,7 +235,8 @@ pub enum Outcome {
     Put {
         /// Whether the condition held (and, in a bag, the object is new).
         stored: bool,
-        /// What stood there before.
+        /// What stands there: when the condition did not hold. What stood there: when the operation was to look
+        /// (`over_bytes_only`).
         old: Option<Row>,
     },
     /// The row that was deleted.

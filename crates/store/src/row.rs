@@ -151,6 +151,23 @@ impl Row {
         OVERHEAD + self.0.slice.len() + self.header().collection.as_ref().map_or(0, |c| c.memory())
     }
 
+    /// Writes another value of the same length over this one, in place. `false`, and nothing is done, unless nobody
+    /// else holds the row, so that no reader, snapshot or event can see it change.
+    pub(crate) fn overwrite(&mut self, version: u64, body: &[u8]) -> bool {
+        if self.expires_at().is_some() || self.as_collection().is_some() || self.body().len() != body.len() {
+            return false;
+        }
+        let start = self.key_start() + self.header().key_len as usize;
+        self.0.with_arc_mut(|shared| match triomphe::Arc::get_mut(shared) {
+            Some(own) => {
+                own.header_mut().version = version;
+                own.slice_mut()[start..].copy_from_slice(body);
+                true
+            }
+            None => false,
+        })
+    }
+
     /// Takes the collection out for changing it. In place when nobody else holds the row; else a copy that shares
     /// its elements, so a snapshot's before-image costs a path of the tree and not the whole value.
     pub(crate) fn into_collection(self) -> Option<Arc<Collection>> {
@@ -202,6 +219,18 @@ mod tests {
         let timed = plain.restamped(8, Some(1_000));
         assert_eq!((timed.key(), timed.body(), timed.version()), (&b"key"[..], &b"body"[..], 8));
         assert!(!timed.is_expired(999) && timed.is_expired(1_000));
+    }
+
+    #[test]
+    fn a_row_is_overwritten_only_while_nobody_else_holds_it() {
+        let mut row = Row::bytes(7, None, b"key", b"body");
+        assert!(row.overwrite(8, b"new!") && !row.overwrite(9, b"longer"));
+        let held = row.clone();
+        assert!(!row.overwrite(9, b"more"));
+        assert_eq!((held.body(), held.version()), (&b"new!"[..], 8));
+        drop(held);
+        assert!(row.overwrite(9, b"more"));
+        assert_eq!((row.key(), row.body(), row.version()), (&b"key"[..], &b"more"[..], 9));
     }
 
     #[test]

@@ -20,8 +20,8 @@ pub(super) fn put(
     if cell.is_plain_set() && when == When::Always && !over_bytes_only && expiry != Expiry::Keep {
         // What stands there does not matter, so it is found once, when it is replaced.
         let expires_at = cell.expiry(expiry);
-        let old = cell.put_bytes(body, expires_at).filter(|row| !row.is_expired(cell.stamp.now_ms));
-        return Ok(Outcome::Put { stored: true, old });
+        cell.put_bytes(body, expires_at);
+        return Ok(Outcome::Put { stored: true, old: None });
     }
     cell.expire();
     let present = cell.row();
@@ -35,8 +35,12 @@ pub(super) fn put(
     if cell.copy.spec().kind == Kind::Bag {
         return Ok(put_object(cell, body, expires_at));
     }
-    let old = cell.put_bytes(body, expires_at);
-    Ok(Outcome::Put { stored: true, old })
+    if over_bytes_only {
+        let old = cell.replace_bytes(body, expires_at);
+        return Ok(Outcome::Put { stored: true, old });
+    }
+    cell.put_bytes(body, expires_at);
+    Ok(Outcome::Put { stored: true, old: None })
 }
 
 /// Adds an object to a bag's key. Version and expiry belong to the key, so both change with it.

@@ -109,7 +109,7 @@ fn a_transformation_reshapes_records_keeps_indexes_and_fills_in_defaults() {
     assert!(client.say(transform).starts_with(':'));
     assert_eq!(client.strings("T.READ users 1"), [r#"{"id":1,"fullname":"Ada","age":36,"email":"-"}"#]);
     assert_eq!(client.strings("T.INDEXREAD users age 36").len(), 2);
-    client.set_up(&["T.TRANSFORM users ATTRS id,fullname,age INDEX fullname"]);
+    assert_eq!(client.say("T.TRANSFORM users ATTRS id,fullname,age INDEX fullname"), ":3\r\n");
     error(&mut client, "T.INDEXREAD users age 36", "NOINDEX");
     assert_eq!(client.strings("T.INDEXREAD users fullname Ada"), [r#"{"id":1,"fullname":"Ada","age":36}"#]);
     for (command, word) in [
