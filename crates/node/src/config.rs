@@ -94,7 +94,10 @@ impl NodeBuilder {
         let bad = |setting: &'static str, cause: String| Err(NodeError::BadSetting { setting, cause });
         let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.@".contains(c);
         if self.name.is_empty() || self.name.len() > NAME_MAX || !self.name.chars().all(allowed) {
-            return bad("name", format!("{:?} is not 1 to {NAME_MAX} of the characters a-z A-Z 0-9 _ - . @", self.name));
+            return bad(
+                "name",
+                format!("{:?} is not 1 to {NAME_MAX} of the characters a-z A-Z 0-9 _ - . @", self.name),
+            );
         }
         if self.resp_threads == Some(0) {
             return bad("resp_threads", "at least one thread must serve".to_owned());

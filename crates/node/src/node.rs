@@ -67,10 +67,10 @@ impl Node {
     /// Stops the node: no new clients, those there are closed, the background work ends. The tables stay readable
     /// through handles that are still held.
     pub async fn shutdown(mut self) {
-        if let Some(server) = self.resp.take() {
-            if let Err(error) = server.shutdown().await {
-                tracing::warn!(cause = %error, "the RESP server did not stop cleanly");
-            }
+        if let Some(server) = self.resp.take()
+            && let Err(error) = server.shutdown().await
+        {
+            tracing::warn!(cause = %error, "the RESP server did not stop cleanly");
         }
         self.maintenance.abort();
         tracing::info!(name = self.name, "node stopped");
@@ -85,6 +85,9 @@ impl Drop for Node {
 
 impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Node").field("name", &self.name).field("resp", &self.resp_addr()).finish_non_exhaustive()
+        f.debug_struct("Node")
+            .field("name", &self.name)
+            .field("resp", &self.resp_addr())
+            .finish_non_exhaustive()
     }
 }

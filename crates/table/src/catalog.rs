@@ -178,13 +178,13 @@ impl Catalog {
     pub async fn add_table_index(&self, name: &str, attribute: &str) -> Result<(), TableError> {
         let _changing = self.changing.lock().await;
         let table = self.user_table(name)?;
+        if table.schema().place_of(attribute).is_some_and(|place| table.schema().indexes().contains(&place)) {
+            return Err(TableError::IndexExists { table: name.to_owned(), attribute: attribute.to_owned() });
+        }
         let schema = table.schema().alter().index(attribute).version(table.next_schema_version()).build()?;
         let Some(place) = schema.place_of(attribute) else {
             return Ok(());
         };
-        if table.schema().indexes().contains(&place) {
-            return Err(TableError::IndexExists { table: name.to_owned(), attribute: attribute.to_owned() });
-        }
         self.change_in_background(SchemaChange::AddIndex { table: table.id(), attribute: place }).await?;
         self.install(&table, schema).await
     }

@@ -22,7 +22,9 @@ impl Span {
     }
 
     pub(crate) fn contains(&self, position: &[u8]) -> bool {
-        (self.from.as_ref().map(Vec::as_slice), self.to.as_ref().map(Vec::as_slice)).contains(position)
+        let bounds = (self.from.as_ref().map(Vec::as_slice), self.to.as_ref().map(Vec::as_slice));
+        // Spelled out: with the crate `bytes` in a program, more types can be compared with `[u8]`.
+        RangeBounds::<[u8]>::contains(&bounds, position)
     }
 
     pub(crate) fn scan(&self) -> Scan {

@@ -40,10 +40,7 @@ impl Atom {
     /// When the name has more than 255 characters; in a `const` that is a compile error. Use
     /// [`Atom::new`] for names that are input.
     pub const fn from_static(name: &'static str) -> Self {
-        assert!(
-            chars(name) <= Self::MAX_CHARS,
-            "an atom has at most 255 characters"
-        );
+        assert!(chars(name) <= Self::MAX_CHARS, "an atom has at most 255 characters");
         Self(Cow::Borrowed(name))
     }
 

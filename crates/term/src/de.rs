@@ -48,11 +48,7 @@ pub(crate) struct TermDeserializer<'de>(pub(crate) TermRef<'de>);
 
 impl<'de> TermDeserializer<'de> {
     fn unexpected(self, expected: &str) -> Error {
-        Error::Shape(format!(
-            "expected {expected}, found the {} {}",
-            self.0.kind(),
-            excerpt(self.0)
-        ))
+        Error::Shape(format!("expected {expected}, found the {} {}", self.0.kind(), excerpt(self.0)))
     }
 }
 
@@ -137,11 +133,7 @@ impl<'de> Deserializer<'de> for TermDeserializer<'de> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        if self.0.is_nil() {
-            visitor.visit_none()
-        } else {
-            visitor.visit_some(self)
-        }
+        if self.0.is_nil() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value> {
@@ -197,32 +189,20 @@ impl<'de> Deserializer<'de> for TermDeserializer<'de> {
         visitor: V,
     ) -> Result<V::Value> {
         let variant = match self.0 {
-            TermRef::Atom(_) => Some(Variant {
-                name: self.0,
-                content: None,
+            TermRef::Atom(_) => Some(Variant { name: self.0, content: None }),
+            TermRef::Binary(_) => Some(Variant { name: self.0, content: None }),
+            TermRef::Tuple(elements) => elements.get(0).filter(|name| name.as_atom().is_some()).map(|name| {
+                let mut content = elements.iter();
+                content.next();
+                Variant { name, content: Some((content, elements.len().saturating_sub(1))) }
             }),
-            TermRef::Binary(_) => Some(Variant {
-                name: self.0,
-                content: None,
-            }),
-            TermRef::Tuple(elements) => elements
-                .get(0)
-                .filter(|name| name.as_atom().is_some())
-                .map(|name| {
-                    let mut content = elements.iter();
-                    content.next();
-                    Variant {
-                        name,
-                        content: Some((content, elements.len().saturating_sub(1))),
-                    }
-                }),
             _ => None,
         };
         match variant {
             Some(variant) => visitor.visit_enum(variant),
-            None => Err(self.unexpected(&format!(
-                "an atom or a tuple that begins with one for the enum {name}"
-            ))),
+            None => {
+                Err(self.unexpected(&format!("an atom or a tuple that begins with one for the enum {name}")))
+            }
         }
     }
 

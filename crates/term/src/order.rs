@@ -99,10 +99,7 @@ fn by_value(int: i64, float: f64) -> Ordering {
         return Ordering::Greater;
     }
     let whole = float.trunc();
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "integral and within the range of i64"
-    )]
+    #[allow(clippy::cast_possible_truncation, reason = "integral and within the range of i64")]
     let by_whole = int.cmp(&(whole as i64));
     by_whole.then_with(|| whole.partial_cmp(&float).unwrap_or(Ordering::Equal))
 }
@@ -119,10 +116,7 @@ mod tests {
         assert_eq!(by_value(two_53, 9_007_199_254_740_992.0), Ordering::Equal);
         assert_eq!(by_value(i64::MAX, 9_223_372_036_854_775_808.0), Ordering::Less);
         assert_eq!(by_value(i64::MIN, -9_223_372_036_854_775_808.0), Ordering::Equal);
-        assert_eq!(
-            by_value(i64::MIN, -9_223_372_036_854_777_856.0),
-            Ordering::Greater
-        );
+        assert_eq!(by_value(i64::MIN, -9_223_372_036_854_777_856.0), Ordering::Greater);
         assert_eq!(by_value(0, 5e-324), Ordering::Less);
         assert_eq!(by_value(0, -5e-324), Ordering::Greater);
         assert_eq!(by_value(-1, -1.5), Ordering::Greater);

@@ -55,10 +55,7 @@ impl Record {
 
     /// The record as a view.
     #[inline]
-    #[allow(
-        clippy::should_implement_trait,
-        reason = "AsRef returns a reference, and the view is a value"
-    )]
+    #[allow(clippy::should_implement_trait, reason = "AsRef returns a reference, and the view is a value")]
     pub fn as_ref(&self) -> RecordRef<'_> {
         RecordRef(&self.0)
     }
@@ -216,11 +213,7 @@ impl<'a> RecordRef<'a> {
     /// [`Error::Malformed`] for malformed [`trusted`](Self::trusted) bytes.
     pub fn to_terms(self) -> Result<Vec<Term>> {
         let terms = self.iter().map(TermRef::to_term).collect::<Result<Vec<_>>>()?;
-        if terms.len() == self.arity() {
-            Ok(terms)
-        } else {
-            Err(unreadable())
-        }
+        if terms.len() == self.arity() { Ok(terms) } else { Err(unreadable()) }
     }
 
     /// An owned copy.

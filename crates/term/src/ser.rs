@@ -148,11 +148,7 @@ impl<'e> TermSerializer<'e> {
     }
 
     fn put_text(self, text: &str) -> Result<()> {
-        if self.atom {
-            self.encoder.atom(text)
-        } else {
-            self.encoder.binary(text.as_bytes())
-        }
+        if self.atom { self.encoder.atom(text) } else { self.encoder.binary(text.as_bytes()) }
     }
 
     /// Opens a tuple whose first element is the name of a variant.
@@ -181,10 +177,7 @@ impl<'e> Serializer for TermSerializer<'e> {
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<()> {
-        value.serialize(Self {
-            atom: name == ATOM,
-            ..self
-        })
+        value.serialize(Self { atom: name == ATOM, ..self })
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(

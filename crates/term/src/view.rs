@@ -143,10 +143,7 @@ impl<'a> TermRef<'a> {
 
 /// The error for a view whose bytes are malformed; the view does not know its offset in the record.
 pub(crate) fn unreadable() -> Error {
-    Error::Malformed {
-        offset: 0,
-        reason: "a term of a view cannot be read",
-    }
+    Error::Malformed { offset: 0, reason: "a term of a view cannot be read" }
 }
 
 impl<'a> From<&'a Term> for TermRef<'a> {
@@ -223,9 +220,7 @@ impl fmt::Debug for TermRef<'_> {
             }
             Self::Map(pairs) => {
                 f.write_str("%{")?;
-                separated(f, pairs.iter(), |f, (key, value)| {
-                    write!(f, "{key:?} => {value:?}")
-                })?;
+                separated(f, pairs.iter(), |f, (key, value)| write!(f, "{key:?} => {value:?}"))?;
                 f.write_str("}")
             }
         }

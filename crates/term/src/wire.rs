@@ -75,10 +75,7 @@ fn head(bytes: &[u8]) -> Option<Head> {
         ATOM_SHORT..INT => (1, usize::from(tag & 0x1F)),
         INT..FLOAT => (1, usize::from(tag - INT) + 1),
         FLOAT => (1, 8),
-        ATOM => (
-            3,
-            usize::from(u16::from_le_bytes(*bytes.get(1..)?.first_chunk()?)),
-        ),
+        ATOM => (3, usize::from(u16::from_le_bytes(*bytes.get(1..)?.first_chunk()?))),
         BINARY_8 => (2, usize::from(*bytes.get(1)?)),
         BINARY_32 => (5, length(bytes, 1)?),
         TUPLE_8..=MAP_8 => (3, usize::from(*bytes.get(1)?)),

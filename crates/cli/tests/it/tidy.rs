@@ -28,9 +28,7 @@ const SIDEWAYS_IN_TESTS: &[(&str, &str)] = &[
     ("sim", "resp"),
 ];
 
-const BANNED_NAMES: &[&str] = &[
-    "mod", "utils", "util", "common", "misc", "helper", "helpers", "manager",
-];
+const BANNED_NAMES: &[&str] = &["mod", "utils", "util", "common", "misc", "helper", "helpers", "manager"];
 
 const MAX_LINES: usize = 500;
 
@@ -45,13 +43,9 @@ fn check_source(path: &str, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let name = path.rsplit('/').next().unwrap_or(path).trim_end_matches(".rs");
     if name == "mod" {
-        found.push(format!(
-            "{path}: `foo.rs` stands beside `foo/`; there is no mod.rs"
-        ));
+        found.push(format!("{path}: `foo.rs` stands beside `foo/`; there is no mod.rs"));
     } else if BANNED_NAMES.contains(&name) {
-        found.push(format!(
-            "{path}: a file named `{name}` says nothing: name it after what it owns"
-        ));
+        found.push(format!("{path}: a file named `{name}` says nothing: name it after what it owns"));
     }
     if !text.trim_start().starts_with("//!") {
         found.push(format!(
@@ -88,11 +82,7 @@ fn workspace_dependencies(text: &str) -> Vec<(&str, bool)> {
             // `[dependencies.mnemon-term]` is a section and a dependency at once.
             match header.rsplit_once("dependencies.") {
                 Some((kind, name)) => {
-                    section = if kind.ends_with("dev-") {
-                        "dev-dependencies"
-                    } else {
-                        "dependencies"
-                    };
+                    section = if kind.ends_with("dev-") { "dev-dependencies" } else { "dependencies" };
                     name
                 }
                 None => {
@@ -104,38 +94,27 @@ fn workspace_dependencies(text: &str) -> Vec<(&str, bool)> {
             line.split(['.', '=', ' ']).next().unwrap_or("")
         };
         if section.ends_with("dependencies") && (key == "mnemon" || key.starts_with("mnemon-")) {
-            found.push((
-                key.strip_prefix("mnemon-").unwrap_or(key),
-                section.ends_with("dev-dependencies"),
-            ));
+            found.push((key.strip_prefix("mnemon-").unwrap_or(key), section.ends_with("dev-dependencies")));
         }
     }
     found
 }
 
 fn allowed(crate_name: &str) -> Option<&'static [&'static str]> {
-    LAYERS
-        .iter()
-        .find(|(name, _)| *name == crate_name)
-        .map(|(_, below)| *below)
+    LAYERS.iter().find(|(name, _)| *name == crate_name).map(|(_, below)| *below)
 }
 
 /// Whether `other` can be reached downwards from `crate_name`. The table has no cycle, or the depth would be its length.
 fn is_below(crate_name: &str, other: &str, depth: usize) -> bool {
     depth <= LAYERS.len()
-        && allowed(crate_name).is_some_and(|below| {
-            below
-                .iter()
-                .any(|name| *name == other || is_below(name, other, depth + 1))
-        })
+        && allowed(crate_name)
+            .is_some_and(|below| below.iter().any(|name| *name == other || is_below(name, other, depth + 1)))
 }
 
 /// Violations of the layering by the crate `name` whose manifest is `text`.
 fn check_manifest(name: &str, text: &str) -> Vec<String> {
     let Some(below) = allowed(name) else {
-        return vec![format!(
-            "crates/{name}/Cargo.toml: no layer is set for `{name}`: add it to LAYERS"
-        )];
+        return vec![format!("crates/{name}/Cargo.toml: no layer is set for `{name}`: add it to LAYERS")];
     };
     let mut found = Vec::new();
     for (other, only_tests) in workspace_dependencies(text) {
@@ -147,11 +126,7 @@ fn check_manifest(name: &str, text: &str) -> Vec<String> {
             below.contains(&other)
         };
         if !fine {
-            let section = if only_tests {
-                "dev-dependencies"
-            } else {
-                "dependencies"
-            };
+            let section = if only_tests { "dev-dependencies" } else { "dependencies" };
             found.push(format!(
                 "crates/{name}/Cargo.toml: `{name}` must not have `{other}` in [{section}]; allowed: {below:?}"
             ));
@@ -174,12 +149,7 @@ fn rust_files(directory: &Path, into: &mut Vec<PathBuf>) {
         let kind = entry.file_type().expect("an entry has a type");
         if kind.is_dir() && entry.file_name() != "target" {
             rust_files(&entry.path(), into);
-        } else if kind.is_file()
-            && entry
-                .path()
-                .extension()
-                .is_some_and(|extension| extension == "rs")
-        {
+        } else if kind.is_file() && entry.path().extension().is_some_and(|extension| extension == "rs") {
             into.push(entry.path());
         }
     }
@@ -191,36 +161,17 @@ fn every_source_file_keeps_the_rules() {
     let mut files = Vec::new();
     rust_files(&root.join("crates"), &mut files);
     files.sort();
-    assert!(
-        files.len() > LAYERS.len(),
-        "only {} files found below {}",
-        files.len(),
-        root.display()
-    );
+    assert!(files.len() > LAYERS.len(), "only {} files found below {}", files.len(), root.display());
     let mut found = Vec::new();
     let mut paths = Vec::new();
     for file in &files {
-        let path = file
-            .strip_prefix(&root)
-            .expect("below the root")
-            .to_string_lossy()
-            .replace('\\', "/");
-        found.extend(check_source(
-            &path,
-            &fs::read_to_string(file).expect("a source file is UTF-8"),
-        ));
+        let path = file.strip_prefix(&root).expect("below the root").to_string_lossy().replace('\\', "/");
+        found.extend(check_source(&path, &fs::read_to_string(file).expect("a source file is UTF-8")));
         paths.push(path);
     }
-    let stale = LONG_FILES
-        .iter()
-        .filter(|(long, _)| !paths.iter().any(|path| path == long));
+    let stale = LONG_FILES.iter().filter(|(long, _)| !paths.iter().any(|path| path == long));
     found.extend(stale.map(|(long, _)| format!("{long}: stands in LONG_FILES but does not exist")));
-    assert!(
-        found.is_empty(),
-        "{} violations:\n{}",
-        found.len(),
-        found.join("\n")
-    );
+    assert!(found.is_empty(), "{} violations:\n{}", found.len(), found.join("\n"));
 }
 
 #[test]
@@ -228,49 +179,24 @@ fn every_crate_keeps_to_its_layer() {
     let mut found = Vec::new();
     for entry in fs::read_dir(workspace().join("crates")).expect("crates/ can be read") {
         let directory = entry.expect("a directory entry can be read").path();
-        let name = directory
-            .file_name()
-            .expect("a crate has a name")
-            .to_string_lossy()
-            .into_owned();
+        let name = directory.file_name().expect("a crate has a name").to_string_lossy().into_owned();
         if let Ok(text) = fs::read_to_string(directory.join("Cargo.toml")) {
             found.extend(check_manifest(&name, &text));
         }
     }
-    assert!(
-        found.is_empty(),
-        "{} violations:\n{}",
-        found.len(),
-        found.join("\n")
-    );
+    assert!(found.is_empty(), "{} violations:\n{}", found.len(), found.join("\n"));
 }
 
 #[test]
 fn each_rule_on_files_refuses_what_breaks_it() {
     let good = "//! Owns rows.\nfn f() {}\n";
-    assert_eq!(
-        check_source("crates/store/src/rows.rs", good),
-        Vec::<String>::new()
-    );
+    assert_eq!(check_source("crates/store/src/rows.rs", good), Vec::<String>::new());
     for name in BANNED_NAMES {
-        assert_eq!(
-            check_source(&format!("crates/store/src/{name}.rs"), good).len(),
-            1,
-            "{name}"
-        );
+        assert_eq!(check_source(&format!("crates/store/src/{name}.rs"), good).len(), 1, "{name}");
     }
-    assert_eq!(
-        check_source("crates/store/src/rows.rs", "use std::fs;\n//! Late.\n").len(),
-        1
-    );
-    assert_eq!(
-        check_source("crates/store/src/rows.rs", &"//! Long.\n".repeat(MAX_LINES)).len(),
-        0
-    );
-    assert_eq!(
-        check_source("crates/store/src/rows.rs", &"//! Long.\n".repeat(MAX_LINES + 1)).len(),
-        1
-    );
+    assert_eq!(check_source("crates/store/src/rows.rs", "use std::fs;\n//! Late.\n").len(), 1);
+    assert_eq!(check_source("crates/store/src/rows.rs", &"//! Long.\n".repeat(MAX_LINES)).len(), 0);
+    assert_eq!(check_source("crates/store/src/rows.rs", &"//! Long.\n".repeat(MAX_LINES + 1)).len(), 1);
     let wait = format!("//! Rows.\nfn f() {{ {BLIND_WAIT}1) }}\n");
     assert_eq!(check_source("crates/store/src/rows.rs", &wait).len(), 0);
     assert_eq!(check_source("crates/store/tests/it/rows.rs", &wait).len(), 1);
@@ -299,9 +225,6 @@ fn a_dependency_upwards_is_refused_however_it_is_written() {
     ] {
         assert_eq!(check_manifest("store", fine), Vec::<String>::new(), "{fine}");
     }
-    assert_eq!(
-        check_manifest("cli", "[dev-dependencies]\nmnemon-resp.workspace = true\n").len(),
-        0
-    );
+    assert_eq!(check_manifest("cli", "[dev-dependencies]\nmnemon-resp.workspace = true\n").len(), 0);
     assert_eq!(check_manifest("new", "").len(), 1, "a crate without a layer");
 }

@@ -191,7 +191,8 @@ impl Model {
         };
         if self.kind != Kind::Bag {
             self.write(key, version, expires_at, Value::Bytes(body.to_vec()));
-            return Ok(Answer::Put(true, present));
+            // What stood there is told to those who ask.
+            return Ok(Answer::Put(true, present.filter(|_| *over_bytes_only)));
         }
         let mut objects = objects(present);
         let new = !objects.contains(&body.to_vec());

@@ -28,21 +28,11 @@ impl<'de> Elements<'de> {
     }
 
     fn from_iter(terms: SeqIter<'de>, len: usize) -> Self {
-        Self {
-            terms,
-            len,
-            read: 0,
-            attributes: false,
-            fields: None,
-        }
+        Self { terms, len, read: 0, attributes: false, fields: None }
     }
 
     pub(crate) fn of_record(elements: SeqRef<'de>, fields: Option<usize>) -> Self {
-        Self {
-            attributes: true,
-            fields,
-            ..Self::new(elements)
-        }
+        Self { attributes: true, fields, ..Self::new(elements) }
     }
 
     pub(crate) fn visit<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
@@ -50,10 +40,7 @@ impl<'de> Elements<'de> {
         if self.read == self.len {
             Ok(value)
         } else {
-            Err(Error::Arity {
-                expected: self.read,
-                found: self.len,
-            })
+            Err(Error::Arity { expected: self.read, found: self.len })
         }
     }
 }
@@ -64,10 +51,7 @@ impl<'de> SeqAccess<'de> for Elements<'de> {
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>> {
         if self.read == self.len {
             return match self.fields {
-                Some(expected) => Err(Error::Arity {
-                    expected,
-                    found: self.len,
-                }),
+                Some(expected) => Err(Error::Arity { expected, found: self.len }),
                 None => Ok(None),
             };
         }
@@ -76,10 +60,7 @@ impl<'de> SeqAccess<'de> for Elements<'de> {
         self.read += 1;
         let value = seed.deserialize(TermDeserializer(term));
         value.map(Some).map_err(|error| match self.attributes {
-            true => Error::Attribute {
-                index,
-                source: Box::new(error),
-            },
+            true => Error::Attribute { index, source: Box::new(error) },
             false => error,
         })
     }
@@ -98,11 +79,7 @@ pub(crate) struct Pairs<'de> {
 
 impl<'de> Pairs<'de> {
     pub(crate) fn new(pairs: MapRef<'de>) -> Self {
-        Self {
-            pairs: pairs.iter(),
-            value: None,
-            left: pairs.len(),
-        }
+        Self { pairs: pairs.iter(), value: None, left: pairs.len() }
     }
 
     pub(crate) fn visit<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
@@ -110,10 +87,7 @@ impl<'de> Pairs<'de> {
         if self.left == 0 {
             Ok(value)
         } else {
-            Err(Error::Shape(format!(
-                "{} pairs of a map are left over",
-                self.left
-            )))
+            Err(Error::Shape(format!("{} pairs of a map are left over", self.left)))
         }
     }
 }
@@ -132,10 +106,8 @@ impl<'de> MapAccess<'de> for Pairs<'de> {
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value> {
-        let value = self
-            .value
-            .take()
-            .ok_or_else(|| Error::Shape("a map's value was read before its key".into()))?;
+        let value =
+            self.value.take().ok_or_else(|| Error::Shape("a map's value was read before its key".into()))?;
         seed.deserialize(TermDeserializer(value))
     }
 
@@ -165,10 +137,7 @@ impl<'de> Variant<'de> {
 
     /// The only value of the content.
     fn only(self) -> Result<TermDeserializer<'de>> {
-        self.content(1)?
-            .next()
-            .map(TermDeserializer)
-            .ok_or_else(unreadable)
+        self.content(1)?.next().map(TermDeserializer).ok_or_else(unreadable)
     }
 }
 
@@ -177,11 +146,7 @@ impl<'de> EnumAccess<'de> for Variant<'de> {
     type Variant = Self;
 
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self)> {
-        let name = self
-            .name
-            .as_atom()
-            .or_else(|| self.name.as_str())
-            .unwrap_or_default();
+        let name = self.name.as_atom().or_else(|| self.name.as_str()).unwrap_or_default();
         let name: StrDeserializer<'_, Error> = name.into_deserializer();
         Ok((seed.deserialize(name)?, self))
     }

@@ -56,10 +56,7 @@ impl<'de> EnumAccess<'de> for Tagged<'de> {
 }
 
 fn misread() -> Error {
-    Error::Shape(format!(
-        "only {} reads terms exactly",
-        std::any::type_name::<Term>()
-    ))
+    Error::Shape(format!("only {} reads terms exactly", std::any::type_name::<Term>()))
 }
 
 impl<'de> VariantAccess<'de> for Tagged<'de> {

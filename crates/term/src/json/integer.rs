@@ -13,10 +13,7 @@ pub(crate) struct Numbers<'i> {
 
 impl<'i> Numbers<'i> {
     pub(crate) fn new(input: &'i [u8]) -> Self {
-        Self {
-            rest: input,
-            passed: 0,
-        }
+        Self { rest: input, passed: 0 }
     }
 
     /// The text of the number token at `index` (from 0), which must grow from call to call, so that all calls
@@ -36,11 +33,7 @@ impl<'i> Numbers<'i> {
             match first {
                 b'"' => self.rest = after_string(after),
                 b'-' | b'0'..=b'9' => {
-                    let len = self
-                        .rest
-                        .iter()
-                        .position(|&byte| !is_part(byte))
-                        .unwrap_or(self.rest.len());
+                    let len = self.rest.iter().position(|&byte| !is_part(byte)).unwrap_or(self.rest.len());
                     let (token, rest) = self.rest.split_at(len);
                     self.rest = rest;
                     self.passed += 1;

@@ -36,10 +36,7 @@ const MAX_NESTING: usize = 3 * MAX_DEPTH;
 /// # Ok::<(), mnemon_term::Error>(())
 /// ```
 pub fn parse(input: &[u8]) -> Result<Term> {
-    read(input, |source, tokens| {
-        Value { source, nesting: 0 }.deserialize(tokens)
-    })?
-    .checked()
+    read(input, |source, tokens| Value { source, nesting: 0 }.deserialize(tokens))?.checked()
 }
 
 /// Reads a key as people type it: a JSON value where [`parse`] accepts the bytes, else a binary of the bytes as
@@ -64,21 +61,13 @@ pub(crate) fn read<'i, T>(
     input: &'i [u8],
     visit: impl FnOnce(&Source<'i>, &mut Tokens<'i>) -> serde_json::Result<T>,
 ) -> Result<T> {
-    let source = Source {
-        numbers: RefCell::new(Numbers::new(input)),
-        passed: Cell::new(0),
-        failure: Cell::new(None),
-    };
+    let source =
+        Source { numbers: RefCell::new(Numbers::new(input)), passed: Cell::new(0), failure: Cell::new(None) };
     let mut tokens = serde_json::Deserializer::from_slice(input);
     // `Value` counts the nesting itself, because one level of a term may be three of JSON.
     tokens.disable_recursion_limit();
     let read = visit(&source, &mut tokens).and_then(|value| tokens.end().map(|()| value));
-    read.map_err(|error| {
-        source
-            .failure
-            .take()
-            .unwrap_or_else(|| Error::Json(error.to_string()))
-    })
+    read.map_err(|error| source.failure.take().unwrap_or_else(|| Error::Json(error.to_string())))
 }
 
 /// What the visitors of one text share.
@@ -121,9 +110,7 @@ impl Source<'_> {
                 };
             }
         }
-        Term::float(value)
-            .map(Tall::flat)
-            .map_err(|error| self.fail(error))
+        Term::float(value).map(Tall::flat).map_err(|error| self.fail(error))
     }
 }
 
@@ -140,11 +127,7 @@ impl Tall {
 
     /// The term, unless it is too deep to be stored.
     pub(crate) fn checked(self) -> Result<Term> {
-        if self.height <= MAX_DEPTH {
-            Ok(self.term)
-        } else {
-            Err(Error::TooDeep)
-        }
+        if self.height <= MAX_DEPTH { Ok(self.term) } else { Err(Error::TooDeep) }
     }
 }
 
@@ -160,10 +143,7 @@ impl Value<'_, '_> {
         if self.nesting >= MAX_NESTING {
             return Err(self.source.fail(Error::TooDeep));
         }
-        Ok(Self {
-            source: self.source,
-            nesting: self.nesting + 1,
-        })
+        Ok(Self { source: self.source, nesting: self.nesting + 1 })
     }
 }
 
@@ -216,10 +196,7 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
             height = height.max(element.height);
             terms.push(element.term);
         }
-        Ok(Tall {
-            term: Term::List(terms),
-            height: height + 1,
-        })
+        Ok(Tall { term: Term::List(terms), height: height + 1 })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Tall, A::Error> {
@@ -238,10 +215,7 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
             }
             pairs.insert(Term::from(tag), term);
         }
-        Ok(Tall {
-            term: Term::Map(pairs),
-            height: height + 1,
-        })
+        Ok(Tall { term: Term::Map(pairs), height: height + 1 })
     }
 }
 
@@ -255,30 +229,16 @@ mod tests {
 
     #[test]
     fn integers_beyond_i64_are_refused_however_long() {
-        for text in [
-            "9223372036854775808",
-            "-9223372036854775809",
-            "18446744073709551616",
-            &"9".repeat(50),
-        ] {
+        for text in ["9223372036854775808", "-9223372036854775809", "18446744073709551616", &"9".repeat(50)] {
             let wrapped = format!("[0, 1.0, \"2\", {text}]");
-            assert_eq!(
-                parse(wrapped.as_bytes()),
-                Err(Error::JsonInteger(text.to_owned()))
-            );
+            assert_eq!(parse(wrapped.as_bytes()), Err(Error::JsonInteger(text.to_owned())));
         }
         assert_eq!(parse(b"9223372036854775807"), Ok(Term::from(i64::MAX)));
     }
 
     #[test]
     fn fraction_or_exponent_makes_a_float() {
-        for (text, value) in [
-            ("1.0", 1.0),
-            ("1e2", 100.0),
-            ("1E+30", 1e30),
-            ("-0.0", 0.0),
-            ("0e5", 0.0),
-        ] {
+        for (text, value) in [("1.0", 1.0), ("1e2", 100.0), ("1E+30", 1e30), ("-0.0", 0.0), ("0e5", 0.0)] {
             assert_eq!(parse(text.as_bytes()), Term::float(value), "{text}");
         }
         assert_eq!(
@@ -293,14 +253,8 @@ mod tests {
         assert_eq!(parse(nested("[", "]", 200_000).as_bytes()), Err(Error::TooDeep));
         assert_eq!(parse("[".repeat(200_000).as_bytes()), Err(Error::TooDeep));
         assert_eq!(parse("{\"a\":".repeat(200_000).as_bytes()), Err(Error::TooDeep));
-        assert_eq!(
-            parse("{\"$map\":[[".repeat(200_000).as_bytes()),
-            Err(Error::TooDeep)
-        );
-        assert_eq!(
-            parse(nested("[", "]", MAX_DEPTH + 1).as_bytes()),
-            Err(Error::TooDeep)
-        );
+        assert_eq!(parse("{\"$map\":[[".repeat(200_000).as_bytes()), Err(Error::TooDeep));
+        assert_eq!(parse(nested("[", "]", MAX_DEPTH + 1).as_bytes()), Err(Error::TooDeep));
     }
 
     #[test]
@@ -317,10 +271,7 @@ mod tests {
 
     #[test]
     fn of_equal_names_the_last_one_wins() {
-        assert_eq!(
-            parse(br#"{"a":1,"a":2}"#),
-            Ok(Term::map([(Term::from("a"), Term::from(2))]))
-        );
+        assert_eq!(parse(br#"{"a":1,"a":2}"#), Ok(Term::map([(Term::from("a"), Term::from(2))])));
     }
 
     #[test]
@@ -334,9 +285,6 @@ mod tests {
         assert_eq!(parse_key(b"user:1"), Term::from("user:1"));
         assert_eq!(parse_key(b"\xFF\x00"), Term::from(vec![0xFF, 0x00]));
         assert_eq!(parse_key(b""), Term::from(""));
-        assert_eq!(
-            parse_key(br#"{"$tuple":[1,"a"]}"#),
-            Term::tuple([1.into(), "a".into()])
-        );
+        assert_eq!(parse_key(br#"{"$tuple":[1,"a"]}"#), Term::tuple([1.into(), "a".into()]));
     }
 }

@@ -29,9 +29,7 @@ use crate::term::Term;
 /// # Ok::<(), mnemon_term::Error>(())
 /// ```
 pub fn record_from_json(input: &[u8], attributes: &[impl AsRef<str>]) -> Result<Record> {
-    let terms = read(input, |source, tokens| {
-        tokens.deserialize_any(Row { source, attributes })
-    })?;
+    let terms = read(input, |source, tokens| tokens.deserialize_any(Row { source, attributes }))?;
     Record::new(&terms)
 }
 
@@ -42,10 +40,7 @@ pub fn record_from_json(input: &[u8], attributes: &[impl AsRef<str>]) -> Result<
 /// [`trusted`](RecordRef::trusted) bytes; then `out` is as it was.
 pub fn write_record(record: RecordRef<'_>, attributes: &[impl AsRef<str>], out: &mut Vec<u8>) -> Result<()> {
     if record.arity() != attributes.len() {
-        return Err(Error::Arity {
-            expected: attributes.len(),
-            found: record.arity(),
-        });
+        return Err(Error::Arity { expected: attributes.len(), found: record.arity() });
     }
     let start = out.len();
     out.push(b'{');
@@ -73,20 +68,14 @@ struct Row<'s, 'i, 'n, N> {
 
 impl<'s, 'i, N: AsRef<str>> Row<'s, 'i, '_, N> {
     fn value(&self) -> Value<'s, 'i> {
-        Value {
-            source: self.source,
-            nesting: 1,
-        }
+        Value { source: self.source, nesting: 1 }
     }
 
     fn position<E: serde::de::Error>(&self, name: &str) -> Result<usize, E> {
         let position = self.attributes.iter().position(|known| known.as_ref() == name);
         position.ok_or_else(|| {
             let known: Vec<&str> = self.attributes.iter().map(AsRef::as_ref).collect();
-            self.source.fail(Error::UnknownAttribute {
-                name: name.to_owned(),
-                known: known.join(", "),
-            })
+            self.source.fail(Error::UnknownAttribute { name: name.to_owned(), known: known.join(", ") })
         })
     }
 }
@@ -110,14 +99,9 @@ impl<'de, N: AsRef<str>> Visitor<'de> for Row<'_, '_, '_, N> {
             }
         }
         if let (Some(None), Some(key)) = (terms.first(), self.attributes.first()) {
-            return Err(self.source.fail(Error::MissingKey {
-                name: key.as_ref().to_owned(),
-            }));
+            return Err(self.source.fail(Error::MissingKey { name: key.as_ref().to_owned() }));
         }
-        Ok(terms
-            .into_iter()
-            .map(|term| term.unwrap_or(Term::nil()))
-            .collect())
+        Ok(terms.into_iter().map(|term| term.unwrap_or(Term::nil())).collect())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<Term>, A::Error> {
@@ -130,11 +114,7 @@ impl<'de, N: AsRef<str>> Visitor<'de> for Row<'_, '_, '_, N> {
                 terms.push(value.checked().map_err(|error| self.source.fail(error))?);
             }
         }
-        if found == expected {
-            Ok(terms)
-        } else {
-            Err(self.source.fail(Error::Arity { expected, found }))
-        }
+        if found == expected { Ok(terms) } else { Err(self.source.fail(Error::Arity { expected, found })) }
     }
 }
 
@@ -151,53 +131,23 @@ mod tests {
     #[test]
     fn a_missing_attribute_is_nil() {
         let record = record_from_json(br#"{"age":3,"id":{"$atom":"x"}}"#, &NAMES).unwrap();
-        assert_eq!(
-            record.as_ref().to_terms().unwrap(),
-            [Term::atom("x"), Term::nil(), Term::from(3)]
-        );
+        assert_eq!(record.as_ref().to_terms().unwrap(), [Term::atom("x"), Term::nil(), Term::from(3)]);
     }
 
     #[test]
     fn refusals_name_the_attribute() {
         let known = "id, name, age".to_owned();
-        assert_eq!(
-            refused(r#"{"id":1,"nick":2}"#),
-            Error::UnknownAttribute {
-                name: "nick".into(),
-                known
-            }
-        );
-        assert_eq!(
-            refused(r#"{"id":1,"id":2}"#),
-            Error::DuplicateAttribute { name: "id".into() }
-        );
+        assert_eq!(refused(r#"{"id":1,"nick":2}"#), Error::UnknownAttribute { name: "nick".into(), known });
+        assert_eq!(refused(r#"{"id":1,"id":2}"#), Error::DuplicateAttribute { name: "id".into() });
         assert_eq!(refused(r#"{"name":1}"#), Error::MissingKey { name: "id".into() });
         assert_eq!(refused("{}"), Error::MissingKey { name: "id".into() });
     }
 
     #[test]
     fn an_array_must_have_a_value_for_each_attribute() {
-        assert_eq!(
-            refused("[1,2]"),
-            Error::Arity {
-                expected: 3,
-                found: 2
-            }
-        );
-        assert_eq!(
-            refused("[1,2,3,4]"),
-            Error::Arity {
-                expected: 3,
-                found: 4
-            }
-        );
-        assert_eq!(
-            refused("[]"),
-            Error::Arity {
-                expected: 3,
-                found: 0
-            }
-        );
+        assert_eq!(refused("[1,2]"), Error::Arity { expected: 3, found: 2 });
+        assert_eq!(refused("[1,2,3,4]"), Error::Arity { expected: 3, found: 4 });
+        assert_eq!(refused("[]"), Error::Arity { expected: 3, found: 0 });
         assert!(record_from_json(b"[1,2,3]", &NAMES).is_ok());
     }
 
@@ -206,14 +156,8 @@ mod tests {
         for input in ["1", "\"a\"", "null", "", "{", "[1,2,3]x"] {
             assert!(matches!(refused(input), Error::Json(_)), "{input}");
         }
-        assert_eq!(
-            refused("[1,2,99999999999999999999]"),
-            Error::JsonInteger("99999999999999999999".into())
-        );
-        assert_eq!(
-            refused(&format!("{{\"id\":{}", "[".repeat(200_000))),
-            Error::TooDeep
-        );
+        assert_eq!(refused("[1,2,99999999999999999999]"), Error::JsonInteger("99999999999999999999".into()));
+        assert_eq!(refused(&format!("{{\"id\":{}", "[".repeat(200_000))), Error::TooDeep);
     }
 
     #[test]
@@ -223,13 +167,7 @@ mod tests {
         write_record(record.as_ref(), &NAMES, &mut text).unwrap();
         assert_eq!(record_from_json(&text, &NAMES).unwrap(), record);
         let wrong = write_record(record.as_ref(), &NAMES[..2], &mut text);
-        assert_eq!(
-            wrong,
-            Err(Error::Arity {
-                expected: 2,
-                found: 3
-            })
-        );
+        assert_eq!(wrong, Err(Error::Arity { expected: 2, found: 3 }));
     }
 
     #[test]

@@ -13,10 +13,7 @@ use crate::term::Term;
 
 /// The term of a tag and its value.
 pub(crate) fn untag(tag: &str, value: Tall) -> Result<Tall> {
-    let refuse = |reason| Error::JsonTag {
-        tag: tag.to_owned(),
-        reason,
-    };
+    let refuse = |reason| Error::JsonTag { tag: tag.to_owned(), reason };
     let height = value.height;
     Ok(match (tag, value.term) {
         (TAG_ATOM, Term::Binary(name)) => {
@@ -24,15 +21,10 @@ pub(crate) fn untag(tag: &str, value: Tall) -> Result<Tall> {
             Tall::flat(Term::Atom(Atom::new(name)?))
         }
         (TAG_ATOM, _) => return Err(refuse("its value must be a string")),
-        (TAG_TUPLE, Term::List(elements)) => Tall {
-            term: Term::Tuple(elements),
-            height,
-        },
+        (TAG_TUPLE, Term::List(elements)) => Tall { term: Term::Tuple(elements), height },
         (TAG_TUPLE, _) => return Err(refuse("its value must be an array")),
         (TAG_BINARY, Term::Binary(text)) => {
-            let bytes = STANDARD
-                .decode(text)
-                .map_err(|_| refuse("its value must be padded base64"))?;
+            let bytes = STANDARD.decode(text).map_err(|_| refuse("its value must be padded base64"))?;
             Tall::flat(Term::Binary(bytes))
         }
         (TAG_BINARY, _) => return Err(refuse("its value must be a string")),
@@ -40,10 +32,7 @@ pub(crate) fn untag(tag: &str, value: Tall) -> Result<Tall> {
             let pairs = pairs.into_iter().map(pair).collect::<Option<BTreeMap<_, _>>>();
             let term = Term::Map(pairs.ok_or_else(|| refuse("each element must be an array [key, value]"))?);
             // The list of pairs and each pair are two levels of JSON, the map is one.
-            Tall {
-                term,
-                height: height.saturating_sub(1).max(1),
-            }
+            Tall { term, height: height.saturating_sub(1).max(1) }
         }
         (TAG_MAP, _) => return Err(refuse("its value must be an array")),
         _ => return Err(refuse("the tag is unknown")),
@@ -73,10 +62,7 @@ mod tests {
             r#"{"$pid":1}"#,
             r#"{"$":1}"#,
         ] {
-            assert!(
-                matches!(parse(text.as_bytes()), Err(Error::JsonTag { .. })),
-                "{text}"
-            );
+            assert!(matches!(parse(text.as_bytes()), Err(Error::JsonTag { .. })), "{text}");
         }
     }
 }

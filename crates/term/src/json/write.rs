@@ -47,10 +47,7 @@ pub(crate) fn put(term: TermRef<'_>, out: &mut Vec<u8>) {
 /// Whether the map is written as an object: text keys only, and not what would read as a tag.
 fn is_object(pairs: MapRef<'_>) -> bool {
     let single = pairs.len() == 1;
-    pairs.stored().all(|(key, _)| {
-        key.as_str()
-            .is_some_and(|text| !(single && text.starts_with('$')))
-    })
+    pairs.stored().all(|(key, _)| key.as_str().is_some_and(|text| !(single && text.starts_with('$'))))
 }
 
 fn put_object(pairs: MapRef<'_>, out: &mut Vec<u8>) {
@@ -145,22 +142,13 @@ mod tests {
         check(Term::atom("ok"), r#"{"$atom":"ok"}"#);
         check(Term::tuple([]), r#"{"$tuple":[]}"#);
         check(Term::from(vec![0xFF, 0x00]), r#"{"$binary":"/wA="}"#);
-        check(
-            Term::map([(Term::from(1), Term::nil())]),
-            r#"{"$map":[[1,null]]}"#,
-        );
+        check(Term::map([(Term::from(1), Term::nil())]), r#"{"$map":[[1,null]]}"#);
     }
 
     #[test]
     fn a_map_whose_only_key_begins_with_a_dollar_is_tagged() {
-        check(
-            Term::map([(Term::from("$atom"), Term::from("x"))]),
-            r#"{"$map":[["$atom","x"]]}"#,
-        );
-        let two = Term::map([
-            (Term::from("$tuple"), Term::list([])),
-            (Term::from("x"), Term::from(1)),
-        ]);
+        check(Term::map([(Term::from("$atom"), Term::from("x"))]), r#"{"$map":[["$atom","x"]]}"#);
+        let two = Term::map([(Term::from("$tuple"), Term::list([])), (Term::from("x"), Term::from(1))]);
         check(two, r#"{"$tuple":[],"x":1}"#);
     }
 

@@ -27,11 +27,7 @@ pub(crate) fn put_int(value: i64, mode: Mode, out: &mut Vec<u8>) {
     let magnitude = value.unsigned_abs();
     let parts = (magnitude != 0).then(|| {
         let zeros = magnitude.leading_zeros();
-        Parts {
-            negative: value < 0,
-            exponent: 63 - zeros as i32,
-            fraction: (magnitude << zeros) << 1,
-        }
+        Parts { negative: value < 0, exponent: 63 - zeros as i32, fraction: (magnitude << zeros) << 1 }
     });
     put(parts, mode, MAP_KEY_INT, INT_SUFFIX, out);
 }
@@ -46,17 +42,9 @@ pub(crate) fn put_float(value: f64, mode: Mode, out: &mut Vec<u8>) {
             // Subnormal: the leading one is not implied but found, 11 zeros being the sign's and exponent's place.
             let zeros = mantissa.leading_zeros();
             let exponent = -1022 - (zeros as i32 - 11);
-            Some(Parts {
-                negative,
-                exponent,
-                fraction: (mantissa << zeros) << 1,
-            })
+            Some(Parts { negative, exponent, fraction: (mantissa << zeros) << 1 })
         }
-        biased => Some(Parts {
-            negative,
-            exponent: biased - 1023,
-            fraction: mantissa << 12,
-        }),
+        biased => Some(Parts { negative, exponent: biased - 1023, fraction: mantissa << 12 }),
     };
     put(parts, mode, MAP_KEY_FLOAT, FLOAT_SUFFIX, out);
 }
@@ -64,10 +52,7 @@ pub(crate) fn put_float(value: f64, mode: Mode, out: &mut Vec<u8>) {
 #[inline]
 fn put(parts: Option<Parts>, mode: Mode, prefix: u8, suffix: u8, out: &mut Vec<u8>) {
     // The longest number: prefix, tag, 2 of exponent, 64 bits in 10 groups, suffix. One copy into the buffer.
-    let mut bytes = Short {
-        bytes: [0; 16],
-        len: 0,
-    };
+    let mut bytes = Short { bytes: [0; 16], len: 0 };
     if mode == Mode::MapKey {
         bytes.push(prefix);
     }
@@ -107,11 +92,7 @@ impl Short {
             exponent if exponent < 0 => (TINY, Some(exponent + BIAS)),
             exponent => (HUGE, Some(exponent)),
         };
-        self.push(if parts.negative {
-            ZERO - distance
-        } else {
-            ZERO + distance
-        });
+        self.push(if parts.negative { ZERO - distance } else { ZERO + distance });
         if let Some(exponent) = exponent {
             // Exponents of floats lie between -1,074 and 1,024.
             for byte in (exponent as u16).to_be_bytes() {
@@ -143,14 +124,7 @@ mod tests {
 
     #[test]
     fn small_integers_are_short() {
-        for (value, longest) in [
-            (0, 2),
-            (1, 3),
-            (-255, 3),
-            (65_535, 5),
-            (1_000_000, 5),
-            (i64::MAX, 11),
-        ] {
+        for (value, longest) in [(0, 2), (1, 3), (-255, 3), (65_535, 5), (1_000_000, 5), (i64::MAX, 11)] {
             let len = bytes(TermRef::Int(value), Keying::Exact).len();
             assert!(len <= longest, "{value} takes {len} bytes");
         }
@@ -161,19 +135,10 @@ mod tests {
         assert_eq!(bytes(TermRef::Int(0), Keying::Exact), [0x48, 0x01]);
         assert_eq!(bytes(TermRef::Int(5), Keying::Exact), [0x4C, 0x40, 0x01]);
         assert_eq!(bytes(TermRef::Int(-5), Keying::Numeric), [0x44, 0xBF]);
-        assert_eq!(
-            bytes(TermRef::Float(0.5), Keying::Numeric),
-            [0x49, 0x7F, 0xFF, 0x00]
-        );
-        assert_eq!(
-            bytes(TermRef::Float(1e30), Keying::Numeric)[..3],
-            [0x8A, 0x00, 0x63]
-        );
+        assert_eq!(bytes(TermRef::Float(0.5), Keying::Numeric), [0x49, 0x7F, 0xFF, 0x00]);
+        assert_eq!(bytes(TermRef::Float(1e30), Keying::Numeric)[..3], [0x8A, 0x00, 0x63]);
         assert_eq!(bytes(TermRef::Int(i64::MIN), Keying::Numeric), [0x07, 0xFF]);
-        assert_eq!(
-            bytes(TermRef::Float(-(2f64.powi(63))), Keying::Numeric),
-            [0x07, 0xFF]
-        );
+        assert_eq!(bytes(TermRef::Float(-(2f64.powi(63))), Keying::Numeric), [0x07, 0xFF]);
     }
 
     #[test]
@@ -191,27 +156,12 @@ mod tests {
             1e-320,
         ]);
         ladder.push(largest_subnormal);
-        ladder.extend([
-            f64::MIN_POSITIVE,
-            0.1,
-            0.5,
-            0.75,
-            1.0,
-            1.0 + f64::EPSILON,
-            2.0,
-            2f64.powi(63),
-        ]);
+        ladder.extend([f64::MIN_POSITIVE, 0.1, 0.5, 0.75, 1.0, 1.0 + f64::EPSILON, 2.0, 2f64.powi(63)]);
         ladder.extend([2f64.powi(64), 2f64.powi(65), 1e300, f64::MAX]);
         for keying in [Keying::Exact, Keying::Numeric] {
-            let keys: Vec<_> = ladder
-                .iter()
-                .map(|&value| bytes(TermRef::Float(value), keying))
-                .collect();
+            let keys: Vec<_> = ladder.iter().map(|&value| bytes(TermRef::Float(value), keying)).collect();
             assert!(keys.is_sorted_by(|a, b| a < b));
         }
-        assert_eq!(
-            bytes(TermRef::Float(-0.0), Keying::Exact),
-            bytes(TermRef::Float(0.0), Keying::Exact)
-        );
+        assert_eq!(bytes(TermRef::Float(-0.0), Keying::Exact), bytes(TermRef::Float(0.0), Keying::Exact));
     }
 }

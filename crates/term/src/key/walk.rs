@@ -56,11 +56,7 @@ fn skip(bytes: &[u8], mode: Mode, depth: usize) -> Option<&[u8]> {
         }
         _ => {
             let rest = skip_number(tag, rest)?;
-            if mode == Mode::Exact {
-                rest.get(1..)
-            } else {
-                Some(rest)
-            }
+            if mode == Mode::Exact { rest.get(1..) } else { Some(rest) }
         }
     }
 }

@@ -20,11 +20,7 @@ pub(crate) struct Elements<'e> {
 impl<'e> Elements<'e> {
     pub(crate) fn open(encoder: &'e mut Encoder, kind: Container) -> Result<Self> {
         let open = encoder.open(kind)?;
-        Ok(Self {
-            encoder,
-            open,
-            count: 0,
-        })
+        Ok(Self { encoder, open, count: 0 })
     }
 
     pub(crate) fn atom(&mut self, name: &str) -> Result<()> {
@@ -54,21 +50,13 @@ pub(crate) struct Pairs<'e> {
 impl<'e> Pairs<'e> {
     pub(crate) fn open(encoder: &'e mut Encoder) -> Result<Self> {
         let open = encoder.open(Container::Map)?;
-        Ok(Self {
-            encoder,
-            variant: None,
-            open,
-            starts: Vec::new(),
-        })
+        Ok(Self { encoder, variant: None, open, starts: Vec::new() })
     }
 
     pub(crate) fn open_variant(encoder: &'e mut Encoder, name: &str) -> Result<Self> {
         let tuple = encoder.open(Container::Tuple)?;
         encoder.atom(name)?;
-        Ok(Self {
-            variant: Some(tuple),
-            ..Self::open(encoder)?
-        })
+        Ok(Self { variant: Some(tuple), ..Self::open(encoder)? })
     }
 
     fn begin(&mut self) {

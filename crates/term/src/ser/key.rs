@@ -14,11 +14,7 @@ use crate::wire;
 
 /// Appends the key bytes of a value; on an error nothing.
 pub(crate) fn write<T: Serialize + ?Sized>(value: &T, keying: Keying, out: &mut Vec<u8>) -> Result<()> {
-    match value.serialize(ScalarSerializer {
-        keying,
-        out: &mut *out,
-        atom: false,
-    }) {
+    match value.serialize(ScalarSerializer { keying, out: &mut *out, atom: false }) {
         Ok(()) => Ok(()),
         Err(Refusal::Failed(error)) => Err(error),
         Err(Refusal::Compound) => {
@@ -104,10 +100,7 @@ impl Serializer for ScalarSerializer<'_> {
         name: &'static str,
         value: &T,
     ) -> Result<(), Refusal> {
-        value.serialize(ScalarSerializer {
-            atom: name == ATOM,
-            ..self
-        })
+        value.serialize(ScalarSerializer { atom: name == ATOM, ..self })
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(

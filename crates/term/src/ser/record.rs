@@ -112,25 +112,17 @@ pub(crate) struct Attributes {
 
 impl Attributes {
     fn new(announced: Option<usize>) -> Self {
-        Self {
-            builder: RecordBuilder::new(),
-            announced,
-            written: 0,
-        }
+        Self { builder: RecordBuilder::new(), announced, written: 0 }
     }
 
     fn attribute<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         self.written += 1;
-        self.builder
-            .attribute(|encoder| value.serialize(TermSerializer::new(encoder)))
+        self.builder.attribute(|encoder| value.serialize(TermSerializer::new(encoder)))
     }
 
     fn finish(self) -> Result<Record> {
         match self.announced {
-            Some(expected) if expected != self.written => Err(Error::Arity {
-                expected,
-                found: self.written,
-            }),
+            Some(expected) if expected != self.written => Err(Error::Arity { expected, found: self.written }),
             _ => self.builder.finish(),
         }
     }

@@ -94,8 +94,6 @@ impl TryFrom<u64> for Term {
     type Error = Error;
 
     fn try_from(value: u64) -> Result<Self> {
-        i64::try_from(value)
-            .map(Self::Int)
-            .map_err(|_| Error::IntegerRange(value.to_string()))
+        i64::try_from(value).map(Self::Int).map_err(|_| Error::IntegerRange(value.to_string()))
     }
 }

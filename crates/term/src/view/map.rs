@@ -90,11 +90,7 @@ impl<'a> MapRef<'a> {
             pairs.insert(key.to_term()?, value.to_term()?);
             count += 1;
         }
-        if count == self.len() {
-            Ok(pairs)
-        } else {
-            Err(unreadable())
-        }
+        if count == self.len() { Ok(pairs) } else { Err(unreadable()) }
     }
 }
 
@@ -119,9 +115,7 @@ fn holds_float(term: &Term) -> bool {
         Term::Float(_) => true,
         Term::Int(_) | Term::Atom(_) | Term::Binary(_) => false,
         Term::Tuple(terms) | Term::List(terms) => terms.iter().any(holds_float),
-        Term::Map(pairs) => pairs
-            .iter()
-            .any(|(key, value)| holds_float(key) || holds_float(value)),
+        Term::Map(pairs) => pairs.iter().any(|(key, value)| holds_float(key) || holds_float(value)),
     }
 }
 
@@ -172,8 +166,6 @@ impl<'a> Iterator for MapIter<'a> {
 
 impl fmt::Debug for MapIter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MapIter")
-            .field("size_hint", &self.size_hint())
-            .finish()
+        f.debug_struct("MapIter").field("size_hint", &self.size_hint()).finish()
     }
 }

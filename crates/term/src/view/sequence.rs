@@ -65,11 +65,7 @@ impl<'a> SeqRef<'a> {
     /// The elements in order. Ends early at a malformed element.
     pub fn iter(self) -> SeqIter<'a> {
         SeqIter(match self.0 {
-            Source::Encoded { body, count, depth } => Iter::Encoded {
-                rest: body,
-                left: count,
-                depth,
-            },
+            Source::Encoded { body, count, depth } => Iter::Encoded { rest: body, left: count, depth },
             Source::Terms(terms) => Iter::Terms(terms.iter()),
         })
     }
@@ -81,11 +77,7 @@ impl<'a> SeqRef<'a> {
         for term in self.iter() {
             terms.push(term.to_term()?);
         }
-        if terms.len() == self.len() {
-            Ok(terms)
-        } else {
-            Err(unreadable())
-        }
+        if terms.len() == self.len() { Ok(terms) } else { Err(unreadable()) }
     }
 }
 

@@ -36,10 +36,7 @@ pub(crate) struct Encoder {
 
 impl Encoder {
     pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self {
-            out: Vec::with_capacity(capacity),
-            depth: 0,
-        }
+        Self { out: Vec::with_capacity(capacity), depth: 0 }
     }
 
     pub(crate) fn into_bytes(self) -> Vec<u8> {
@@ -126,8 +123,7 @@ impl Encoder {
         // One bit more than the magnitude, for the sign: 1 to 64 bits, 1 to 8 bytes.
         let size = ((72 - magnitude.leading_zeros()) / 8).clamp(1, 8) as u8;
         self.out.push(INT + size - 1);
-        self.out
-            .extend(value.to_le_bytes().into_iter().take(usize::from(size)));
+        self.out.extend(value.to_le_bytes().into_iter().take(usize::from(size)));
     }
 
     pub(crate) fn float(&mut self, value: f64) -> Result<()> {
@@ -147,9 +143,7 @@ impl Encoder {
             }
             // 255 characters are at most 1,020 bytes, so `check_name` has refused it.
             Err(_) => {
-                return Err(Error::AtomTooLong {
-                    chars: name.chars().count(),
-                });
+                return Err(Error::AtomTooLong { chars: name.chars().count() });
             }
         }
         self.out.extend_from_slice(name.as_bytes());
@@ -192,13 +186,9 @@ impl Encoder {
             self.patch(open.0 + 2, count);
             return Ok(());
         }
-        let too_large = |_| Error::TooLarge {
-            what: "a tuple, list or map",
-        };
-        let (len32, count32) = (
-            u32::try_from(len).map_err(too_large)?,
-            u32::try_from(count).map_err(too_large)?,
-        );
+        let too_large = |_| Error::TooLarge { what: "a tuple, list or map" };
+        let (len32, count32) =
+            (u32::try_from(len).map_err(too_large)?, u32::try_from(count).map_err(too_large)?);
         self.out.resize(self.out.len() + LONG_EXTRA, 0);
         self.out.copy_within(body..body + len, body + LONG_EXTRA);
         if let Some([tag, head @ ..]) = self.out.get_mut(open.0..body + LONG_EXTRA) {
@@ -213,12 +203,7 @@ impl Encoder {
     /// Closes a map whose pairs came in any order, and begin at these offsets: sorts them into map-key order
     /// and keeps the last of equal keys.
     pub(crate) fn close_map(&mut self, open: Open, starts: &[usize]) -> Result<()> {
-        let key = |start: usize| {
-            self.out
-                .get(start..)
-                .and_then(|bytes| read(bytes, 0))
-                .map(|(key, _)| key)
-        };
+        let key = |start: usize| self.out.get(start..).and_then(|bytes| read(bytes, 0)).map(|(key, _)| key);
         let compare = |a: usize, b: usize| match (key(a), key(b)) {
             (Some(a), Some(b)) => order(a, b, Mode::MapKey),
             (a, b) => a.is_some().cmp(&b.is_some()),

@@ -13,10 +13,7 @@ use crate::wire::{
 /// Checks a whole record. O(bytes), but map keys are compared with their neighbours as well.
 pub(crate) fn record(bytes: &[u8]) -> Result<()> {
     let Some((&arity, body)) = bytes.split_first() else {
-        return Err(Error::Malformed {
-            offset: 0,
-            reason: "there are no bytes",
-        });
+        return Err(Error::Malformed { offset: 0, reason: "there are no bytes" });
     };
     if arity == 0 {
         return Err(Error::EmptyRecord);
@@ -31,10 +28,7 @@ struct Check {
 impl Check {
     /// An error at the first byte of `rest`, after which `tail` more bytes come.
     fn at(&self, rest: &[u8], tail: usize, reason: &'static str) -> Error {
-        Error::Malformed {
-            offset: self.total.saturating_sub(rest.len() + tail),
-            reason,
-        }
+        Error::Malformed { offset: self.total.saturating_sub(rest.len() + tail), reason }
     }
 
     /// Checks that `body` is exactly `count` terms inside `depth` containers.
@@ -43,26 +37,16 @@ impl Check {
         for _ in 0..count {
             rest = self.term(rest, tail, depth)?;
         }
-        if rest.is_empty() {
-            Ok(())
-        } else {
-            Err(self.at(rest, tail, "bytes are left over"))
-        }
+        if rest.is_empty() { Ok(()) } else { Err(self.at(rest, tail, "bytes are left over")) }
     }
 
     /// Checks the term that `bytes` begin with and returns what follows it.
     fn term<'a>(&self, bytes: &'a [u8], tail: usize, depth: u8) -> Result<&'a [u8]> {
         let cut = || self.at(bytes, tail, "a term is cut off or its tag is unknown");
         let &tag = bytes.first().ok_or_else(cut)?;
-        let (own, rest) = span(bytes)
-            .and_then(|len| bytes.split_at_checked(len))
-            .ok_or_else(cut)?;
+        let (own, rest) = span(bytes).and_then(|len| bytes.split_at_checked(len)).ok_or_else(cut)?;
         let canonical = |is: bool, reason| {
-            if is {
-                Ok(())
-            } else {
-                Err(self.at(bytes, tail, reason))
-            }
+            if is { Ok(()) } else { Err(self.at(bytes, tail, reason)) }
         };
         if tag >= TUPLE_8 && usize::from(depth) >= MAX_DEPTH {
             return Err(Error::TooDeep);
@@ -99,14 +83,9 @@ impl Check {
             }
             TermRef::Map(pairs) => {
                 self.terms(body, pairs.len() * 2, tail, depth)?;
-                let ascending = pairs
-                    .iter()
-                    .is_sorted_by(|(a, _), (b, _)| order(*a, *b, Mode::MapKey).is_lt());
-                if ascending {
-                    Ok(())
-                } else {
-                    Err(self.at(body, tail, "map keys are not in order"))
-                }
+                let ascending =
+                    pairs.iter().is_sorted_by(|(a, _), (b, _)| order(*a, *b, Mode::MapKey).is_lt());
+                if ascending { Ok(()) } else { Err(self.at(body, tail, "map keys are not in order")) }
             }
             _ => Ok(()),
         }

@@ -81,20 +81,8 @@ fn float() -> impl Strategy<Value = f64> {
 }
 
 fn atom() -> impl Strategy<Value = Atom> {
-    let known = vec![
-        "",
-        "nil",
-        "true",
-        "false",
-        "ok",
-        "o",
-        "okay",
-        "\u{0}",
-        "ok\u{0}",
-        "ok\u{1}",
-        "é",
-        "\u{10FFFF}",
-    ];
+    let known =
+        vec!["", "nil", "true", "false", "ok", "o", "okay", "\u{0}", "ok\u{0}", "ok\u{1}", "é", "\u{10FFFF}"];
     let name = prop_oneof![3 => prop::sample::select(known).prop_map(String::from), 1 => ".{0,40}"];
     name.prop_map(|name| Atom::new(name).unwrap())
 }
@@ -119,10 +107,7 @@ pub(crate) fn scalar() -> impl Strategy<Value = Term> {
 }
 
 pub(crate) fn number() -> impl Strategy<Value = Term> {
-    prop_oneof![
-        int().prop_map(Term::Int),
-        float().prop_map(|value| Term::float(value).unwrap())
-    ]
+    prop_oneof![int().prop_map(Term::Int), float().prop_map(|value| Term::float(value).unwrap())]
 }
 
 /// Terms of up to four levels.

@@ -112,17 +112,11 @@ proptest! {
 fn the_format_does_not_change() {
     let key = |term: Term| bytes(&term, Keying::Exact);
     assert_eq!(key(Term::atom("ok")), b"\x90ok\0");
-    assert_eq!(
-        key(Term::from(vec![0, 1, 2, 0xFF])),
-        [0xD8, 1, 1, 1, 2, 2, 0xFF, 0]
-    );
+    assert_eq!(key(Term::from(vec![0, 1, 2, 0xFF])), [0xD8, 1, 1, 1, 2, 2, 0xFF, 0]);
     assert_eq!(key(Term::tuple([Term::from("a")])), [0xB8, 1, 0xD8, b'a', 0]);
     assert_eq!(key(Term::list([])), [0xC8]);
     assert_eq!(key(Term::list([Term::list([])])), [0xD0, 0xC8, 0]);
-    let map = Term::map([
-        (Term::from(1), Term::from(1)),
-        (Term::float(0.0).unwrap(), Term::list([])),
-    ]);
+    let map = Term::map([(Term::from(1), Term::from(1)), (Term::float(0.0).unwrap(), Term::list([]))]);
     assert_eq!(key(map), [0xC0, 2, 0x04, 0x4A, 0, 0x05, 0x48, 0x4A, 0, 1, 0xC8]);
 }
 
@@ -146,18 +140,14 @@ fn binaries_of_special_bytes_are_ordered() {
 
 #[test]
 fn sizes_past_one_byte_are_ordered() {
-    let tuples: Vec<Term> = [253, 254, 255, 256, 300]
-        .map(|size| Term::tuple((0..size).map(|_| Term::nil())))
-        .into();
+    let tuples: Vec<Term> =
+        [253, 254, 255, 256, 300].map(|size| Term::tuple((0..size).map(|_| Term::nil()))).into();
     for a in &tuples {
         for b in &tuples {
             check_order(a, b);
         }
         let key = bytes(a, Keying::Exact);
-        assert_eq!(
-            key::split_first(&key, Keying::Exact),
-            Some((key.as_slice(), &[][..]))
-        );
+        assert_eq!(key::split_first(&key, Keying::Exact), Some((key.as_slice(), &[][..])));
     }
 }
 
@@ -169,10 +159,7 @@ fn deep_keys_are_split_and_deeper_ones_refused() {
         assert_eq!(key::split_first(&tag.repeat(200_000), Keying::Exact), None);
     }
     assert_eq!(
-        key::split_first(
-            &[0xB8, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF],
-            Keying::Exact
-        ),
+        key::split_first(&[0xB8, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], Keying::Exact),
         None
     );
 }

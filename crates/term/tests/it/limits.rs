@@ -32,10 +32,7 @@ fn nested_bytes(levels: usize) -> Vec<u8> {
 fn the_deepest_term_passes_everywhere() {
     let term = nested(MAX_DEPTH);
     let record = Record::new([&term]).unwrap();
-    assert_eq!(
-        RecordRef::parse(record.as_bytes()).unwrap().to_terms().unwrap(),
-        std::slice::from_ref(&term)
-    );
+    assert_eq!(RecordRef::parse(record.as_bytes()).unwrap().to_terms().unwrap(), std::slice::from_ref(&term));
     assert_eq!(json::parse(term.to_string().as_bytes()).unwrap(), term);
     assert_eq!(to_term(&term).unwrap(), term);
     assert_eq!(from_term::<Term>(&term).unwrap(), term);
@@ -48,10 +45,7 @@ fn a_deeper_term_is_refused_everywhere() {
     for levels in [MAX_DEPTH + 1, 1000] {
         let term = nested(levels);
         assert_eq!(Record::new([&term]), Err(Error::TooDeep));
-        assert_eq!(
-            Record::new([1_i64]).unwrap().as_ref().with(0, &term),
-            Err(Error::TooDeep)
-        );
+        assert_eq!(Record::new([1_i64]).unwrap().as_ref().with(0, &term), Err(Error::TooDeep));
         assert_eq!(to_record(&(1, &term)), Err(Error::TooDeep));
         assert_eq!(to_term(&term), Err(Error::TooDeep));
         assert_eq!(json::parse(term.to_string().as_bytes()), Err(Error::TooDeep));
@@ -86,23 +80,14 @@ enum Chain {
 #[test]
 fn a_deep_rust_value_is_refused_without_overflow() {
     let chain = |links| (0..links).fold(Chain::End, |inner, _| Chain::Link(Box::new(inner)));
-    assert_eq!(
-        from_term::<Chain>(&to_term(&chain(MAX_DEPTH)).unwrap()).unwrap(),
-        chain(MAX_DEPTH)
-    );
+    assert_eq!(from_term::<Chain>(&to_term(&chain(MAX_DEPTH)).unwrap()).unwrap(), chain(MAX_DEPTH));
     assert_eq!(to_term(&chain(5000)), Err(Error::TooDeep));
     assert_eq!(to_record(&[chain(5000)]), Err(Error::TooDeep));
 }
 
 #[test]
 fn a_count_larger_than_the_bytes_allocates_nothing() {
-    let body = [
-        &[0xB0][..],
-        &300_u32.to_le_bytes(),
-        &u32::MAX.to_le_bytes(),
-        &[0; 300],
-    ]
-    .concat();
+    let body = [&[0xB0][..], &300_u32.to_le_bytes(), &u32::MAX.to_le_bytes(), &[0; 300]].concat();
     let bytes = [&[1][..], &body].concat();
     assert!(RecordRef::parse(&bytes).is_err());
     assert!(RecordRef::trusted(&bytes).get(0).is_none());

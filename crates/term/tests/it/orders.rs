@@ -18,18 +18,10 @@ fn hash(term: &Term) -> u64 {
 /// Exact comparison through 128 bits; floats beyond them are decided by their sign.
 fn oracle(int: i64, float: f64) -> Ordering {
     if float.abs() >= 1e30 {
-        return if float > 0.0 {
-            Ordering::Less
-        } else {
-            Ordering::Greater
-        };
+        return if float > 0.0 { Ordering::Less } else { Ordering::Greater };
     }
     let floor = float.floor();
-    i128::from(int).cmp(&(floor as i128)).then(if float > floor {
-        Ordering::Less
-    } else {
-        Ordering::Equal
-    })
+    i128::from(int).cmp(&(floor as i128)).then(if float > floor { Ordering::Less } else { Ordering::Equal })
 }
 
 proptest! {

@@ -18,10 +18,7 @@ fn check<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: T
     assert_eq!(term, expected);
     assert_eq!(from_term::<T>(&term).unwrap(), value);
     let record = to_record(&("key", &value)).unwrap();
-    assert_eq!(
-        record,
-        Record::new(&[Term::from("key"), expected.clone()]).unwrap()
-    );
+    assert_eq!(record, Record::new(&[Term::from("key"), expected.clone()]).unwrap());
     assert_eq!(from_record::<(String, T)>(record.as_ref()).unwrap().1, value);
     let (mut typed, mut plain) = (Vec::new(), Vec::new());
     to_key(&value, Keying::Exact, &mut typed).unwrap();
@@ -89,53 +86,33 @@ fn containers_follow_the_conventions() {
         BTreeMap::from([(5, 'a'), (-5, 'b')]),
         Term::map([(Term::from(5), text("a")), (Term::from(-5), text("b"))]),
     );
-    check(
-        HashMap::from([(Point { y: 1, x: 2 }, ())]),
-        Term::map([(point, Term::nil())]),
-    );
+    check(HashMap::from([(Point { y: 1, x: 2 }, ())]), Term::map([(point, Term::nil())]));
     let many: BTreeMap<String, usize> = (0..300).map(|at| (at.to_string(), at)).collect();
-    let pairs = many
-        .iter()
-        .map(|(name, at)| (text(name), Term::from(i64::try_from(*at).unwrap())));
+    let pairs = many.iter().map(|(name, at)| (text(name), Term::from(i64::try_from(*at).unwrap())));
     check(many.clone(), Term::map(pairs));
 }
 
 #[test]
 fn enums_follow_the_conventions() {
     check(Shape::Empty, Term::atom("Empty"));
-    check(
-        Shape::Circle(1.0),
-        Term::tuple([Term::atom("Circle"), Term::float(1.0).unwrap()]),
-    );
+    check(Shape::Circle(1.0), Term::tuple([Term::atom("Circle"), Term::float(1.0).unwrap()]));
     let point = |y, x| Term::map([(text("x"), Term::from(x)), (text("y"), Term::from(y))]);
     let line = Shape::Line(Point { y: 1, x: 2 }, Point { y: 3, x: 4 });
     check(line, Term::tuple([Term::atom("Line"), point(1, 2), point(3, 4)]));
     let fields = Term::map([(text("name"), text("n")), (text("size"), Term::nil())]);
-    check(
-        Shape::Named {
-            name: "n".into(),
-            size: None,
-        },
-        Term::tuple([Term::atom("Named"), fields]),
-    );
+    check(Shape::Named { name: "n".into(), size: None }, Term::tuple([Term::atom("Named"), fields]));
 }
 
 #[test]
 fn reading_is_lenient_only_where_it_says_so() {
     assert_eq!(from_term::<Shape>(&text("Empty")), Ok(Shape::Empty));
     assert_eq!(from_term::<f64>(&Term::from(3)), Ok(3.0));
-    assert_eq!(
-        from_term::<(u8, u8)>(&Term::list([Term::from(1), Term::from(2)])),
-        Ok((1, 2))
-    );
+    assert_eq!(from_term::<(u8, u8)>(&Term::list([Term::from(1), Term::from(2)])), Ok((1, 2)));
     assert_eq!(from_term::<Vec<u8>>(&Term::tuple([Term::from(1)])), Ok(vec![1]));
     let atoms = Term::map([(Term::atom("x"), Term::from(1)), (text("y"), Term::from(2))]);
     assert_eq!(from_term::<Point>(&atoms), Ok(Point { y: 2, x: 1 }));
-    let more = Term::map([
-        (text("x"), Term::from(1)),
-        (text("y"), Term::from(2)),
-        (Term::from(3), Term::nil()),
-    ]);
+    let more =
+        Term::map([(text("x"), Term::from(1)), (text("y"), Term::from(2)), (Term::from(3), Term::nil())]);
     assert_eq!(from_term::<Point>(&more), Ok(Point { y: 2, x: 1 }));
 }
 
@@ -154,9 +131,7 @@ fn what_does_not_fit_is_refused() {
     assert!(from_term::<Shape>(&Term::atom("Circle")).is_err());
     assert!(from_term::<Shape>(&Term::tuple([Term::atom("Empty"), Term::from(1)])).is_err());
     assert!(from_term::<Shape>(&Term::tuple([Term::atom("Circle"), Term::from(1), Term::from(2)])).is_err());
-    let Err(Error::Shape(message)) = from_term::<String>(&Term::from(5)) else {
-        panic!("accepted")
-    };
+    let Err(Error::Shape(message)) = from_term::<String>(&Term::from(5)) else { panic!("accepted") };
     assert_eq!(message, "expected text (a UTF-8 binary), found the integer 5");
 }
 
@@ -165,19 +140,13 @@ fn numbers_that_fit_no_term_are_refused() {
     let too_large = Error::IntegerRange("9223372036854775808".into());
     assert_eq!(to_term(&(1_u64 << 63)), Err(too_large.clone()));
     assert_eq!(to_record(&("k", 1_u64 << 63)), Err(too_large.clone()));
-    assert_eq!(
-        to_term(&i128::MIN),
-        Err(Error::IntegerRange(i128::MIN.to_string()))
-    );
+    assert_eq!(to_term(&i128::MIN), Err(Error::IntegerRange(i128::MIN.to_string())));
     assert_eq!(to_term(&f64::NAN), Err(Error::NotFinite));
     assert_eq!(to_term(&f32::INFINITY), Err(Error::NotFinite));
     let mut out = vec![1];
     assert_eq!(to_key(&(1_u64 << 63), Keying::Exact, &mut out), Err(too_large));
     assert_eq!(to_key(&f64::NAN, Keying::Exact, &mut out), Err(Error::NotFinite));
-    assert_eq!(
-        to_key(&(1, f64::NAN), Keying::Exact, &mut out),
-        Err(Error::NotFinite)
-    );
+    assert_eq!(to_key(&(1, f64::NAN), Keying::Exact, &mut out), Err(Error::NotFinite));
     assert_eq!(out, [1]);
 }
 
@@ -196,64 +165,25 @@ struct User {
 
 #[test]
 fn skipped_fields_keep_their_positions() {
-    let user = User {
-        id: 1,
-        email: None,
-        age: 40,
-        cached: 9,
-        tags: vec!["a".into()],
-    };
+    let user = User { id: 1, email: None, age: 40, cached: 9, tags: vec!["a".into()] };
     let record = to_record(&user).unwrap();
     let tags = Term::list([text("a")]);
-    assert_eq!(
-        record.as_ref().to_terms().unwrap(),
-        [Term::from(1), Term::nil(), Term::from(40), tags]
-    );
-    assert_eq!(
-        from_record::<User>(record.as_ref()).unwrap(),
-        User { cached: 0, ..user }
-    );
+    assert_eq!(record.as_ref().to_terms().unwrap(), [Term::from(1), Term::nil(), Term::from(40), tags]);
+    assert_eq!(from_record::<User>(record.as_ref()).unwrap(), User { cached: 0, ..user });
 }
 
 #[test]
 fn a_record_has_one_attribute_for_each_field() {
     let of = |terms: &[i64]| Record::new(terms.iter().copied()).unwrap();
     // The last field has a default, but a missing attribute means that positions have moved.
-    assert!(matches!(
-        from_record::<User>(of(&[1, 2, 3]).as_ref()),
-        Err(Error::Attribute { index: 1, .. })
-    ));
+    assert!(matches!(from_record::<User>(of(&[1, 2, 3]).as_ref()), Err(Error::Attribute { index: 1, .. })));
     let short = Record::new(&[Term::from(1), Term::nil(), Term::from(2)]).unwrap();
-    assert!(matches!(
-        from_record::<User>(short.as_ref()),
-        Err(Error::Arity { found: 3, .. })
-    ));
-    assert_eq!(
-        from_record::<Point>(of(&[1]).as_ref()),
-        Err(Error::Arity {
-            expected: 2,
-            found: 1
-        })
-    );
-    assert_eq!(
-        from_record::<Point>(of(&[1, 2, 3]).as_ref()),
-        Err(Error::Arity {
-            expected: 2,
-            found: 3
-        })
-    );
-    assert_eq!(
-        from_record::<(u8, u8)>(of(&[1]).as_ref()),
-        Err(Error::Arity {
-            expected: 2,
-            found: 1
-        })
-    );
+    assert!(matches!(from_record::<User>(short.as_ref()), Err(Error::Arity { found: 3, .. })));
+    assert_eq!(from_record::<Point>(of(&[1]).as_ref()), Err(Error::Arity { expected: 2, found: 1 }));
+    assert_eq!(from_record::<Point>(of(&[1, 2, 3]).as_ref()), Err(Error::Arity { expected: 2, found: 3 }));
+    assert_eq!(from_record::<(u8, u8)>(of(&[1]).as_ref()), Err(Error::Arity { expected: 2, found: 1 }));
     assert_eq!(from_record::<Vec<u8>>(of(&[1, 2, 3]).as_ref()), Ok(vec![1, 2, 3]));
-    assert_eq!(
-        from_record::<Point>(of(&[1, 2]).as_ref()),
-        Ok(Point { y: 1, x: 2 })
-    );
+    assert_eq!(from_record::<Point>(of(&[1, 2]).as_ref()), Ok(Point { y: 1, x: 2 }));
 }
 
 #[derive(Serialize)]
@@ -265,10 +195,7 @@ struct Flattened {
 
 #[test]
 fn what_has_no_positions_is_no_record() {
-    let flattened = Flattened {
-        id: 1,
-        rest: BTreeMap::new(),
-    };
+    let flattened = Flattened { id: 1, rest: BTreeMap::new() };
     let refused = [
         to_record(&flattened),
         to_record(&5),
@@ -361,19 +288,11 @@ fn maps_with_keys_that_become_equal_keep_the_last() {
 
 #[test]
 fn other_formats_get_the_nearest_value() {
-    let term = Term::tuple([
-        Term::atom("ok"),
-        Term::nil(),
-        text("a"),
-        Term::float(1.0).unwrap(),
-    ]);
+    let term = Term::tuple([Term::atom("ok"), Term::nil(), text("a"), Term::float(1.0).unwrap()]);
     let json = serde_json::to_string(&term).unwrap();
     assert_eq!(json, r#"["ok",null,"a",1.0]"#);
     let back: Term = serde_json::from_str(&json).unwrap();
-    assert_eq!(
-        back,
-        Term::list([text("ok"), Term::nil(), text("a"), Term::float(1.0).unwrap()])
-    );
+    assert_eq!(back, Term::list([text("ok"), Term::nil(), text("a"), Term::float(1.0).unwrap()]));
     let record = to_record(&(1, "a")).unwrap();
     let bytes = serde_json::to_string(&record).unwrap();
     assert_eq!(serde_json::from_str::<Record>(&bytes).unwrap(), record);
