@@ -77,9 +77,10 @@ fn writes(
                 while !done.load(Ordering::Relaxed) {
                     let snapshot = store.snapshot(SNAPSHOT_TTL_MS);
                     let mut scan = Scan::all();
-                    while !done.load(Ordering::Relaxed)
-                        && scan.next_page(store, copy, Some(&snapshot))?.is_some()
-                    {}
+                    let mut more = true;
+                    while more && !done.load(Ordering::Relaxed) {
+                        more = scan.next_page(store, copy, Some(&snapshot))?.is_some();
+                    }
                     drop(snapshot);
                     store.maintain_snapshots();
                 }

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use mnemon_sim::{Random, Seed, Triple};
+use mnemon_sim::{Random, Seed, TableState, Triple};
 use mnemon_store::{
     Cause, Check, Commit, CopySpec, Expiry, Kind, ManualClock, Op, Replica, Scan, SchemaChange, Source,
     Store, StoreConfig, StoreError, TableCopy, TableId, TableOp, When,
@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 
 use crate::model::ModelRow;
 use crate::step::record;
+use crate::watcher::Watcher;
 
 const TABLE: TableId = TableId(3);
 const WRITERS: u64 = 3;
@@ -179,8 +180,15 @@ fn tend(triple: &Triple, done: &AtomicBool) {
     triple.change_schema(&add).ready().expect("local").expect("it was dropped");
 }
 
-fn race(kind: Kind, seed: &Seed) {
+fn state(store: &Store, copy: &TableCopy) -> BTreeMap<Vec<u8>, ModelRow> {
+    let state = TableState::of(store, copy);
+    state.rows().iter().map(|row| (row.key().to_vec(), ModelRow::of(row))).collect()
+}
+
+fn race(kind: Kind, watched: bool, seed: &Seed) {
+    let mut watcher = Watcher::default();
     let triple = Triple::concurrent(StoreConfig {
+        sink: Some(watcher.inbox.clone()),
         shards: 8,
         ..StoreConfig::new(Box::new(Arc::new(ManualClock::at(1_000))))
     });
@@ -188,6 +196,7 @@ fn race(kind: Kind, seed: &Seed) {
     let created = triple.change_schema(&SchemaChange::Create { table: TABLE, spec });
     created.ready().expect("local").expect("a new table");
     let copy = triple.store().copy(TABLE).expect("it was just made");
+    triple.store().set_subscribed(&copy, watched);
     let (done, shown) = (AtomicBool::new(false), Mutex::default());
     std::thread::scope(|threads| {
         let readers: Vec<_> = (0..2)
@@ -220,25 +229,26 @@ fn race(kind: Kind, seed: &Seed) {
         let of_clock = shown.iter().skip_while(|(at, _)| *at < clock).take_while(|(at, _)| *at == clock);
         for (_, rows) in of_clock {
             let copy = store.copy(TABLE).expect("it was made in all stores");
-            let state: BTreeMap<_, _> = mnemon_sim::TableState::of(store, &copy)
-                .rows()
-                .iter()
-                .map(|row| (row.key().to_vec(), ModelRow::of(row)))
-                .collect();
-            assert_eq!(*rows, state, "a snapshot at {clock} and the state after that commit");
+            assert_eq!(*rows, state(store, &copy), "a snapshot at {clock} and the state after that commit");
             checked += 1;
         }
     });
     let at_start = shown.iter().filter(|(clock, _)| *clock == 0).count();
     assert_eq!(checked + at_start, shown.len(), "each snapshot has the clock of a commit");
     triple.assert_equal();
+    if watched {
+        watcher.follow();
+        assert_eq!(watcher.rows, state(triple.store(), &copy), "the table as its events tell it");
+    }
 }
 
 #[test]
 fn commits_of_many_threads_are_equivalent_to_the_order_of_their_clocks() {
     let seed = Seed::of("commits_of_many_threads_are_equivalent_to_the_order_of_their_clocks");
     for kind in [Kind::Set, Kind::OrderedSet, Kind::Bag] {
-        race(kind, &seed);
+        for watched in [false, true] {
+            race(kind, watched, &seed);
+        }
     }
 }
 

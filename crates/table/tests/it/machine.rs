@@ -195,25 +195,24 @@ impl Machine {
     /// own writes.
     async fn transaction(&mut self, steps: &[Inside], fails: bool) {
         let expires_at = self.expires_at();
-        let after = Mutex::new((0, self.models.clone()));
+        let after = Mutex::new(None);
         let (tables, before) = (&self.tables, &self.models);
         let answer = self
             .catalog
             .transaction(|transaction| {
                 let after = &after;
                 async move {
+                    assert!(after.lock().is_none(), "a transaction that nobody disturbs runs once");
                     let mut models = before.clone();
-                    perform(&transaction, tables, &mut models, steps, expires_at).await?;
-                    let runs = after.lock().0 + 1;
-                    *after.lock() = (runs, models);
+                    let done = perform(&transaction, tables, &mut models, steps, expires_at).await;
+                    *after.lock() = Some(models);
+                    done?;
                     if fails { Err(Failure::Wanted) } else { Ok(()) }
                 }
             })
             .await;
-        let (runs, models) = after.into_inner();
-        assert_eq!(runs, 1, "a transaction that nobody disturbs runs once");
         match answer {
-            Ok(()) => self.models = models,
+            Ok(()) => self.models = after.into_inner().expect("it has run"),
             Err(Failure::Wanted) => assert!(fails),
             Err(Failure::Table(error)) => panic!("a transaction that nobody disturbs: {error}"),
         }
