@@ -17,16 +17,16 @@ use crate::op::{OpError, Outcome};
 use crate::row::Row;
 use crate::rows::{At, Position, Rows, Span};
 use crate::shard::ClearedShard;
-use crate::store::Store;
+use crate::store::{Store, Tables};
 use crate::versioned::Versioned;
 
 /// The copies of a commit, in the order of their numbers, which is the order of locking.
-type Copies = SmallVec<[Arc<TableCopy>; 2]>;
+type Copies<'c> = SmallVec<[&'c TableCopy; 2]>;
 type IndexLists = SmallVec<[Option<Arc<Vec<Arc<Index>>>>; 2]>;
 
 /// A commit's locks.
 struct Held<'g, 'i> {
-    copies: &'g [Arc<TableCopy>],
+    copies: &'g [&'g TableCopy],
     shards: ShardLocks<'g>,
     indexes: SmallVec<[LockedIndexes<'i>; 2]>,
 }
@@ -37,7 +37,9 @@ impl Store {
     /// # Errors
     /// `Conflict` when something read has changed, `NoTable`, `NoIndex`. Then nothing was applied.
     pub fn commit(&self, commit: &Commit<'_>) -> Result<Applied, StoreError> {
-        let copies = self.copies_of(commit)?;
+        // Borrowed, not counted: all commits on a table would count on the same cache line.
+        let tables = self.tables();
+        let copies = copies_of(commit, &tables)?;
         let shards = ShardLocks::take(&copies, needs(commit, &copies));
         let lists: IndexLists = copies.iter().map(|copy| copy.indexes_to_keep()).collect();
         let indexes = lists.iter().map(|list| lock_indexes(list.as_deref())).collect();
@@ -79,22 +81,22 @@ impl Store {
         drop(cleared);
         Ok(Applied { clock: stamp.version, outcomes, before })
     }
-
-    fn copies_of(&self, commit: &Commit<'_>) -> Result<Copies, StoreError> {
-        let mut tables: SmallVec<[TableId; 4]> = commit.ops.iter().map(|op| op.table).collect();
-        tables.extend(commit.checks.iter().map(Check::table));
-        tables.sort_unstable();
-        tables.dedup();
-        tables.into_iter().map(|table| self.copy(table)).collect()
-    }
 }
 
-fn place(copies: &[Arc<TableCopy>], table: TableId) -> usize {
+fn copies_of<'c>(commit: &Commit<'_>, tables: &'c Tables) -> Result<Copies<'c>, StoreError> {
+    let mut ids: SmallVec<[TableId; 4]> = commit.ops.iter().map(|op| op.table).collect();
+    ids.extend(commit.checks.iter().map(Check::table));
+    ids.sort_unstable();
+    ids.dedup();
+    ids.into_iter().map(|id| tables.get(&id).map(|copy| &**copy).ok_or(StoreError::NoTable(id))).collect()
+}
+
+fn place(copies: &[&TableCopy], table: TableId) -> usize {
     copies.iter().position(|copy| copy.id() == table).expect("the commit's tables were all resolved")
 }
 
 /// The shards that a commit reads and writes.
-fn needs(commit: &Commit<'_>, copies: &[Arc<TableCopy>]) -> SmallVec<[Need; 4]> {
+fn needs(commit: &Commit<'_>, copies: &[&TableCopy]) -> SmallVec<[Need; 4]> {
     let mut needs = SmallVec::new();
     let mut add = |table: TableId, key: Option<&[u8]>, write: bool| {
         let copy = place(copies, table);
@@ -158,7 +160,7 @@ impl Held<'_, '_> {
     }
 
     fn live(&self, place: usize, key: &[u8], now_ms: u64) -> Option<&Row> {
-        let copy = &self.copies[place];
+        let copy = self.copies[place];
         let at = copy.at(key);
         let shard = self.shards.get(place, copy.shard_of(at))?;
         shard.get(at).filter(|row| !row.is_expired(now_ms))
@@ -221,7 +223,7 @@ impl Held<'_, '_> {
         cleared: &mut Vec<ClearedShard>,
     ) -> Result<Outcome, OpError> {
         let place = place(self.copies, op.table);
-        let copy = &*self.copies[place];
+        let copy = self.copies[place];
         let Some(key) = op.op.key() else {
             return Ok(self.clear(place, stamp, cleared));
         };
@@ -236,7 +238,7 @@ impl Held<'_, '_> {
     }
 
     fn clear(&mut self, place: usize, stamp: &mut Stamp, cleared: &mut Vec<ClearedShard>) -> Outcome {
-        let copy = &self.copies[place];
+        let copy = self.copies[place];
         let mut count = 0;
         for number in 0..copy.shard_count() {
             if let Some(shard) = self.shards.get_mut(place, number) {

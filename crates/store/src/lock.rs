@@ -49,7 +49,7 @@ pub(crate) struct ShardLocks<'g> {
 
 impl<'g> ShardLocks<'g> {
     /// Locks what is needed; `copies` are in the order of their numbers.
-    pub(crate) fn take(copies: &'g [Arc<TableCopy>], mut needs: SmallVec<[Need; 4]>) -> Self {
+    pub(crate) fn take(copies: &'g [&'g TableCopy], mut needs: SmallVec<[Need; 4]>) -> Self {
         needs.sort_unstable();
         // Of one shard's needs the one that writes sorts last and is the one to keep.
         needs.reverse();

@@ -18,7 +18,7 @@ use crate::op::{Op, Outcome};
 use crate::replica::Single;
 use crate::row::Row;
 use crate::snapshot::{Snapshot, Snapshots};
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use parking_lot::{Mutex, MutexGuard};
 
 /// How long the queries of a commit may read the state before it.
@@ -55,11 +55,12 @@ impl StoreConfig {
     }
 }
 
-type Copies = HashMap<TableId, Arc<TableCopy>, Hasher>;
+/// Copies by their tables' numbers.
+pub(crate) type Tables = HashMap<TableId, Arc<TableCopy>, Hasher>;
 
 /// Tables of one group with their commit clock.
 pub struct Store {
-    copies: ArcSwap<Copies>,
+    copies: ArcSwap<Tables>,
     /// Whether any table has bounds.
     any_bounded: AtomicBool,
     changing_copies: Mutex<()>,
@@ -80,7 +81,7 @@ impl Store {
     pub fn new(config: StoreConfig) -> Self {
         let [a, b, c, d] = config.hash_seed;
         Self {
-            copies: ArcSwap::from_pointee(Copies::with_hasher(Hasher::with_seeds(a, b, c, d))),
+            copies: ArcSwap::from_pointee(Tables::with_hasher(Hasher::with_seeds(a, b, c, d))),
             any_bounded: AtomicBool::new(false),
             changing_copies: Mutex::new(()),
             clock: AtomicU64::new(0),
@@ -113,6 +114,11 @@ impl Store {
         self.copies.load().get(&table).cloned().ok_or(StoreError::NoTable(table))
     }
 
+    /// The copies, held without counting references.
+    pub(crate) fn tables(&self) -> Guard<Arc<Tables>> {
+        self.copies.load()
+    }
+
     /// Whether any table may ever be over its bounds.
     #[must_use]
     pub fn has_bounded_tables(&self) -> bool {
@@ -131,7 +137,7 @@ impl Store {
     /// `Exists`.
     pub fn create(&self, table: TableId, spec: CopySpec) -> Result<Arc<TableCopy>, StoreError> {
         let _changing = self.changing_copies.lock();
-        let mut copies = Copies::clone(&self.copies.load());
+        let mut copies = Tables::clone(&self.copies.load());
         if copies.contains_key(&table) {
             return Err(StoreError::Exists(format!("table {}", table.0)));
         }
@@ -150,7 +156,7 @@ impl Store {
     /// `NoTable`.
     pub fn drop_copy(&self, table: TableId) -> Result<(), StoreError> {
         let _changing = self.changing_copies.lock();
-        let mut copies = Copies::clone(&self.copies.load());
+        let mut copies = Tables::clone(&self.copies.load());
         copies.remove(&table).ok_or(StoreError::NoTable(table))?;
         self.copies.store(Arc::new(copies));
         Ok(())

@@ -64,10 +64,6 @@ impl Catalog {
         self.replica.store()
     }
 
-    pub(crate) fn replica(&self) -> &Arc<dyn Replica> {
-        &self.replica
-    }
-
     /// A table by name: a user's, or `db0`…`db15`.
     ///
     /// # Errors

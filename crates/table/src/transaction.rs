@@ -13,7 +13,7 @@ mod turns;
 
 use std::sync::Arc;
 
-use mnemon_store::{Replica, Row};
+use mnemon_store::{Row, Store};
 use mnemon_term::{Record, RecordRef, Term, TermRef};
 use parking_lot::{Mutex, MutexGuard};
 
@@ -34,14 +34,16 @@ pub(crate) use turns::Turns;
 pub struct Transaction(Arc<Shared>);
 
 struct Shared {
-    replica: Arc<dyn Replica>,
+    /// Where the store lies: tables of another one are refused. An address, so that transactions do not all count
+    /// references on one cache line; the table that a call names keeps its store alive.
+    store: usize,
     attempt: Mutex<Attempt>,
 }
 
 impl Transaction {
-    fn begin(replica: Arc<dyn Replica>, read_only: bool, deadline_ms: u64) -> Self {
-        let attempt = Mutex::new(Attempt::begin(replica.store(), read_only, deadline_ms));
-        Self(Arc::new(Shared { replica, attempt }))
+    fn begin(store: &Store, read_only: bool, deadline_ms: u64) -> Self {
+        let attempt = Mutex::new(Attempt::begin(store, read_only, deadline_ms));
+        Self(Arc::new(Shared { store: std::ptr::from_ref(store).addr(), attempt }))
     }
 
     /// Over which row the run was lost.
@@ -51,7 +53,7 @@ impl Transaction {
 
     /// The attempt, if it still runs and the table is of its group.
     fn enter(&self, table: &Table) -> Result<MutexGuard<'_, Attempt>, TableError> {
-        if !std::ptr::eq(self.0.replica.store(), table.store()) {
+        if self.0.store != std::ptr::from_ref(table.store()).addr() {
             return Err(TableError::CrossGroup(table.name()));
         }
         let mut attempt = self.0.attempt.lock();
@@ -82,7 +84,7 @@ impl Transaction {
         read: impl FnOnce(&mut consistent::AttemptView<'_>) -> Result<T, TableError>,
     ) -> Result<T, TableError> {
         let mut attempt = self.enter(table)?;
-        read(&mut consistent::AttemptView { attempt: &mut attempt, store: self.0.replica.store() })
+        read(&mut consistent::AttemptView { attempt: &mut attempt, store: table.store() })
     }
 
     /// The record under a key, with this transaction's own writes; in a bag, the first.
@@ -109,7 +111,7 @@ impl Transaction {
         let key = table.record_key(record)?;
         let mut attempt = self.enter_to_write(table)?;
         let expires_at = table.default_expires_at();
-        attempt.write(self.0.replica.store(), table, &key, record, expires_at)
+        attempt.write(table.store(), table, &key, record, expires_at)
     }
 
     /// Writes a record unless its key is there; whether it was written.
@@ -142,7 +144,7 @@ impl Transaction {
     pub async fn delete_object(&self, table: &Table, record: RecordRef<'_>) -> Result<(), TableError> {
         let key = table.record_key(record)?;
         let mut attempt = self.enter_to_write(table)?;
-        attempt.delete_object(self.0.replica.store(), table, &key, record)
+        attempt.delete_object(table.store(), table, &key, record)
     }
 
     /// Adds to an integer attribute; gives the sum. A missing record is made first, its other attributes nil.
@@ -161,7 +163,7 @@ impl Transaction {
         let (sum, record) = table.counted(row.as_ref(), key, attribute, by)?;
         let expires_at = row.as_ref().map_or_else(|| table.default_expires_at(), Row::expires_at);
         let mut attempt = self.enter_to_write(table)?;
-        attempt.write(self.0.replica.store(), table, &bytes, record.as_ref(), expires_at)?;
+        attempt.write(table.store(), table, &bytes, record.as_ref(), expires_at)?;
         Ok(sum)
     }
 

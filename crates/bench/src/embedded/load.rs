@@ -161,35 +161,15 @@ impl<'o> TransactionsPhase<'o> {
 
     /// Read-modify-write transactions a second.
     pub(crate) fn transactions(&self, phase: Duration) -> Result<f64, Error> {
-        self.rate(phase, |catalog, table, key| async move {
-            let (table, key) = (&*table, &Term::Int(key));
-            catalog
-                .transaction(|tx: Transaction| async move {
-                    let found = tx.read(table, key).await?.ok_or_else(missing)?;
-                    let value = found.record().get(1).and_then(TermRef::as_int).ok_or_else(missing)?;
-                    tx.write(table, found.record().with(1, value + 1)?.as_ref()).await
-                })
-                .await
-        })
+        self.rate(phase, true)
     }
 
     /// The same without transactions.
     pub(crate) fn dirty(&self, phase: Duration) -> Result<f64, Error> {
-        self.rate(phase, |_, table, key| async move {
-            let found = table.dirty_read(&Term::Int(key))?.ok_or_else(missing)?;
-            let value = found.record().get(1).and_then(TermRef::as_int).ok_or_else(missing)?;
-            table.dirty_write(found.record().with(1, value + 1)?.as_ref())
-        })
+        self.rate(phase, false)
     }
 
-    fn rate<F>(
-        &self,
-        phase: Duration,
-        operation: impl Fn(Arc<Catalog>, Arc<Table>, i64) -> F + Copy + Send + Sync + 'static,
-    ) -> Result<f64, Error>
-    where
-        F: Future<Output = Result<(), TableError>> + Send + 'static,
-    {
+    fn rate(&self, phase: Duration, transactional: bool) -> Result<f64, Error> {
         let started = clock::now();
         let count = self.ours.tasks(|number| {
             let (catalog, table) = (self.ours.catalog.clone(), self.table.clone());
@@ -198,8 +178,12 @@ impl<'o> TransactionsPhase<'o> {
                 let mut count = 0u64;
                 while started.elapsed() < phase {
                     for _ in 0..BATCH {
-                        let key = number * ROWS + walk.next(ROWS);
-                        operation(catalog.clone(), table.clone(), key).await?;
+                        let key = Term::Int(number * ROWS + walk.next(ROWS));
+                        if transactional {
+                            transact(&catalog, &table, &key).await?;
+                        } else {
+                            dirty(&table, &key)?;
+                        }
                     }
                     count += BATCH;
                     tokio::task::yield_now().await;
@@ -209,4 +193,20 @@ impl<'o> TransactionsPhase<'o> {
         })?;
         Ok(count as f64 / started.elapsed().as_secs_f64())
     }
+}
+
+async fn transact(catalog: &Catalog, table: &Table, key: &Term) -> Result<(), TableError> {
+    catalog
+        .transaction(|tx: Transaction| async move {
+            let found = tx.read(table, key).await?.ok_or_else(missing)?;
+            let value = found.record().get(1).and_then(TermRef::as_int).ok_or_else(missing)?;
+            tx.write(table, found.record().with(1, value + 1)?.as_ref()).await
+        })
+        .await
+}
+
+fn dirty(table: &Table, key: &Term) -> Result<(), TableError> {
+    let found = table.dirty_read(key)?.ok_or_else(missing)?;
+    let value = found.record().get(1).and_then(TermRef::as_int).ok_or_else(missing)?;
+    table.dirty_write(found.record().with(1, value + 1)?.as_ref())
 }

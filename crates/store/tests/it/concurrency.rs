@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use mnemon_sim::{Random, Seed, TableState, Triple};
 use mnemon_store::{
-    Cause, Check, Commit, CopySpec, Expiry, Kind, ManualClock, Op, Replica, Scan, SchemaChange, Source,
-    Store, StoreConfig, StoreError, TableCopy, TableId, TableOp, When,
+    Batch, Cause, Check, Commit, CopySpec, Expiry, Kind, ManualClock, Op, Replica, Scan, SchemaChange, Sink,
+    Source, Store, StoreConfig, StoreError, TableCopy, TableId, TableOp, When,
 };
 use parking_lot::Mutex;
 
+use crate::CORES;
 use crate::model::ModelRow;
 use crate::step::record;
 use crate::watcher::Watcher;
@@ -244,33 +245,63 @@ fn race(kind: Kind, watched: bool, seed: &Seed) {
 
 #[test]
 fn commits_of_many_threads_are_equivalent_to_the_order_of_their_clocks() {
+    let _alone = CORES.write();
     let seed = Seed::of("commits_of_many_threads_are_equivalent_to_the_order_of_their_clocks");
     for kind in [Kind::Set, Kind::OrderedSet, Kind::Bag] {
-        for watched in [false, true] {
+        for watched in [false, true, false, true] {
             race(kind, watched, &seed);
         }
     }
 }
 
-#[test]
-fn no_two_commits_have_one_clock() {
-    let store = Store::new(StoreConfig::new(Box::new(ManualClock::at(1_000))));
-    let copy = store.create(TABLE, CopySpec::new(Kind::Set)).expect("a new table");
-    let mut clocks: Vec<u64> = std::thread::scope(|threads| {
+/// Notes whether batches come in the order of their clocks.
+#[derive(Default)]
+struct Ascending {
+    last: AtomicU64,
+    disorder: AtomicBool,
+}
+
+impl Sink for Ascending {
+    fn publish(&self, batch: Batch) {
+        if self.last.swap(batch.clock, Ordering::SeqCst) >= batch.clock {
+            self.disorder.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
+/// Plain writes of many threads, each with rows of its own; the clocks they were told.
+fn tick(store: &Store, copy: &TableCopy) -> Vec<u64> {
+    std::thread::scope(|threads| {
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| {
-                let (store, copy) = (&store, &copy);
                 threads.spawn(move || {
                     let ops: Vec<Op<'_>> = (0..16)
                         .map(|number| Op::Increment { key: key(writer * 16 + number).into(), by: 1 })
                         .collect();
                     let commit = |at: usize| store.commit_one(copy, 1_000, &ops[at % ops.len()]);
-                    (0..40_000).map(|at| commit(at).expect("the table is there").0).collect::<Vec<u64>>()
+                    (0..200_000).map(|at| commit(at).expect("the table is there").0).collect::<Vec<u64>>()
                 })
             })
             .collect();
         writers.into_iter().flat_map(|writer| writer.join().expect("see the panic above")).collect()
-    });
-    clocks.sort_unstable();
-    assert!(clocks.iter().copied().eq(1..=store.clock()), "clocks are used once and none is left out");
+    })
+}
+
+#[test]
+fn no_two_commits_have_one_clock_and_events_come_in_its_order() {
+    let _alone = CORES.write();
+    for watched in [false, true] {
+        let sink = Arc::new(Ascending::default());
+        let store = Store::new(StoreConfig {
+            sink: Some(sink.clone()),
+            ..StoreConfig::new(Box::new(ManualClock::at(1_000)))
+        });
+        let copy = store.create(TABLE, CopySpec::new(Kind::Set)).expect("a new table");
+        store.set_subscribed(&copy, watched);
+        let mut clocks = tick(&store, &copy);
+        clocks.sort_unstable();
+        assert!(clocks.iter().copied().eq(1..=store.clock()), "clocks are used once and none is left out");
+        assert!(!sink.disorder.load(Ordering::SeqCst), "events came out of the clock's order");
+        assert_eq!(sink.last.load(Ordering::SeqCst) > 0, watched);
+    }
 }

@@ -15,9 +15,13 @@ mod watcher;
 use machine::{Machine, Shape};
 use mnemon_sim::cases;
 use mnemon_store::Kind;
+use parking_lot::RwLock;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use step::{Content, step};
+
+/// Held for writing by tests that set threads against each other, so that those really meet; for reading by others.
+static CORES: RwLock<()> = RwLock::new(());
 
 fn config(count: u32) -> ProptestConfig {
     ProptestConfig { cases: cases(count), failure_persistence: None, ..ProptestConfig::default() }
@@ -38,11 +42,13 @@ proptest! {
 
     #[test]
     fn a_database_does_as_the_model(shape in shape(Kind::Set), steps in vec(step(Content::Strings), 1..60)) {
+        let _beside_others = CORES.read();
         Machine::new(shape).run(&steps);
     }
 
     #[test]
     fn a_set_of_records_does_as_the_model(shape in shape(Kind::Set), steps in vec(step(Content::Records), 1..60)) {
+        let _beside_others = CORES.read();
         Machine::new(shape).run(&steps);
     }
 
@@ -51,11 +57,13 @@ proptest! {
         shape in shape(Kind::OrderedSet),
         steps in vec(step(Content::Records), 1..60),
     ) {
+        let _beside_others = CORES.read();
         Machine::new(shape).run(&steps);
     }
 
     #[test]
     fn a_bag_does_as_the_model(shape in shape(Kind::Bag), steps in vec(step(Content::Objects), 1..60)) {
+        let _beside_others = CORES.read();
         Machine::new(shape).run(&steps);
     }
 }

@@ -66,7 +66,7 @@ impl Catalog {
         let mut losses: u32 = 0;
         let mut turn = None;
         loop {
-            let handle = Transaction::begin(self.replica().clone(), options.read_only, options.deadline_ms);
+            let handle = Transaction::begin(self.store(), options.read_only, options.deadline_ms);
             // Ends the handle even when this future is dropped while the closure waits.
             let attempt = EndOnDrop(handle.clone());
             let answer = body(handle).await;

@@ -11,6 +11,8 @@ use mnemon_term::{Record, RecordRef, Term};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::CORES;
+
 const BOUND: u64 = 20;
 
 async fn bounded(kind: Kind) -> (Arc<Catalog>, Arc<Triple>, Arc<Table>) {
@@ -127,6 +129,7 @@ fn a_full_table_evicts_as_many_rows_as_come() {
 
 #[test]
 fn a_bound_holds_while_many_threads_write_the_same_rows() {
+    let _alone = CORES.write();
     let seed = Seed::of("a_bound_holds_while_many_threads_write_the_same_rows");
     const WRITERS: u64 = 4;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();

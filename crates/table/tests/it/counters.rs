@@ -9,6 +9,8 @@ use mnemon_table::schema::Schema;
 use mnemon_table::{Catalog, Table, TableError};
 use mnemon_term::{Record, Term, TermRef};
 
+use crate::CORES;
+
 const THREADS: u64 = 4;
 /// Tasks of each thread.
 const TASKS: u64 = 2;
@@ -57,16 +59,19 @@ fn count(make: fn(StoreConfig) -> Triple, kind: Kind, increments: u64) {
 
 #[test]
 fn eight_tasks_that_count_in_one_row_lose_no_increment() {
+    let _alone = CORES.write();
     count(Triple::concurrent, Kind::Set, 10_000);
 }
 
 #[test]
 fn eight_tasks_that_count_over_encoded_commits_lose_no_increment() {
+    let _alone = CORES.write();
     count(Triple::new, Kind::OrderedSet, 1_000);
 }
 
 #[test]
 fn counters_count_each_update_once() {
+    let _alone = CORES.write();
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let (catalog, triple) = Triple::catalog(Triple::concurrent, &Arc::new(ManualClock::at(1_000)));
     let table = runtime().block_on(catalog.create(Schema::builder("counters").build().unwrap())).unwrap();

@@ -14,6 +14,8 @@ use mnemon_table::{Catalog, KeyRange, Object, Table, TableError, Transaction, Tr
 use mnemon_term::{Record, RecordRef, Term};
 use parking_lot::Mutex;
 
+use crate::CORES;
+
 const THREADS: u64 = 3;
 /// Tasks of each thread.
 const TASKS: u64 = 3;
@@ -336,7 +338,7 @@ fn run(make: fn(StoreConfig) -> Triple, seed: &Seed, round: u64, transactions: u
 
 fn rounds(name: &'static str, make: fn(StoreConfig) -> Triple) {
     let seed = Seed::of(name);
-    for round in 0..12 {
+    for round in 0..24 {
         let summary = run(make, &seed, round, 60);
         let expected = (THREADS * TASKS * 60 / 5) as usize;
         assert!(summary.writers > expected && summary.others > expected, "{summary:?}");
@@ -345,10 +347,12 @@ fn rounds(name: &'static str, make: fn(StoreConfig) -> Triple) {
 
 #[test]
 fn concurrent_transactions_are_strictly_serializable() {
+    let _alone = CORES.write();
     rounds("concurrent_transactions_are_strictly_serializable", Triple::concurrent);
 }
 
 #[test]
 fn transactions_over_encoded_commits_are_strictly_serializable() {
+    let _alone = CORES.write();
     rounds("transactions_over_encoded_commits_are_strictly_serializable", Triple::new);
 }

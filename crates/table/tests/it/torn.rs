@@ -13,6 +13,10 @@ use mnemon_table::schema::Schema;
 use mnemon_table::{Catalog, Table, TableError, Transaction};
 use mnemon_term::{Record, Term, TermRef};
 
+use crate::CORES;
+
+const READS: usize = 20_000;
+
 fn record(key: i64, value: i64) -> Record {
     Record::new(&[Term::Int(key), Term::Int(value)]).expect("flat")
 }
@@ -74,6 +78,7 @@ async fn apply(catalog: &Catalog, table: &Table, writes: &[(i64, Option<i64>)]) 
 /// Rows that come and go together, in an otherwise empty table: a scan meets many empty pages before the first row.
 #[test]
 fn a_scan_sees_all_or_nothing_of_a_commit() {
+    let _alone = CORES.write();
     for kind in [Kind::Set, Kind::OrderedSet] {
         let (catalog, triple, table) = table(kind, "pairs");
         let write = async |turn: i64| {
@@ -106,7 +111,7 @@ fn a_scan_sees_all_or_nothing_of_a_commit() {
             assert!(turns.iter().all(|turn| Some(turn) == turns.first()), "of two commits: {turns:?}");
             assert_eq!(turns.len(), expected, "half of a commit: {turns:?}");
         };
-        race(6_000, write, read);
+        race(READS, write, read);
         triple.assert_equal();
     }
 }
@@ -114,6 +119,7 @@ fn a_scan_sees_all_or_nothing_of_a_commit() {
 /// Two keys that are absent at different times, never both while a third row says `1`.
 #[test]
 fn absences_of_two_moments_are_not_taken_for_one() {
+    let _alone = CORES.write();
     const BETWEEN: i64 = 40;
     for kind in [Kind::Set, Kind::OrderedSet] {
         let (catalog, triple, table) = table(kind, "absences");
@@ -153,7 +159,7 @@ fn absences_of_two_moments_are_not_taken_for_one() {
             let (holders, witness) = answer.expect("the reads end some time");
             assert_eq!(holders, witness.unwrap_or(0) as usize, "keys that are there, and how many should be");
         };
-        race(6_000, write, read);
+        race(READS, write, read);
         triple.assert_equal();
     }
 }

@@ -10,6 +10,8 @@ use mnemon_table::schema::{AttributeType, Schema};
 use mnemon_table::{Catalog, Object, Table, TableError, Transaction, TransactionOptions};
 use mnemon_term::{Record, RecordRef, Term, TermRef};
 
+use crate::CORES;
+
 const ACCOUNTS: u64 = 60;
 const BALANCE: i64 = 100;
 const TOTAL: i64 = ACCOUNTS as i64 * BALANCE;
@@ -188,11 +190,13 @@ fn run(kind: Kind, seed: &Seed) {
 
 #[test]
 fn every_snapshot_of_a_set_has_the_sum_of_all_transfers() {
+    let _alone = CORES.write();
     run(Kind::Set, &Seed::of("every_snapshot_of_a_set_has_the_sum_of_all_transfers"));
 }
 
 #[test]
 fn every_snapshot_of_an_ordered_set_has_the_sum_of_all_transfers() {
+    let _alone = CORES.write();
     run(Kind::OrderedSet, &Seed::of("every_snapshot_of_an_ordered_set_has_the_sum_of_all_transfers"));
 }
 
@@ -270,6 +274,7 @@ fn pass_token(kind: Kind, seed: &Seed) {
 
 #[test]
 fn a_token_is_seen_under_exactly_one_key() {
+    let _alone = CORES.write();
     let seed = Seed::of("a_token_is_seen_under_exactly_one_key");
     for kind in [Kind::Set, Kind::OrderedSet] {
         pass_token(kind, &seed);
