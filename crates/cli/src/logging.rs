@@ -11,6 +11,8 @@ use crate::error::CliError;
 /// Starts the log of this process. To be called once, before anything is logged.
 pub(crate) fn start(format: LogFormat) -> Result<(), CliError> {
     let log = tracing_subscriber::fmt().with_env_filter(filter()?).with_writer(io::stderr);
+    // A log that nobody reads any more must not take the node down with it.
+    let log = log.log_internal_errors(false);
     match format {
         LogFormat::Human => log.with_ansi(io::stderr().is_terminal()).init(),
         LogFormat::Json => log.json().flatten_event(true).init(),

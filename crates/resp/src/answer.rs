@@ -8,6 +8,9 @@ use mnemon_store::{Collection, Row, Value};
 
 use crate::protocol::{Reply, Version, writer};
 
+/// Bytes of an error text, at most.
+const ERROR_MAX: usize = 512;
+
 /// Which part of a hash is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HashPart {
@@ -67,9 +70,14 @@ impl Answer {
         Self::Reply(Reply::Error(std::borrow::Cow::Borrowed(text)))
     }
 
-    /// An error; `text` begins with its code word.
+    /// An error; `text` begins with its code word. What a client sent may be in it, so it is cut to a length that
+    /// tells enough.
     #[must_use]
-    pub fn failure(text: String) -> Self {
+    pub fn failure(mut text: String) -> Self {
+        if text.len() > ERROR_MAX {
+            text.truncate(text.floor_char_boundary(ERROR_MAX));
+            text.push('…');
+        }
         Self::Reply(Reply::Error(text.into()))
     }
 

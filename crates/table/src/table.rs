@@ -18,12 +18,17 @@ use mnemon_store::Kind;
 /// write.
 const EVICTION_BATCH: usize = 16;
 
+/// Shapes of records that are remembered.
+const SHAPES_MAX: usize = 8;
+
 /// One table. Cheap to clone behind its `Arc`; stays usable until the table is dropped, after which every call says
 /// `NoTable`.
 pub struct Table {
     copy: Arc<TableCopy>,
     replica: Arc<dyn Replica>,
     schema: ArcSwap<Schema>,
+    /// The shapes that records have had, each with the clock after which they were written so. The newest is last.
+    shapes: ArcSwap<Vec<(u64, Arc<Schema>)>>,
     dropped: AtomicBool,
     pub(crate) feed: Arc<Feed>,
     pub(crate) loads: Loads,
@@ -51,11 +56,13 @@ impl Table {
         replica: Arc<dyn Replica>,
         feed: Arc<Feed>,
     ) -> Self {
+        let shapes = ArcSwap::from_pointee(vec![(0, Arc::new(schema.clone()))]);
         let schema = ArcSwap::from_pointee(schema);
         Self {
             copy,
             replica,
             schema,
+            shapes,
             dropped: AtomicBool::new(false),
             feed,
             loads: Loads::default(),
@@ -83,6 +90,27 @@ impl Table {
 
     pub(crate) fn set_schema(&self, schema: Schema) {
         self.schema.store(Arc::new(schema));
+    }
+
+    /// The schema by whose attributes a row of this version was written: while the table is transformed, and in
+    /// events of before, it may be an older one than that in force.
+    #[must_use]
+    pub fn schema_of(&self, version: u64) -> Arc<Schema> {
+        let shapes = self.shapes.load();
+        let written_in = shapes.iter().rev().find(|(after, _)| version > *after || *after == 0);
+        written_in.map_or_else(|| self.schema.load_full(), |(_, schema)| schema.clone())
+    }
+
+    /// From here on records are written in another shape; nobody else writes meanwhile.
+    pub(crate) fn begin_shape(&self, schema: &Schema) {
+        let mut shapes = Vec::clone(&self.shapes.load());
+        shapes.push((self.store().clock(), Arc::new(schema.clone())));
+        if shapes.len() > SHAPES_MAX {
+            // Events that old have been delivered or dropped; rows were all rewritten since.
+            shapes.remove(0);
+            shapes[0].0 = 0;
+        }
+        self.shapes.store(Arc::new(shapes));
     }
 
     /// The kind of its rows.

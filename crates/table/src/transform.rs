@@ -122,6 +122,7 @@ impl Catalog {
         for attribute in table.copy().indexed() {
             self.change_in_background(SchemaChange::DelIndex { table: table.id(), attribute }).await?;
         }
+        table.begin_shape(schema);
         let count = self.rewrite(table, reshaped, sealed).await?;
         for attribute in schema.indexes().iter().copied() {
             self.change_in_background(SchemaChange::AddIndex { table: table.id(), attribute }).await?;

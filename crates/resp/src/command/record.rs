@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use mnemon_store::{Collection, Row, Value};
-use mnemon_table::schema::AccessMode;
+use mnemon_table::schema::{AccessMode, Attribute, AttributeType};
 use mnemon_table::{Table, TableError};
 use mnemon_term::{Record, RecordRef, Term, TermRef, json};
 
@@ -48,7 +48,7 @@ pub(super) fn key_bytes<'a>(table: &Table, text: &'a [u8]) -> Cow<'a, [u8]> {
     if table.is_database() {
         Cow::Borrowed(text)
     } else {
-        Cow::Owned(table.key_bytes(&json::parse_key(text)))
+        Cow::Owned(table.key_bytes(&key_term(table, text)))
     }
 }
 
@@ -92,9 +92,21 @@ fn raw(table: &Table, record: &Record, place: usize) -> Result<Vec<u8>, TableErr
     }
 }
 
-/// A key argument as the key of a new record of a table.
-pub(super) fn key_term(text: &[u8]) -> Term {
-    json::parse_key(text)
+/// A key argument as a term.
+pub(super) fn key_term(table: &Table, text: &[u8]) -> Term {
+    attribute_term(table, 0, text)
+}
+
+/// An argument that is a value of an attribute: JSON, or a bare word. Where the attribute takes strings only, text
+/// that is no JSON string is the string itself, so that `12345` finds the zip code and not a number.
+pub(super) fn attribute_term(table: &Table, place: u16, text: &[u8]) -> Term {
+    let schema = table.schema();
+    let takes = schema.attributes().get(usize::from(place)).map(Attribute::attribute_type);
+    match (takes, json::parse(text)) {
+        (Some(AttributeType::String | AttributeType::Binary), Ok(string @ Term::Binary(_))) => string,
+        (Some(AttributeType::String | AttributeType::Binary), _) => Term::Binary(text.to_vec()),
+        _ => json::parse_key(text),
+    }
 }
 
 /// Appends the records of a row as JSON replies.
@@ -103,7 +115,7 @@ pub(super) fn replies(table: &Table, row: &Row, out: &mut Vec<Reply>) {
         out.push(Reply::Bulk(database_json(row)));
         return;
     }
-    let schema = table.schema();
+    let schema = table.schema_of(row.version());
     let names = schema.attribute_names();
     each_record(row, |record| out.push(Reply::Bulk(record_json(record, &names))));
 }
@@ -150,7 +162,7 @@ pub(super) fn row_json(table: &Table, row: &Row) -> Vec<u8> {
     if table.is_database() {
         return database_json(row);
     }
-    let schema = table.schema();
+    let schema = table.schema_of(row.version());
     let names = schema.attribute_names();
     if let Value::Bytes(body) = row.value() {
         return record_json(RecordRef::trusted(body), &names);

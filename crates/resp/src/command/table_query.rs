@@ -6,7 +6,6 @@ use std::sync::Arc;
 use mnemon_store::Before;
 use mnemon_table::query::{Plan as Access, Query};
 use mnemon_table::{KeyRange, Object, Search, Table, TableError};
-use mnemon_term::json;
 
 use crate::answer::Answer;
 use crate::command::argument::{arg, is, natural};
@@ -68,9 +67,10 @@ impl Request {
             Ok(objects) => objects,
             Err(error) => return refusal::of_table(&error),
         };
-        let schema = self.table.schema();
-        let names = schema.attribute_names();
-        let json = |object: &Object| Reply::Bulk(record::record_json(object.record(), &names));
+        let json = |object: &Object| {
+            let schema = self.table.schema_of(object.version());
+            Reply::Bulk(record::record_json(object.record(), &schema.attribute_names()))
+        };
         Reply::Array(objects.iter().map(json).collect()).into()
     }
 }
@@ -150,11 +150,11 @@ pub(super) fn matching<'a>(context: &Context<'_>, args: Args<'a>) -> Plan<'a> {
 
 /// `T.RANGE table [FROM key] [TO key] [LIMIT n] [REV]`, both bounds included.
 pub(super) fn range<'a>(context: &Context<'_>, args: Args<'a>) -> Plan<'a> {
-    ask(context, args, |_| {
+    ask(context, args, |table| {
         let usage = "T.RANGE takes table [FROM key] [TO key] [LIMIT n] [REV]";
         let options = options(args.skip(2), true, usage)?;
         let bound = |text: Option<&[u8]>| {
-            text.map_or(Bound::Unbounded, |text| Bound::Included(record::key_term(text)))
+            text.map_or(Bound::Unbounded, |text| Bound::Included(record::key_term(table, text)))
         };
         let (from, to) = (bound(options.from), bound(options.to));
         Ok(Search::Range(KeyRange { from, to, limit: options.limit, reverse: options.reverse }))
@@ -163,8 +163,10 @@ pub(super) fn range<'a>(context: &Context<'_>, args: Args<'a>) -> Plan<'a> {
 
 /// `T.INDEXREAD table attribute value`
 pub(super) fn index_read<'a>(context: &Context<'_>, args: Args<'a>) -> Plan<'a> {
-    ask(context, args, |_| {
+    ask(context, args, |table| {
         let attribute = String::from_utf8_lossy(arg(args, 2)).into_owned();
-        Ok(Search::Index { attribute, value: json::parse_key(arg(args, 3)) })
+        // An unknown attribute is refused by the search itself.
+        let place = table.schema().place_of(&attribute).unwrap_or(u16::MAX);
+        Ok(Search::Index { attribute, value: record::attribute_term(table, place, arg(args, 3)) })
     })
 }

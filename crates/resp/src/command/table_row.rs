@@ -174,7 +174,7 @@ fn counter_op(table: &Table, key: &[u8], attribute: &[u8], by: i64) -> Result<Op
         let cause = format!("there is no attribute {name:?} to count in; there are {known}");
         return Err(TableError::BadRecord { table: table.name(), cause });
     };
-    let key = record::key_term(key);
+    let key = record::key_term(table, key);
     let (zero, nil) = (Term::Int(0), Term::nil());
     let initial = Record::new((0..schema.arity()).map(|at| match at {
         0 => &key,

@@ -52,6 +52,21 @@ fn changes_are_pushed_in_order_with_their_cause() {
 }
 
 #[test]
+fn events_around_a_transformation_name_the_attributes_of_each_record_s_own_shape() {
+    let node = Node::new();
+    let (mut client, mut other) = (node.client(), node.client());
+    client.say("HELLO 3");
+    client.set_up(&["T.CREATE t ATTRS k,a,b"]);
+    client.say("T.SUBSCRIBE t DETAILED");
+    other.set_up(&["T.WRITE t [1,2,3]"]);
+    assert_eq!(other.say("T.TRANSFORM t ATTRS k,b,a,c"), ":1\r\n");
+    let records: Vec<String> =
+        std::iter::from_fn(|| parts(&mut client)).flatten().filter(|part| part.starts_with('{')).collect();
+    let (old, new) = (r#"{"k":1,"a":2,"b":3}"#, r#"{"k":1,"b":3,"a":2,"c":null}"#);
+    assert!(records == [old, old, new] || records == [old, new, old], "{records:?}");
+}
+
+#[test]
 fn a_detailed_subscription_tells_what_was_there_before() {
     let node = Node::new();
     let (mut client, mut other) = (node.client(), node.client());

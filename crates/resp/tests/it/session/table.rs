@@ -113,7 +113,7 @@ fn a_transformation_reshapes_records_keeps_indexes_and_fills_in_defaults() {
     error(&mut client, "T.INDEXREAD users age 36", "NOINDEX");
     assert_eq!(client.strings("T.INDEXREAD users fullname Ada"), [r#"{"id":1,"fullname":"Ada","age":36}"#]);
     for (command, word) in [
-        ("T.TRANSFORM users ATTRS fullname,id,age", "BADRECORD"),
+        ("T.TRANSFORM users ATTRS fullname,id,age INDEX age", "BADRECORD"),
         ("T.TRANSFORM users RENAME nope:age", "BADSCHEMA"),
         ("T.TRANSFORM users DEFAULTS 5", "ERR"),
         ("T.TRANSFORM users ATTRS", "ERR"),
@@ -122,6 +122,31 @@ fn a_transformation_reshapes_records_keeps_indexes_and_fills_in_defaults() {
         error(&mut client, command, word);
     }
     assert_eq!(client.strings("T.READ users 1").len(), 1);
+}
+
+#[test]
+fn text_for_an_attribute_of_strings_is_a_string() {
+    let mut client = Node::new().client();
+    client.set_up(&["T.CREATE zips KIND ordered_set ATTRS zip:string,town:string,n INDEX town"]);
+    client.set_up(&[r#"T.WRITE zips '["12345","99","x"]'"#, r#"T.WRITE zips '["08001","98","y"]'"#]);
+    let first = r#"{"zip":"12345","town":"99","n":"x"}"#;
+    for command in
+        ["T.READ zips 12345", r#"T.READ zips '"12345"'"#, "T.INDEXREAD zips town 99", "T.RANGE zips FROM 1"]
+    {
+        assert_eq!(client.strings(command), [first], "{command}");
+    }
+    assert_eq!(client.say("T.DELETE zips 12345"), ":1\r\n");
+}
+
+#[test]
+fn an_error_repeats_only_the_beginning_of_what_was_sent() {
+    let mut client = Node::new().client();
+    let name = "x".repeat(100_000);
+    for command in [format!("T.READ {name} 1"), format!("T.DROP {name}"), format!("T.CREATE t INDEX {name}")]
+    {
+        let reply = client.say(&command);
+        assert!(reply.starts_with('-') && reply.len() < 600, "{} bytes", reply.len());
+    }
 }
 
 #[test]
