@@ -115,25 +115,42 @@ fn a_server_that_does_not_serve_is_reported_and_fails_the_run() {
 }
 
 #[test]
-fn embedded_peers_print_figures_where_erlang_is_installed() {
+fn embedded_figures_stand_beside_the_peers_where_erlang_is_installed() {
     let output = bench().args(["--only", "embedded"]).output().unwrap();
     let records = records(&output);
     assert!(output.status.success(), "{records:?}");
-    let of = |command: &str| records.iter().find(|record| record["command"] == command);
+    let of = |command: &str| {
+        let found = records.iter().find(|record| record["command"] == command);
+        found.unwrap_or_else(|| panic!("no {command} in {records:?}"))
+    };
+    for command in ["read", "write", "transaction", "dirty"] {
+        assert!(figure(of(command), "mnemon_ops") > 0.0);
+    }
+    assert_eq!(of("one row, 8 tasks")["increments"], 80_000);
     if find("erl").is_none() {
-        assert_eq!(records.len(), 2, "{records:?}");
-        return;
-    }
-    for command in ["lookup", "insert"] {
-        let record = of(command).unwrap_or_else(|| panic!("no {command} in {records:?}"));
-        assert!(figure(record, "peer_ops") > 0.0);
-    }
-    if let (Some(transaction), Some(dirty)) = (of("transaction"), of("dirty")) {
-        assert!(figure(transaction, "peer_ops") < figure(dirty, "peer_ops"), "{records:?}");
-    } else {
         assert!(
-            records.iter().any(|record| record["peer"] == "mnesia" && record["absent"].is_string()),
+            records.iter().any(|record| record["peer"] == "ets" && record["absent"].is_string()),
             "{records:?}"
         );
+        return;
     }
+    for command in ["read", "write"] {
+        assert!(figure(of(command), "peer_ops") > 0.0);
+    }
+    if of("transaction")["peer_ops"].is_null() {
+        let absent = |record: &Value| record["peer"] == "mnesia" && record["absent"].is_string();
+        assert!(records.iter().any(absent), "{records:?}");
+    } else {
+        assert!(figure(of("transaction"), "peer_ops") < figure(of("dirty"), "peer_ops"), "{records:?}");
+    }
+}
+
+#[test]
+fn hashes_are_measured_large_beside_small() {
+    let output = bench().args(["--only", "hash"]).output().unwrap();
+    let records = records(&output);
+    assert!(
+        output.status.success() && records.iter().filter(|record| record["bench"] == "hash").count() == 2
+    );
+    assert!(records.iter().filter(|r| r["bench"] == "hash").all(|record| figure(record, "cost") > 0.0));
 }
