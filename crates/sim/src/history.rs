@@ -34,6 +34,8 @@ pub enum Read {
 /// One run of a transaction's closure.
 #[derive(Clone, Debug)]
 pub struct Attempt {
+    /// What kind of run it was, for people.
+    pub(crate) label: String,
     pub(crate) began: u64,
     pub(crate) ended: u64,
     /// Each with the number of own writes that came before it.
@@ -56,6 +58,12 @@ impl Attempt {
         self.writes.is_empty()
     }
 
+    /// When the run's closure had ended.
+    #[must_use]
+    pub fn ended(&self) -> u64 {
+        self.ended
+    }
+
     /// Notes a write that is kept back until the commit.
     pub fn wrote(&mut self, place: Place, cell: Option<Cell>) {
         self.writes.push((place, cell));
@@ -70,19 +78,29 @@ pub struct History {
 }
 
 impl History {
-    fn tick(&self) -> u64 {
+    /// The present moment.
+    pub fn now(&self) -> u64 {
         self.ticks.fetch_add(1, Ordering::SeqCst)
     }
 
-    /// A run begins; nothing of the table was read yet.
+    /// A run that began no earlier than at `since`: when the transaction was called, or when its last run ended. (Not
+    /// when its closure was entered: the state that it reads may have been chosen before.) `label` says what kind of run
+    /// it is.
     #[must_use]
-    pub fn begin(&self) -> Attempt {
-        Attempt { began: self.tick(), ended: u64::MAX, reads: Vec::new(), writes: Vec::new(), version: None }
+    pub fn begin(&self, label: impl Into<String>, since: u64) -> Attempt {
+        Attempt {
+            label: label.into(),
+            began: since,
+            ended: u64::MAX,
+            reads: Vec::new(),
+            writes: Vec::new(),
+            version: None,
+        }
     }
 
     /// The closure of a run has ended, so it reads no more.
     pub fn pause(&self, attempt: &mut Attempt) {
-        attempt.ended = self.tick();
+        attempt.ended = self.now();
     }
 
     /// A run was not committed, or it only read. If `pause` was not told when its closure ended, that is now.
@@ -96,7 +114,7 @@ impl History {
     /// A run was committed just now, and all it wrote has this version.
     pub fn committed(&self, mut attempt: Attempt, version: u64) {
         attempt.version = Some(version);
-        attempt.ended = self.tick();
+        attempt.ended = self.now();
         self.attempts.lock().push(attempt);
     }
 

@@ -72,7 +72,7 @@ pub fn check(first: &State, last: &State, attempts: &[Attempt]) -> Result<Summar
     if state != *last {
         return Err(Violation(format!("the commits leave {state:?}, but the tables hold {last:?}")));
     }
-    place_others(&mut others)?;
+    place_others(&mut others, &|run| holding(run, first, &writers))?;
     Ok(Summary { writers: writers.len(), others: others.len() })
 }
 
@@ -125,7 +125,10 @@ impl<'h> Candidate<'h> {
 }
 
 /// Gives every run the earliest place that it and those that ended before it allow.
-fn place_others(others: &mut [Candidate<'_>]) -> Result<(), Violation> {
+fn place_others(
+    others: &mut [Candidate<'_>],
+    holding: &dyn Fn(&Attempt) -> Vec<String>,
+) -> Result<(), Violation> {
     others.sort_by_key(|other| other.run.began);
     let mut running: BinaryHeap<Reverse<(u64, usize)>> = BinaryHeap::new();
     let mut least = 0;
@@ -138,14 +141,35 @@ fn place_others(others: &mut [Candidate<'_>]) -> Result<(), Violation> {
         }
         let Some(place) = other.places.iter().find(|place| **place >= least) else {
             return Err(Violation(format!(
-                "a run saw what was never all there at one time: it may stand between {} and {} of the writers, \
-                 not before {least}, and its reads hold at {:?}\n  {:?}",
-                other.window.0, other.window.1, other.places, other.run
+                "a run ({}) saw what was never all there at one time: it may stand between {} and {} of the writers, \
+                 not before {least}, and its reads hold together at {:?}\n  {:?}\neach alone:\n  {}",
+                other.run.label,
+                other.window.0,
+                other.window.1,
+                other.places,
+                other.run,
+                holding(other.run).join("\n  ")
             )));
         };
         running.push(Reverse((other.run.ended, *place)));
     }
     Ok(())
+}
+
+/// For people: where among the writers each read of a run holds.
+fn holding(run: &Attempt, first: &State, writers: &[&Attempt]) -> Vec<String> {
+    let mut places: Vec<Vec<usize>> = vec![Vec::new(); run.reads.len()];
+    let mut state = first.clone();
+    for place in 0..=writers.len() {
+        for (read, places) in run.reads.iter().zip(&mut places) {
+            let alone = Attempt { reads: vec![read.clone()], ..run.clone() };
+            if mismatch(&alone, &state).is_none() {
+                places.push(place);
+            }
+        }
+        writers.get(place).iter().for_each(|writer| write(&mut state, &writer.writes));
+    }
+    run.reads.iter().zip(places).map(|(read, places)| format!("{read:?} holds at {places:?}")).collect()
 }
 
 fn write(state: &mut State, writes: &[(Place, Option<Cell>)]) {

@@ -24,12 +24,12 @@ fn violation(first: &State, last: &State, history: &History) -> String {
 #[test]
 fn a_serial_history_is_accepted() {
     let history = History::default();
-    let mut one = history.begin();
+    let mut one = history.begin("test", history.now());
     one.saw(Read::Key(A, None));
     one.wrote(A, cell(1));
     one.saw(Read::Key(A, cell(1)));
     history.committed(one, 5);
-    let mut two = history.begin();
+    let mut two = history.begin("test", history.now());
     two.saw(Read::Range(0, 0, 9, vec![(1, Cell { write: 1, group: 1 })]));
     two.saw(Read::Group(0, 0, vec![]));
     history.end(two);
@@ -40,7 +40,7 @@ fn a_serial_history_is_accepted() {
 #[test]
 fn a_lost_update_is_found() {
     let history = History::default();
-    let (mut one, mut two) = (history.begin(), history.begin());
+    let (mut one, mut two) = (history.begin("test", history.now()), history.begin("test", history.now()));
     for (run, write) in [(&mut one, 1), (&mut two, 2)] {
         run.saw(Read::Key(A, None));
         run.wrote(A, cell(write));
@@ -53,7 +53,7 @@ fn a_lost_update_is_found() {
 #[test]
 fn write_skew_is_found() {
     let history = History::default();
-    let (mut one, mut two) = (history.begin(), history.begin());
+    let (mut one, mut two) = (history.begin("test", history.now()), history.begin("test", history.now()));
     one.saw(Read::Key(B, None));
     one.wrote(A, cell(1));
     two.saw(Read::Key(A, None));
@@ -66,7 +66,7 @@ fn write_skew_is_found() {
 #[test]
 fn a_phantom_is_found() {
     let history = History::default();
-    let (mut one, mut two) = (history.begin(), history.begin());
+    let (mut one, mut two) = (history.begin("test", history.now()), history.begin("test", history.now()));
     one.wrote(B, cell(1));
     two.saw(Read::Range(0, 0, 9, vec![]));
     two.wrote(A, cell(2));
@@ -78,10 +78,10 @@ fn a_phantom_is_found() {
 #[test]
 fn a_stale_read_is_found() {
     let history = History::default();
-    let mut one = history.begin();
+    let mut one = history.begin("test", history.now());
     one.wrote(A, cell(1));
     history.committed(one, 1);
-    let mut late = history.begin();
+    let mut late = history.begin("test", history.now());
     late.saw(Read::Key(A, None));
     history.end(late);
     assert!(violation(&State::new(), &state(&[(A, 1)]), &history).contains("never all there"));
@@ -90,11 +90,11 @@ fn a_stale_read_is_found() {
 #[test]
 fn reads_that_go_back_in_time_are_found() {
     let history = History::default();
-    let mut slow = history.begin();
-    let mut new = history.begin();
+    let mut slow = history.begin("test", history.now());
+    let mut new = history.begin("test", history.now());
     new.saw(Read::Key(A, cell(1)));
     history.end(new);
-    let mut old = history.begin();
+    let mut old = history.begin("test", history.now());
     old.saw(Read::Key(A, None));
     history.end(old);
     slow.wrote(A, cell(1));
@@ -105,8 +105,8 @@ fn reads_that_go_back_in_time_are_found() {
 #[test]
 fn half_of_a_commit_seen_by_a_lost_run_is_found() {
     let history = History::default();
-    let mut lost = history.begin();
-    let mut both = history.begin();
+    let mut lost = history.begin("test", history.now());
+    let mut both = history.begin("test", history.now());
     both.wrote(A, cell(1));
     both.wrote(B, cell(1));
     lost.saw(Read::Key(A, None));
@@ -120,7 +120,7 @@ fn half_of_a_commit_seen_by_a_lost_run_is_found() {
 fn versions_against_real_time_are_found() {
     let history = History::default();
     for version in [2, 1] {
-        let mut run = history.begin();
+        let mut run = history.begin("test", history.now());
         run.wrote((0, version), cell(version));
         history.committed(run, version);
     }
@@ -132,7 +132,7 @@ fn versions_against_real_time_are_found() {
 fn a_version_used_twice_is_found() {
     let history = History::default();
     for place in [A, B] {
-        let mut run = history.begin();
+        let mut run = history.begin("test", history.now());
         run.wrote(place, cell(place.1));
         history.committed(run, 7);
     }
@@ -142,7 +142,7 @@ fn a_version_used_twice_is_found() {
 #[test]
 fn a_write_that_vanished_is_found() {
     let history = History::default();
-    let mut run = history.begin();
+    let mut run = history.begin("test", history.now());
     run.wrote(A, cell(1));
     history.committed(run, 1);
     assert!(violation(&State::new(), &State::new(), &history).contains("but the tables hold"));

@@ -219,6 +219,7 @@ impl Arena {
 
     /// One transaction, with all its runs.
     async fn transact(&self, client: u64, turn: u64, random: &Mutex<Random>, manner: Manner) {
+        let called = self.history.now();
         let last: Mutex<Option<Attempt>> = Mutex::default();
         let options =
             TransactionOptions { read_only: manner == Manner::ReadOnly, ..TransactionOptions::default() };
@@ -228,10 +229,12 @@ impl Arena {
             .transaction_with(options, |tx| {
                 let last = &last;
                 async move {
+                    let mut since = called;
                     if let Some(lost) = last.lock().take() {
+                        since = lost.ended();
                         self.history.end(lost);
                     }
-                    let mut attempt = self.history.begin();
+                    let mut attempt = self.history.begin(format!("{manner:?}"), since);
                     // A run of its own choices, so that the next one is not the same again.
                     let mut own = split(random);
                     let mut answer = self.perform(&tx, &mut attempt, &mut own, (manner, write)).await;
@@ -263,7 +266,7 @@ impl Arena {
         let number = random.below(2);
         let table = &self.tables[number as usize];
         let at = number as u32;
-        let mut attempt = self.history.begin();
+        let mut attempt = self.history.begin("one plain read", self.history.now());
         if random.chance(50) {
             let group = random.below(GROUPS);
             let found = table.index_read("group", &key(group)).await.unwrap();

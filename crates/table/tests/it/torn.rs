@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mnemon_sim::Triple;
-use mnemon_store::{Kind, ManualClock};
+use mnemon_store::{Cause, Clock, Expiry, Kind, ManualClock, Op, TableOp, When};
 use mnemon_table::query::Query;
 use mnemon_table::schema::Schema;
 use mnemon_table::{Catalog, Table, TableError, Transaction};
 use mnemon_term::{Record, Term, TermRef};
+use parking_lot::Mutex;
 
 use crate::CORES;
 
-const READS: usize = 20_000;
+const READS: usize = 8_000;
 
 fn record(key: i64, value: i64) -> Record {
     Record::new(&[Term::Int(key), Term::Int(value)]).expect("flat")
@@ -162,4 +163,107 @@ fn absences_of_two_moments_are_not_taken_for_one() {
         race(READS, write, read);
         triple.assert_equal();
     }
+}
+
+/// A clock that does something when it is asked: a commit in the middle of a read that meets a row with a time to
+/// live.
+#[derive(Default)]
+struct Hook(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl Clock for Hook {
+    fn now_ms(&self) -> u64 {
+        let armed = self.0.lock().take();
+        if let Some(action) = armed {
+            action();
+        }
+        1_000
+    }
+}
+
+/// Writes and deletes rows in one commit.
+fn commit(catalog: &Catalog, table: &Table, writes: &[(i64, Option<i64>)]) {
+    let ops = writes.iter().map(|(key, value)| {
+        let key_bytes = table.key_bytes(&Term::Int(*key)).into();
+        let op = match value {
+            Some(value) => Op::Put {
+                key: key_bytes,
+                body: record(*key, *value).into_bytes().into(),
+                expiry: Expiry::Never,
+                when: When::Always,
+                over_bytes_only: false,
+            },
+            None => Op::Delete { key: key_bytes, cause: Cause::Delete, version: 0 },
+        };
+        TableOp { table: table.id(), op }
+    });
+    catalog.submit(Vec::new(), ops.collect()).ready().expect("local").expect("nothing to check");
+}
+
+fn hooked(kind: Kind) -> (Arc<Hook>, Arc<Catalog>, Arc<Table>) {
+    let hook = Arc::new(Hook::default());
+    let catalog = Arc::new(Catalog::local(Box::new(hook.clone())));
+    let schema = Schema::builder("hooked").kind(kind).build().unwrap();
+    let table = runtime().block_on(catalog.create(schema)).unwrap();
+    (hook, catalog, table)
+}
+
+/// A removal between two looks at rows that were absent: each look finds what was there before, both together do not.
+#[tokio::test]
+async fn a_removal_while_absences_are_looked_at_again_is_noticed() {
+    for kind in [Kind::Set, Kind::OrderedSet] {
+        let (hook, catalog, table) = tokio::task::spawn_blocking(move || hooked(kind)).await.unwrap();
+        let (one, timed, other, witness) = (1, 2, 3, 4);
+        table.write_with_ttl(record(timed, 0).as_ref(), 1_000_000).await.unwrap();
+        let first_run = AtomicBool::new(true);
+        let (first_run, table, catalog, hook) = (&first_run, &table, &catalog, &hook);
+        let answer: Result<[bool; 3], TableError> = catalog
+            .transaction(|tx| async move {
+                let there =
+                    async |key: i64| tx.read(table, &Term::Int(key)).await.map(|found| found.is_some());
+                let one_there = there(one).await?;
+                there(timed).await?;
+                let other_there = there(other).await?;
+                if first_run.swap(false, Ordering::SeqCst) {
+                    commit(catalog, table, &[(other, Some(0)), (witness, Some(0))]);
+                    let (catalog, table) = (Arc::clone(catalog), Arc::clone(table));
+                    let swap = move || commit(&catalog, &table, &[(one, Some(0)), (other, None)]);
+                    *hook.0.lock() = Some(Box::new(swap));
+                }
+                Ok([one_there, other_there, there(witness).await?])
+            })
+            .await;
+        assert_eq!(answer, Ok([true, false, true]), "the state after both commits");
+    }
+}
+
+/// A row that comes to a part of the table where a scan has found none, with one further on that it has yet to meet.
+#[tokio::test]
+async fn a_row_behind_a_scan_that_has_met_none_is_noticed() {
+    let (hook, catalog, table) = tokio::task::spawn_blocking(|| hooked(Kind::Set)).await.unwrap();
+    // In the order of a scan: where a row comes to, where one has expired, where another one comes to.
+    let mut keys: Vec<i64> = (0..1_000).collect();
+    keys.sort_by_key(|key| table.copy().position(&table.key_bytes(&Term::Int(*key))));
+    let (behind, expired, ahead) = (keys[0], keys[500], keys[999]);
+    let put = Op::Put {
+        key: table.key_bytes(&Term::Int(expired)).into(),
+        body: record(expired, 0).into_bytes().into(),
+        expiry: Expiry::At(10),
+        when: When::Always,
+        over_bytes_only: false,
+    };
+    let op = TableOp { table: table.id(), op: put };
+    catalog.submit(Vec::new(), vec![op]).ready().expect("local").expect("nothing to check");
+    let first_run = AtomicBool::new(true);
+    let (first_run, table, catalog, hook) = (&first_run, &table, &catalog, &hook);
+    let answer: Result<usize, TableError> = catalog
+        .transaction(|tx| async move {
+            if first_run.swap(false, Ordering::SeqCst) {
+                let (catalog, table) = (Arc::clone(catalog), Arc::clone(table));
+                let both = move || commit(&catalog, &table, &[(behind, Some(0)), (ahead, Some(0))]);
+                *hook.0.lock() = Some(Box::new(both));
+            }
+            tx.select(table, &Query::all()).await.map(|found| found.len())
+        })
+        .await;
+    assert_eq!(answer, Ok(2), "both rows of the commit or none");
 }
