@@ -16,7 +16,10 @@ pub(crate) fn apply(cell: &mut Cell<'_, '_>, op: &Op<'_>) -> Result<Outcome, OpE
         let live = cell.row().filter(|row| !row.is_expired(cell.stamp.now_ms));
         return Ok(Outcome::Row(live.cloned()));
     }
-    cell.expire();
+    if !matches!(op, Op::Put { .. }) {
+        // A put looks for itself, where it has to look at all.
+        cell.expire();
+    }
     match op {
         Op::Put { body, expiry, when, over_bytes_only, .. } => {
             record::put(cell, body, *expiry, *when, *over_bytes_only)
@@ -37,8 +40,11 @@ pub(crate) fn apply(cell: &mut Cell<'_, '_>, op: &Op<'_>) -> Result<Outcome, OpE
         Op::FieldIncrementFloat { field, by, .. } => {
             hash::increment_float(cell, field, by).map(Outcome::Text)
         }
+        Op::SetRange { offset, part, .. } => string::set_range(cell, *offset, part).map(Outcome::Int),
+        Op::Bits { steps, .. } => string::bits(cell, steps).map(Outcome::Integers),
+        Op::PutCollection { collection, expiry, .. } => Ok(record::put_collection(cell, collection, *expiry)),
         // Answered above, and by the commit itself.
-        Op::Get { .. } | Op::Clear => Ok(Outcome::Int(0)),
+        Op::Get { .. } | Op::Clear | Op::Count => Ok(Outcome::Int(0)),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::op::Expiry;
 use crate::row::Row;
 use crate::rows::At;
 use crate::shard::Shard;
+use crate::snapshot::Keeping;
 use crate::versioned::Versioned;
 
 /// An index with its lock held.
@@ -26,8 +27,8 @@ pub(crate) struct Stamp {
     /// The commit's clock; the version of the rows it writes.
     pub(crate) version: u64,
     pub(crate) now_ms: u64,
-    /// Whether a snapshot is open.
-    pub(crate) keep_images: bool,
+    /// Which before-images to leave, when a snapshot is open.
+    pub(crate) keeping: Option<Keeping>,
     /// Where to report changes of a table that is watched.
     pub(crate) changes: Vec<Change>,
     /// Report the changes of all tables, watched or not.
@@ -35,8 +36,9 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    pub(crate) fn until(&self) -> Option<u64> {
-        self.keep_images.then_some(self.version)
+    /// Whether an open snapshot may see a row of this version.
+    fn is_seen(&self, version: u64) -> bool {
+        self.keeping.is_some_and(|keeping| keeping.wants(version))
     }
 }
 
@@ -79,8 +81,10 @@ impl Cell<'_, '_> {
     /// Writes a value of plain bytes: in place where it can be, which saves the allocation of a row and a cache line
     /// that nobody has touched for long.
     pub(crate) fn put_bytes(&mut self, body: &[u8], expires_at: Option<u64>) {
-        let unseen = self.is_plain_set() && !self.stamp.keep_images;
-        if unseen && expires_at.is_none() && self.shard.overwrite(self.at, self.stamp.version, body) {
+        let seen_up_to = self.stamp.keeping.map_or(0, |keeping| keeping.seen_up_to);
+        let version = self.stamp.version;
+        let may = self.is_plain_set() && expires_at.is_none();
+        if may && self.shard.overwrite(self.at, seen_up_to, version, body) {
             return;
         }
         self.replace_bytes(body, expires_at);
@@ -94,7 +98,7 @@ impl Cell<'_, '_> {
     pub(crate) fn put(&mut self, row: Row) -> Option<Row> {
         let watched = (self.subscribed || !self.indexes.is_empty()).then(|| row.clone());
         let before = self.shard.bytes();
-        let old = self.shard.put(self.at, row, self.stamp.until());
+        let old = self.shard.put(self.at, row, self.stamp.keeping);
         self.count(i64::from(old.is_none()), before);
         if let Some(new) = watched {
             self.reindex(old.as_ref(), Some(&new));
@@ -105,7 +109,7 @@ impl Cell<'_, '_> {
 
     pub(crate) fn remove(&mut self, cause: Cause) -> Option<Row> {
         let before = self.shard.bytes();
-        let old = self.shard.remove(self.at, self.stamp.until(), self.stamp.version)?;
+        let old = self.shard.remove(self.at, self.stamp.keeping, self.stamp.version)?;
         self.count(-1, before);
         self.reindex(Some(&old), None);
         self.report(cause, Some(&old), None);
@@ -122,7 +126,8 @@ impl Cell<'_, '_> {
     ) -> R {
         let is_bag =
             matches!(self.row().and_then(Row::as_collection).map(|c| &**c), Some(Collection::Bag(_)));
-        let needs_old = self.stamp.keep_images || !self.indexes.is_empty() || (self.subscribed && is_bag);
+        let is_seen = self.row().is_some_and(|row| self.stamp.is_seen(row.version()));
+        let needs_old = is_seen || !self.indexes.is_empty() || (self.subscribed && is_bag);
         let expires_at = self.row().and_then(Row::expires_at);
         let before = self.shard.bytes();
         let old = if needs_old { self.row().cloned() } else { self.shard.take(self.at) };
@@ -136,8 +141,8 @@ impl Cell<'_, '_> {
         let new = (!value.is_empty())
             .then(|| Row::collection(self.stamp.version, expires_at, self.at.key, collection));
         match &new {
-            Some(row) => drop(self.shard.put(self.at, row.clone(), self.stamp.until())),
-            None => drop(self.shard.remove(self.at, self.stamp.until(), self.stamp.version)),
+            Some(row) => drop(self.shard.put(self.at, row.clone(), self.stamp.keeping)),
+            None => drop(self.shard.remove(self.at, self.stamp.keeping, self.stamp.version)),
         }
         self.count(i64::from(new.is_some()) - i64::from(existed), before);
         self.reindex(kept.as_ref(), new.as_ref());
@@ -157,9 +162,9 @@ impl Cell<'_, '_> {
     }
 
     fn reindex(&mut self, old: Option<&Row>, new: Option<&Row>) {
-        let (until, version) = (self.stamp.until(), self.stamp.version);
+        let (keeping, version) = (self.stamp.keeping, self.stamp.version);
         for (index, entries) in self.indexes.iter_mut() {
-            index::replace(index, entries, old, new, until, version);
+            index::replace(index, entries, old, new, keeping, version);
         }
     }
 

@@ -5,6 +5,7 @@
 
 pub mod bag;
 pub mod hash;
+pub(crate) mod image;
 
 pub use bag::Bag;
 pub use hash::Hash;

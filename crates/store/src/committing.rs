@@ -22,13 +22,30 @@ use crate::versioned::Versioned;
 
 /// The copies of a commit, in the order of their numbers, which is the order of locking.
 type Copies<'c> = SmallVec<[&'c TableCopy; 2]>;
-type IndexLists = SmallVec<[Option<Arc<Vec<Arc<Index>>>>; 2]>;
+
+/// Where an operation or a check of a commit has its row. Found once: hashing a key costs as much as comparing one.
+#[derive(Clone, Copy)]
+struct Spot {
+    /// The place of the copy among the commit's.
+    copy: usize,
+    /// The key's hash and shard; 0 where there is no key.
+    hash: u64,
+    shard: usize,
+}
+
+/// What a commit concerns.
+struct Spots<'c> {
+    copies: Copies<'c>,
+    checks: SmallVec<[Spot; 2]>,
+    ops: SmallVec<[Spot; 1]>,
+}
 
 /// A commit's locks.
 struct Held<'g, 'i> {
     copies: &'g [&'g TableCopy],
     shards: ShardLocks<'g>,
-    indexes: SmallVec<[LockedIndexes<'i>; 2]>,
+    /// By the place of the copy; empty when no table of the commit has an index.
+    indexes: Vec<LockedIndexes<'i>>,
 }
 
 impl Store {
@@ -39,33 +56,34 @@ impl Store {
     pub fn commit(&self, commit: &Commit<'_>) -> Result<Applied, StoreError> {
         // Borrowed, not counted: all commits on a table would count on the same cache line.
         let tables = self.tables();
-        let copies = copies_of(commit, &tables)?;
-        let shards = ShardLocks::take(&copies, needs(commit, &copies));
-        let lists: IndexLists = copies.iter().map(|copy| copy.indexes_to_keep()).collect();
+        let spots = Spots::find(commit, &tables)?;
+        let shards = ShardLocks::take(&spots.copies, spots.needs(commit));
+        let lists = index_lists(&spots.copies);
         let indexes = lists.iter().map(|list| lock_indexes(list.as_deref())).collect();
-        let mut held = Held { copies: &copies, shards, indexes };
-        for check in &commit.checks {
-            held.validate(check, commit.time_ms)?;
+        let mut held = Held { copies: &spots.copies, shards, indexes };
+        for (check, spot) in commit.checks.iter().zip(&spots.checks) {
+            held.validate(check, *spot, commit.time_ms)?;
         }
-        held.check_seals(commit)?;
+        held.check_seals(commit, &spots.ops)?;
         if commit.with_before {
             self.announce_snapshot();
         }
         if commit.ops.iter().all(|op| op.op.is_read()) {
-            let outcomes = commit.ops.iter().map(|op| Ok(held.read(op, commit.time_ms))).collect();
+            let reads = commit.ops.iter().zip(&spots.ops);
+            let outcomes = reads.map(|(op, spot)| Ok(held.read(op, *spot, commit.time_ms))).collect();
             let clock = self.clock();
             let before = commit.with_before.then(|| self.before(clock, Vec::new()));
             return Ok(Applied { clock, outcomes, before });
         }
-        let subscribed = copies.iter().any(|copy| copy.is_subscribed());
+        let subscribed = spots.copies.iter().any(|copy| copy.is_subscribed());
         let sequence = self.sequence(subscribed);
         let mut stamp = self.stamp(commit.time_ms);
         stamp.report_all = commit.with_before;
         let mut cleared = Vec::new();
         let mut changes = Vec::new();
         let mut outcomes = SmallVec::new();
-        for (place, op) in commit.ops.iter().enumerate() {
-            outcomes.push(held.apply(op, &mut stamp, &mut cleared));
+        for (place, (op, spot)) in commit.ops.iter().zip(&spots.ops).enumerate() {
+            outcomes.push(held.apply(op, *spot, &mut stamp, &mut cleared));
             if commit.with_before {
                 let known = changes.len();
                 changes.extend(stamp.changes[known..].iter().map(|change| (place, change.clone())));
@@ -83,63 +101,100 @@ impl Store {
     }
 }
 
-fn copies_of<'c>(commit: &Commit<'_>, tables: &'c Tables) -> Result<Copies<'c>, StoreError> {
-    let mut ids: SmallVec<[TableId; 4]> = commit.ops.iter().map(|op| op.table).collect();
-    ids.extend(commit.checks.iter().map(Check::table));
-    ids.sort_unstable();
-    ids.dedup();
-    ids.into_iter().map(|id| tables.get(&id).map(|copy| &**copy).ok_or(StoreError::NoTable(id))).collect()
+/// The indexes of each copy, to be locked when the shards are; nothing when there is none at all.
+fn index_lists(copies: &[&TableCopy]) -> Vec<Option<Arc<Vec<Arc<Index>>>>> {
+    if copies.iter().all(|copy| !copy.has_indexes()) {
+        return Vec::new();
+    }
+    copies.iter().map(|copy| copy.indexes_to_keep()).collect()
 }
 
-fn place(copies: &[&TableCopy], table: TableId) -> usize {
-    copies.iter().position(|copy| copy.id() == table).expect("the commit's tables were all resolved")
-}
+impl<'c> Spots<'c> {
+    fn find(commit: &Commit<'_>, tables: &'c Tables) -> Result<Self, StoreError> {
+        let copies = copies_of(commit, tables)?;
+        let spot = |table: TableId, key: Option<&[u8]>| {
+            let copy = copies
+                .iter()
+                .position(|copy| copy.id() == table)
+                .expect("the commit's tables were all resolved");
+            let Some(key) = key else { return Spot { copy, hash: 0, shard: 0 } };
+            let at = copies[copy].at(key);
+            Spot { copy, hash: at.hash, shard: copies[copy].shard_of(at) }
+        };
+        let mut checks = SmallVec::with_capacity(commit.checks.len());
+        for check in &commit.checks {
+            let key = if let Check::Key { key, .. } = check { Some(&**key) } else { None };
+            checks.push(spot(check.table(), key));
+        }
+        let mut ops = SmallVec::with_capacity(commit.ops.len());
+        for op in &commit.ops {
+            ops.push(spot(op.table, op.op.key()));
+        }
+        Ok(Self { copies, checks, ops })
+    }
 
-/// The shards that a commit reads and writes.
-fn needs(commit: &Commit<'_>, copies: &[&TableCopy]) -> SmallVec<[Need; 4]> {
-    let mut needs = SmallVec::new();
-    let mut add = |table: TableId, key: Option<&[u8]>, write: bool| {
-        let copy = place(copies, table);
-        match key {
-            Some(key) => {
-                let shard = copies[copy].shard_of(copies[copy].at(key));
+    /// The shards that the commit reads and writes.
+    fn needs(&self, commit: &Commit<'_>) -> SmallVec<[Need; 4]> {
+        let mut needs = SmallVec::new();
+        let mut add = |spot: &Spot, has_key: bool, write: bool| {
+            let Spot { copy, shard, .. } = *spot;
+            if has_key {
                 needs.push(Need { copy, shard, write });
+            } else {
+                let all = 0..self.copies[copy].shard_count();
+                needs.extend(all.map(|shard| Need { copy, shard, write }));
             }
-            None => needs.extend((0..copies[copy].shard_count()).map(|shard| Need { copy, shard, write })),
+        };
+        for (op, spot) in commit.ops.iter().zip(&self.ops) {
+            add(spot, op.op.key().is_some(), !op.op.is_read());
         }
-    };
-    for op in &commit.ops {
-        add(op.table, op.op.key(), !op.op.is_read());
-    }
-    for check in &commit.checks {
-        match check {
-            Check::Key { table, key, .. } => add(*table, Some(key), false),
-            // An index's lock alone is enough for a scan of the index: rows change under both.
-            Check::Scan { table, index: None, .. } => add(*table, None, false),
-            Check::Scan { .. } | Check::Schema { .. } => {}
+        for (check, spot) in commit.checks.iter().zip(&self.checks) {
+            match check {
+                Check::Key { .. } => add(spot, true, false),
+                // An index's lock alone is enough for a scan of the index: rows change under both.
+                Check::Scan { index: None, .. } => add(spot, false, false),
+                Check::Scan { .. } | Check::Schema { .. } => {}
+            }
         }
+        needs
     }
-    needs
+}
+
+fn copies_of<'c>(commit: &Commit<'_>, tables: &'c Tables) -> Result<Copies<'c>, StoreError> {
+    let mut copies: Copies<'c> = SmallVec::new();
+    let ids = commit.ops.iter().map(|op| op.table).chain(commit.checks.iter().map(Check::table));
+    for id in ids {
+        // Most commits are on one table, and those on many name each a few times in a row.
+        if copies.iter().rev().any(|copy| copy.id() == id) {
+            continue;
+        }
+        copies.push(tables.get(&id).map(|copy| &**copy).ok_or(StoreError::NoTable(id))?);
+    }
+    copies.sort_unstable_by_key(|copy| copy.id());
+    Ok(copies)
 }
 
 impl Held<'_, '_> {
     /// A sealed copy is written only by who knows the version of its sealing.
-    fn check_seals(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
+    fn check_seals(&self, commit: &Commit<'_>, spots: &[Spot]) -> Result<(), StoreError> {
+        if self.copies.iter().all(|copy| !copy.is_sealed()) {
+            return Ok(());
+        }
         let knows = |table| {
             commit.checks.iter().any(|check| matches!(check, Check::Schema { .. }) && check.table() == table)
         };
-        let writes = commit.ops.iter().filter(|op| !op.op.is_read());
-        let mut sealed = writes.filter(|op| self.copies[place(self.copies, op.table)].is_sealed());
-        sealed.find(|op| !knows(op.table)).map_or(Ok(()), |op| Err(StoreError::Sealed(op.table)))
+        let writes = commit.ops.iter().zip(spots).filter(|(op, _)| !op.op.is_read());
+        let mut sealed = writes.filter(|(_, spot)| self.copies[spot.copy].is_sealed());
+        sealed.find(|(op, _)| !knows(op.table)).map_or(Ok(()), |(op, _)| Err(StoreError::Sealed(op.table)))
     }
 
-    fn validate(&self, check: &Check<'_>, now_ms: u64) -> Result<(), StoreError> {
+    fn validate(&self, check: &Check<'_>, spot: Spot, now_ms: u64) -> Result<(), StoreError> {
         let table = check.table();
-        let place = place(self.copies, table);
+        let place = spot.copy;
         let conflict = |key: Option<&[u8]>| StoreError::Conflict { table, key: key.map(Into::into) };
         match check {
             Check::Key { key, version, .. } => {
-                let found = self.live(place, key, now_ms).map_or(0, Row::version);
+                let found = self.live(spot, key, now_ms).map_or(0, Row::version);
                 if found == *version { Ok(()) } else { Err(conflict(Some(key))) }
             }
             Check::Scan { index, from, to, seen, .. } => {
@@ -159,11 +214,9 @@ impl Held<'_, '_> {
         }
     }
 
-    fn live(&self, place: usize, key: &[u8], now_ms: u64) -> Option<&Row> {
-        let copy = self.copies[place];
-        let at = copy.at(key);
-        let shard = self.shards.get(place, copy.shard_of(at))?;
-        shard.get(at).filter(|row| !row.is_expired(now_ms))
+    fn live(&self, spot: Spot, key: &[u8], now_ms: u64) -> Option<&Row> {
+        let shard = self.shards.get(spot.copy, spot.shard)?;
+        shard.get(At { hash: spot.hash, key }).filter(|row| !row.is_expired(now_ms))
     }
 
     fn row_scan(
@@ -197,9 +250,10 @@ impl Held<'_, '_> {
         now_ms: u64,
     ) -> Result<Vec<Seen>, StoreError> {
         let table = self.copies[place].id();
-        let (_, entries) = self.indexes[place]
-            .iter()
-            .find(|(index, _)| index.attribute == attribute)
+        let (_, entries) = self
+            .indexes
+            .get(place)
+            .and_then(|indexes| indexes.iter().find(|(index, _)| index.attribute == attribute))
             .ok_or(StoreError::NoIndex { table, attribute })?;
         let mut seen = Vec::new();
         walk(entries, from, to, |row| {
@@ -211,29 +265,40 @@ impl Held<'_, '_> {
         Ok(seen)
     }
 
-    fn read(&self, op: &TableOp<'_>, now_ms: u64) -> Outcome {
-        let row = op.op.key().and_then(|key| self.live(place(self.copies, op.table), key, now_ms));
-        Outcome::Row(row.cloned())
+    fn read(&self, op: &TableOp<'_>, spot: Spot, now_ms: u64) -> Outcome {
+        match op.op.key() {
+            Some(key) => Outcome::Row(self.live(spot, key, now_ms).cloned()),
+            None => Outcome::Int(self.count(spot.copy)),
+        }
+    }
+
+    /// The rows of a copy whose shards are all locked.
+    fn count(&self, place: usize) -> i64 {
+        let shards = 0..self.copies[place].shard_count();
+        shards.filter_map(|shard| self.shards.get(place, shard)).map(|shard| shard.len() as i64).sum()
     }
 
     fn apply(
         &mut self,
         op: &TableOp<'_>,
+        spot: Spot,
         stamp: &mut Stamp,
         cleared: &mut Vec<ClearedShard>,
     ) -> Result<Outcome, OpError> {
-        let place = place(self.copies, op.table);
-        let copy = self.copies[place];
+        let copy = self.copies[spot.copy];
         let Some(key) = op.op.key() else {
-            return Ok(self.clear(place, stamp, cleared));
+            if op.op.is_read() {
+                return Ok(self.read(op, spot, stamp.now_ms));
+            }
+            return Ok(self.clear(spot.copy, stamp, cleared));
         };
-        let at: At<'_> = copy.at(key);
+        let at = At { hash: spot.hash, key };
         let subscribed = stamp.report_all || copy.is_subscribed();
-        let indexes = &mut self.indexes[place];
-        match self.shards.get_mut(place, copy.shard_of(at)) {
+        let indexes = self.indexes.get_mut(spot.copy).map(|all| &mut **all).unwrap_or_default();
+        match self.shards.get_mut(spot.copy, spot.shard) {
             Some(shard) => apply(&mut Cell { copy, shard, indexes, at, stamp, subscribed }, &op.op),
             // Locked for reading only, so the operation reads.
-            None => Ok(self.read(op, stamp.now_ms)),
+            None => Ok(self.read(op, spot, stamp.now_ms)),
         }
     }
 
@@ -244,11 +309,11 @@ impl Held<'_, '_> {
             if let Some(shard) = self.shards.get_mut(place, number) {
                 count += shard.len() as i64;
                 copy.count(-(shard.len() as i64), -(shard.bytes() as i64));
-                cleared.push(shard.clear(stamp.until(), stamp.version));
+                cleared.push(shard.clear(stamp.keeping, stamp.version));
             }
         }
-        for (_, entries) in &mut self.indexes[place] {
-            let rows = entries.clear(stamp.until(), stamp.version, 0);
+        for (_, entries) in self.indexes.get_mut(place).into_iter().flatten() {
+            let rows = entries.clear(stamp.keeping, stamp.version, 0);
             cleared.push(ClearedShard::of_index(rows));
         }
         if stamp.report_all || copy.is_subscribed() {

@@ -184,6 +184,10 @@ impl TableCopy {
         self.has_indexes.load(Ordering::SeqCst).then(|| self.indexes.load_full())
     }
 
+    pub(crate) fn has_indexes(&self) -> bool {
+        self.has_indexes.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn set_indexes(&self, indexes: Vec<Arc<Index>>) {
         let any = !indexes.is_empty();
         self.indexes.store(Arc::new(indexes));

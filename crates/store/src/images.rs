@@ -173,3 +173,45 @@ pub(crate) struct Dropped {
     #[allow(dead_code, reason = "held only to be dropped later")]
     cleared: Vec<Cleared>,
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::clock::ManualClock;
+    use crate::copy::{CopySpec, Kind};
+    use crate::event::TableId;
+    use crate::op::{Expiry, Op, When};
+    use crate::snapshot::Snapshot;
+    use crate::store::{Store, StoreConfig};
+
+    #[test]
+    fn a_row_that_changes_often_is_kept_once_a_snapshot() {
+        for kind in [Kind::Set, Kind::OrderedSet] {
+            let store = Store::new(StoreConfig::new(Box::new(ManualClock::at(0))));
+            let copy = store.create(TableId(1), CopySpec::new(kind)).unwrap();
+            let put = |body: &[u8]| {
+                let (expiry, when) = (Expiry::Never, When::Always);
+                let op =
+                    Op::Put { key: b"k"[..].into(), body: body.into(), expiry, when, over_bytes_only: false };
+                store.commit_one(&copy, 0, &op).unwrap().1.unwrap();
+            };
+            put(b"one");
+            let first = store.snapshot(1_000);
+            put(b"two");
+            let kept = copy.images_bytes();
+            assert!(kept > 0);
+            (0..100).for_each(|_| put(b"six"));
+            assert_eq!(copy.images_bytes(), kept, "no snapshot sees what came in between");
+            let second = store.snapshot(1_000);
+            (0..100).for_each(|_| put(b"ten"));
+            assert_eq!(copy.images_bytes(), 2 * kept);
+            let seen =
+                |snapshot: &Snapshot| store.get_at(&copy, b"k", snapshot).unwrap().unwrap().body().to_vec();
+            assert_eq!((seen(&first), seen(&second)), (b"one".to_vec(), b"six".to_vec()));
+            drop(second);
+            put(b"old");
+            store.maintain_snapshots();
+            assert_eq!(copy.images_bytes(), kept);
+            assert_eq!(seen(&first), b"one");
+        }
+    }
+}

@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 use crate::collection::Collection;
 use crate::row::{Row, Value};
 use crate::rows::{At, Position, Rows};
+use crate::snapshot::Keeping;
 use crate::versioned::Versioned;
 
 const BUILDING: u64 = u64::MAX;
@@ -75,17 +76,17 @@ pub(crate) fn replace(
     entries: &mut Versioned,
     old: Option<&Row>,
     new: Option<&Row>,
-    until: Option<u64>,
+    keeping: Option<Keeping>,
     version: u64,
 ) {
     let old_keys = old.map(|row| entry_keys(row, index.attribute)).unwrap_or_default();
     let new_keys = new.map(|row| entry_keys(row, index.attribute)).unwrap_or_default();
     for key in old_keys.iter().filter(|key| !new_keys.contains(key)) {
-        entries.remove(At { hash: 0, key }, until, version);
+        entries.remove(At { hash: 0, key }, keeping, version);
     }
     if let Some(new) = new {
         for key in &new_keys {
-            entries.insert(At { hash: 0, key }, new.clone(), until);
+            entries.insert(At { hash: 0, key }, new.clone(), keeping);
         }
     }
 }

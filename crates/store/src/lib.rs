@@ -28,6 +28,7 @@
 //! ```
 
 mod apply;
+pub mod bits;
 mod cell;
 pub mod clock;
 pub mod collection;

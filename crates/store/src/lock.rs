@@ -51,21 +51,30 @@ impl<'g> ShardLocks<'g> {
     /// Locks what is needed; `copies` are in the order of their numbers.
     pub(crate) fn take(copies: &'g [&'g TableCopy], mut needs: SmallVec<[Need; 4]>) -> Self {
         needs.sort_unstable();
-        // Of one shard's needs the one that writes sorts last and is the one to keep.
-        needs.reverse();
-        needs.dedup_by_key(|need| (need.copy, need.shard));
-        needs.reverse();
-        let guards = needs
-            .iter()
-            .map(|need| {
-                let lock = &copies[need.copy].shards[need.shard];
-                if need.write { ShardGuard::Write(lock.write()) } else { ShardGuard::Read(lock.read()) }
-            })
-            .collect();
+        // A shard that is read and written is locked for writing.
+        needs.dedup_by(|later, kept| {
+            let same = (later.copy, later.shard) == (kept.copy, kept.shard);
+            if same {
+                kept.write |= later.write;
+            }
+            same
+        });
+        let mut guards = SmallVec::with_capacity(needs.len());
+        for need in &needs {
+            let lock = &copies[need.copy].shards[need.shard];
+            guards.push(if need.write {
+                ShardGuard::Write(lock.write())
+            } else {
+                ShardGuard::Read(lock.read())
+            });
+        }
         Self { needs, guards }
     }
 
     fn place(&self, copy: usize, shard: usize) -> Option<usize> {
+        if let [only] = &*self.needs {
+            return ((only.copy, only.shard) == (copy, shard)).then_some(0);
+        }
         self.needs.binary_search_by_key(&(copy, shard), |need| (need.copy, need.shard)).ok()
     }
 

@@ -5,9 +5,12 @@
 //! is computed before and written down here.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bits::BitStep;
+use crate::collection::Collection;
 use crate::event::Cause;
 use crate::row::Row;
 
@@ -194,6 +197,40 @@ pub enum Op<'a> {
     },
     /// Deletes all rows of the table. Outcome: `Int`, how many there were.
     Clear,
+    /// Writes bytes into a string at an offset; what it lacks up to there becomes zeros. Nothing is written, or made,
+    /// when there are no bytes. Outcome: `Int`, the new length.
+    SetRange {
+        /// The row's key.
+        #[serde(borrow)]
+        key: Bytes<'a>,
+        /// Where the bytes go.
+        offset: u64,
+        /// The bytes.
+        #[serde(borrow)]
+        part: Bytes<'a>,
+    },
+    /// Reads and writes bits of a string, which grows as far as any step writes. Outcome: `Integers`, one a step.
+    Bits {
+        /// The row's key.
+        #[serde(borrow)]
+        key: Bytes<'a>,
+        /// What to do, in order.
+        steps: Vec<BitStep>,
+    },
+    /// Writes a row that holds a whole collection, over whatever stands there; an empty one deletes it. Nothing is
+    /// copied but where the operation is encoded. Outcome: `Put`.
+    PutCollection {
+        /// The row's key.
+        #[serde(borrow)]
+        key: Bytes<'a>,
+        /// The collection.
+        #[serde(with = "crate::collection::image")]
+        collection: Arc<Collection>,
+        /// The row's expiry from now on.
+        expiry: Expiry,
+    },
+    /// Counts the rows of the table, those included whose time has passed and that nobody has met since. Outcome: `Int`.
+    Count,
 }
 
 impl Op<'_> {
@@ -213,15 +250,18 @@ impl Op<'_> {
             | Self::FieldPut { key, .. }
             | Self::FieldDelete { key, .. }
             | Self::FieldIncrement { key, .. }
-            | Self::FieldIncrementFloat { key, .. } => Some(key),
-            Self::Clear => None,
+            | Self::FieldIncrementFloat { key, .. }
+            | Self::SetRange { key, .. }
+            | Self::Bits { key, .. }
+            | Self::PutCollection { key, .. } => Some(key),
+            Self::Clear | Self::Count => None,
         }
     }
 
     /// Whether the operation changes nothing.
     #[must_use]
     pub fn is_read(&self) -> bool {
-        matches!(self, Self::Get { .. })
+        matches!(self, Self::Get { .. } | Self::Count)
     }
 }
 
@@ -247,6 +287,8 @@ pub enum Outcome {
     Int(i64),
     /// A number as text.
     Text(String),
+    /// Numbers; `None` where one was not to be had.
+    Integers(Vec<Option<i64>>),
 }
 
 /// Why an operation was refused. It changed nothing; the commit's other operations stand.
@@ -268,7 +310,7 @@ pub enum OpError {
     /// The sum is no finite number.
     #[error("the sum is not a finite number")]
     NotFinite,
-    /// The string would get longer than 512 MiB.
+    /// The string would get longer than 512 MiB, or a field of bits cannot be.
     #[error("the string would exceed 512 MiB")]
     TooLong,
     /// There is no row, and no initial record was given.

@@ -146,10 +146,11 @@ impl Rows {
     }
 
     /// Writes a value over the one that is there, where that can be done in place.
-    pub(crate) fn overwrite(&mut self, at: At<'_>, version: u64, body: &[u8]) -> bool {
+    pub(crate) fn overwrite(&mut self, at: At<'_>, seen_up_to: u64, version: u64, body: &[u8]) -> bool {
         match self {
             Self::Hashed(rows) => {
-                rows.get_mut(at.hash, at.key).is_some_and(|row| row.overwrite(version, body))
+                let row = rows.get_mut(at.hash, at.key).filter(|row| row.version() > seen_up_to);
+                row.is_some_and(|row| row.overwrite(version, body))
             }
             // A tree gives no way to change what it is ordered by.
             Self::Ordered(_) | Self::Index(_) => false,

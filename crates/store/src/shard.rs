@@ -4,6 +4,7 @@ use crate::eviction::{Policy, Probe};
 use crate::expiry::ExpiryQueue;
 use crate::row::Row;
 use crate::rows::{At, Rows};
+use crate::snapshot::Keeping;
 use crate::versioned::Versioned;
 
 /// Some rows of a copy.
@@ -52,11 +53,11 @@ impl Shard {
         self.rows.rows.get(at)
     }
 
-    /// Puts a row in its place; `until` is the commit's clock when snapshots are open.
-    pub(crate) fn put(&mut self, at: At<'_>, row: Row, until: Option<u64>) -> Option<Row> {
+    /// Puts a row in its place; `keeping` is given when snapshots are open.
+    pub(crate) fn put(&mut self, at: At<'_>, row: Row, keeping: Option<Keeping>) -> Option<Row> {
         self.bytes += row.memory();
         let new = (row.expires_at().is_some() || self.policy.is_some()).then(|| row.clone());
-        let old = self.rows.insert(at, row, until);
+        let old = self.rows.insert(at, row, keeping);
         if let Some(old) = &old {
             self.bytes = self.bytes.saturating_sub(old.memory());
             self.expiry.remove(old);
@@ -71,13 +72,14 @@ impl Shard {
     }
 
     /// Writes a value without expiry over one of the same length, where nobody but the map holds the row. Nothing
-    /// else has to be kept in step then: the row stays the same, and so does its size.
-    pub(crate) fn overwrite(&mut self, at: At<'_>, version: u64, body: &[u8]) -> bool {
-        self.rows.rows.overwrite(at, version, body)
+    /// else has to be kept in step then: the row stays the same, and so does its size. A row that an open snapshot may
+    /// see (of a version up to `seen_up_to`) is left alone.
+    pub(crate) fn overwrite(&mut self, at: At<'_>, seen_up_to: u64, version: u64, body: &[u8]) -> bool {
+        self.rows.rows.overwrite(at, seen_up_to, version, body)
     }
 
-    pub(crate) fn remove(&mut self, at: At<'_>, until: Option<u64>, version: u64) -> Option<Row> {
-        let old = self.rows.remove(at, until, version)?;
+    pub(crate) fn remove(&mut self, at: At<'_>, keeping: Option<Keeping>, version: u64) -> Option<Row> {
+        let old = self.rows.remove(at, keeping, version)?;
         self.bytes = self.bytes.saturating_sub(old.memory());
         self.expiry.remove(&old);
         let rows = &self.rows.rows;
@@ -101,12 +103,12 @@ impl Shard {
         Some(row)
     }
 
-    pub(crate) fn clear(&mut self, until: Option<u64>, version: u64) -> ClearedShard {
+    pub(crate) fn clear(&mut self, keeping: Option<Keeping>, version: u64) -> ClearedShard {
         let bytes = std::mem::take(&mut self.bytes);
         if let Some(policy) = &mut self.policy {
             policy.clear();
         }
-        ClearedShard { rows: self.rows.clear(until, version, bytes), expiry: self.expiry.take() }
+        ClearedShard { rows: self.rows.clear(keeping, version, bytes), expiry: self.expiry.take() }
     }
 
     /// Keys and versions of rows whose time has passed, the earliest first.

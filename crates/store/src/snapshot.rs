@@ -4,6 +4,10 @@
 //! `active`. Both are sequentially consistent, so a commit younger than the snapshot always sees it and keeps
 //! before-images, and a commit that is not younger holds its locks until its rows can be read. Hence a snapshot
 //! needs no pause of writers. It has a deadline and shares a bound of bytes; past either it is closed and says so.
+//!
+//! A row that is younger than every open snapshot needs no image: nobody can see it. So a row that changes often while
+//! a snapshot is open is kept once, not once a change. Committers learn the youngest snapshot's clock from `newest`,
+//! which is set before the snapshot stops counting as `opening`; while any is opening, all images are kept.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +25,10 @@ type Open = BTreeMap<u64, Vec<Arc<State>>>;
 pub(crate) struct Snapshots {
     /// Open ones, and those about to be.
     active: AtomicUsize,
+    /// Those about to be open: their clocks are not known yet.
+    opening: AtomicUsize,
+    /// The youngest open snapshot's clock, or a later one.
+    newest: AtomicU64,
     open: Mutex<Open>,
     /// Set when a snapshot was closed and images may be left over.
     closed_some: AtomicBool,
@@ -49,6 +57,7 @@ impl Snapshots {
 
     /// Makes all commits that tick from now on keep before-images. Must be followed by `open_announced`.
     pub(crate) fn announce(&self) {
+        self.opening.fetch_add(1, Ordering::SeqCst);
         self.active.fetch_add(1, Ordering::SeqCst);
     }
 
@@ -60,12 +69,19 @@ impl Snapshots {
     fn register(self: &Arc<Self>, open: &mut Open, clock: u64, deadline_ms: u64) -> Snapshot {
         let state = Arc::new(State { deadline_ms, expired: AtomicBool::new(false) });
         open.entry(clock).or_default().push(state.clone());
+        self.newest.fetch_max(clock, Ordering::SeqCst);
+        self.opening.fetch_sub(1, Ordering::SeqCst);
         Snapshot { clock, state, registry: self.clone() }
     }
 
-    /// To be asked by a committer after it has ticked the clock.
-    pub(crate) fn keep_images(&self) -> bool {
-        self.active.load(Ordering::SeqCst) > 0
+    /// What the commit of this version must keep; to be asked after it has ticked the clock.
+    pub(crate) fn keeping(&self, version: u64) -> Option<Keeping> {
+        if self.active.load(Ordering::SeqCst) == 0 {
+            return None;
+        }
+        let known = self.opening.load(Ordering::SeqCst) == 0;
+        let seen_up_to = if known { self.newest.load(Ordering::SeqCst) } else { u64::MAX };
+        Some(Keeping { until: version, seen_up_to })
     }
 
     fn close(&self, clock: u64, state: &Arc<State>) {
@@ -76,6 +92,8 @@ impl Snapshots {
             states.swap_remove(at);
             if states.is_empty() {
                 open.remove(&clock);
+                let newest = open.last_key_value().map_or(0, |(clock, _)| *clock);
+                self.newest.store(newest, Ordering::SeqCst);
             }
             self.closed_some.store(true, Ordering::SeqCst);
             self.active.fetch_sub(1, Ordering::SeqCst);
@@ -118,6 +136,23 @@ impl Snapshots {
 
     pub(crate) fn count(&self) -> usize {
         self.active.load(Ordering::SeqCst)
+    }
+}
+
+/// Which before-images a commit must leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Keeping {
+    /// The commit's clock, up to which the images are valid.
+    pub(crate) until: u64,
+    /// No open snapshot sees rows younger than this.
+    pub(crate) seen_up_to: u64,
+}
+
+impl Keeping {
+    /// Whether a snapshot may see a row of this version. One that the same commit made is seen by none, and must not
+    /// stand before what a snapshot does see.
+    pub(crate) fn wants(&self, version: u64) -> bool {
+        version < self.until && version <= self.seen_up_to
     }
 }
 

@@ -219,6 +219,9 @@ impl Store {
     /// `Sealed`, `NoTable` for a `Clear`.
     pub fn commit_one(&self, copy: &TableCopy, time_ms: u64, op: &Op<'_>) -> Result<Single, StoreError> {
         let Some(key) = op.key() else {
+            if op.is_read() {
+                return Ok((self.clock(), Ok(Outcome::Int(copy.len() as i64))));
+            }
             return self.clear(copy, time_ms);
         };
         let at = copy.at(key);
@@ -258,7 +261,7 @@ impl Store {
         Stamp {
             version,
             now_ms,
-            keep_images: self.snapshots.keep_images(),
+            keeping: self.snapshots.keeping(version),
             changes: Vec::new(),
             report_all: false,
         }

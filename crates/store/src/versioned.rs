@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::images::Images;
 use crate::row::Row;
 use crate::rows::{At, Position, Rows, Span};
+use crate::snapshot::Keeping;
 
 /// A map of rows that open snapshots can still read as it was.
 pub(crate) struct Versioned {
@@ -28,40 +29,37 @@ impl Versioned {
         Self { rows, images: Images::default(), last_removal: 0 }
     }
 
-    /// Puts a row in its place. The one that was there is kept for open snapshots when `until`, the clock of the
-    /// commit, is given.
-    pub(crate) fn insert(&mut self, at: At<'_>, row: Row, until: Option<u64>) -> Option<Row> {
+    /// Puts a row in its place. The one that was there is kept for open snapshots that may see it.
+    pub(crate) fn insert(&mut self, at: At<'_>, row: Row, keeping: Option<Keeping>) -> Option<Row> {
         let old = self.rows.insert(at, row)?;
-        self.keep_image(at, &old, until);
+        self.keep_image(at, &old, keeping);
         Some(old)
     }
 
     /// Takes a row away, as `insert` replaces it.
-    pub(crate) fn remove(&mut self, at: At<'_>, until: Option<u64>, version: u64) -> Option<Row> {
+    pub(crate) fn remove(&mut self, at: At<'_>, keeping: Option<Keeping>, version: u64) -> Option<Row> {
         let old = self.rows.remove(at)?;
         self.last_removal = version;
-        self.keep_image(at, &old, until);
+        self.keep_image(at, &old, keeping);
         Some(old)
     }
 
-    /// Keeps a row that was replaced or removed, unless the same commit had made it: no snapshot ever sees that one,
-    /// and it must not stand before what a snapshot does see.
-    fn keep_image(&mut self, at: At<'_>, old: &Row, until: Option<u64>) {
-        if let Some(until) = until
-            && old.version() < until
+    fn keep_image(&mut self, at: At<'_>, old: &Row, keeping: Option<Keeping>) {
+        if let Some(keeping) = keeping
+            && keeping.wants(old.version())
         {
-            self.images.keep(self.rows.position(at), old.clone(), until);
+            self.images.keep(self.rows.position(at), old.clone(), keeping.until);
         }
     }
 
     /// Takes all rows away, in O(1); the caller frees them when its lock is gone.
-    pub(crate) fn clear(&mut self, until: Option<u64>, version: u64, bytes: usize) -> Option<Rows> {
+    pub(crate) fn clear(&mut self, keeping: Option<Keeping>, version: u64, bytes: usize) -> Option<Rows> {
         let empty = self.rows.emptied();
         let rows = std::mem::replace(&mut self.rows, empty);
         self.last_removal = version;
-        match until {
-            Some(until) => {
-                self.images.keep_cleared(rows, until, bytes);
+        match keeping {
+            Some(keeping) => {
+                self.images.keep_cleared(rows, keeping.until, bytes);
                 None
             }
             None => Some(rows),

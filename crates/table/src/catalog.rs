@@ -1,7 +1,7 @@
 //! The tables of a node by name, and the changes of their schemas.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -30,6 +30,8 @@ pub struct Catalog {
     /// One change of a schema at a time; waiting for it must not block a thread that serves others.
     pub(crate) changing: tokio::sync::Mutex<()>,
     pub(crate) turns: Turns,
+    /// Attempts of transactions that were lost.
+    pub(crate) conflicts: AtomicU64,
 }
 
 impl Catalog {
@@ -55,6 +57,7 @@ impl Catalog {
             next_id: AtomicU32::new(DATABASES as u32),
             changing: tokio::sync::Mutex::new(()),
             turns: Turns::default(),
+            conflicts: AtomicU64::new(0),
         }
     }
 
@@ -62,6 +65,12 @@ impl Catalog {
     #[must_use]
     pub fn store(&self) -> &Store {
         self.replica.store()
+    }
+
+    /// Attempts of transactions that lost against others and had to run again, since the start.
+    #[must_use]
+    pub fn conflicts(&self) -> u64 {
+        self.conflicts.load(Ordering::Relaxed)
     }
 
     /// A table by name: a user's, or `db0`…`db15`.

@@ -120,7 +120,7 @@ async fn keep(table: &Table, key: &[u8], load: Load) -> Result<Record, TableErro
     let record = match &load {
         Load::Commit(record) | Load::CommitFor(record, _) | Load::Ignore(record) => record.clone(),
     };
-    if table.record_key(record.as_ref())? != key {
+    if *table.record_key(record.as_ref())? != *key {
         return Err(TableError::LoadFailed("the loader brought a record with another key".to_owned()));
     }
     match load {

@@ -19,6 +19,18 @@ use mnemon_store::Kind;
 /// How long a read of several rows may take, in milliseconds.
 const READ_DEADLINE_MS: u64 = 60_000;
 
+fn put_op<'r>(key: &'r [u8], record: RecordRef<'r>, expiry: Expiry, when: When) -> Op<'r> {
+    Op::Put { key: key.into(), body: record.as_bytes().into(), expiry, when, over_bytes_only: false }
+}
+
+fn delete_op(key: &[u8]) -> Op<'_> {
+    Op::Delete { key: key.into(), cause: Cause::Delete, version: 0 }
+}
+
+fn delete_object_op<'r>(key: &'r [u8], record: RecordRef<'r>) -> Op<'r> {
+    Op::DeleteObject { key: key.into(), body: record.as_bytes().into() }
+}
+
 /// An answer that a local table has at once.
 fn at_once<T>(verdict: Verdict<Result<T, TableError>>, table: &Table) -> Result<T, TableError> {
     let cause = "its copies must agree first; use the operation without `dirty_`";
@@ -26,19 +38,6 @@ fn at_once<T>(verdict: Verdict<Result<T, TableError>>, table: &Table) -> Result<
 }
 
 impl Table {
-    fn put_op<'r>(&self, record: RecordRef<'r>, expiry: Expiry, when: When) -> Result<Op<'r>, TableError> {
-        let key = self.record_key(record)?.into();
-        Ok(Op::Put { key, body: record.as_bytes().into(), expiry, when, over_bytes_only: false })
-    }
-
-    fn delete_op(&self, key: &Term) -> Op<'static> {
-        Op::Delete { key: self.key_bytes(key).into(), cause: Cause::Delete, version: 0 }
-    }
-
-    fn delete_object_op<'r>(&self, record: RecordRef<'r>) -> Result<Op<'r>, TableError> {
-        Ok(Op::DeleteObject { key: self.record_key(record)?.into(), body: record.as_bytes().into() })
-    }
-
     /// The record that a counter starts from: the key, zero in the counter, nil elsewhere.
     pub(crate) fn initial_record(&self, key: &Term, attribute: u16) -> Result<Record, TableError> {
         let schema = self.schema();
@@ -70,7 +69,9 @@ impl Table {
     /// # Errors
     /// `BadRecord`, `ReadOnly`, `NoTable`.
     pub async fn write(&self, record: RecordRef<'_>) -> Result<(), TableError> {
-        self.perform(&self.put_op(record, self.default_expiry(), When::Always)?).await.map(drop)
+        self.perform(&put_op(&self.record_key(record)?, record, self.default_expiry(), When::Always))
+            .await
+            .map(drop)
     }
 
     /// Writes a record that lives for `ttl_ms` milliseconds.
@@ -78,7 +79,9 @@ impl Table {
     /// # Errors
     /// As `write`.
     pub async fn write_with_ttl(&self, record: RecordRef<'_>, ttl_ms: u64) -> Result<(), TableError> {
-        self.perform(&self.put_op(record, self.expiry_in(ttl_ms), When::Always)?).await.map(drop)
+        self.perform(&put_op(&self.record_key(record)?, record, self.expiry_in(ttl_ms), When::Always))
+            .await
+            .map(drop)
     }
 
     /// Writes a record unless its key is there already; whether it was written.
@@ -86,7 +89,10 @@ impl Table {
     /// # Errors
     /// As `write`.
     pub async fn insert_new(&self, record: RecordRef<'_>) -> Result<bool, TableError> {
-        stored(self.perform(&self.put_op(record, self.default_expiry(), When::Absent)?).await)
+        stored(
+            self.perform(&put_op(&self.record_key(record)?, record, self.default_expiry(), When::Absent))
+                .await,
+        )
     }
 
     /// Deletes all records under a key; whether there were any.
@@ -94,7 +100,7 @@ impl Table {
     /// # Errors
     /// `ReadOnly`, `NoTable`.
     pub async fn delete(&self, key: &Term) -> Result<bool, TableError> {
-        removed(self.perform(&self.delete_op(key)).await)
+        removed(self.perform(&delete_op(&self.key(key))).await)
     }
 
     /// Deletes the record that equals this one; whether it was there.
@@ -102,7 +108,7 @@ impl Table {
     /// # Errors
     /// As `write`.
     pub async fn delete_object(&self, record: RecordRef<'_>) -> Result<bool, TableError> {
-        removed(self.perform(&self.delete_object_op(record)?).await)
+        removed(self.perform(&delete_object_op(&self.record_key(record)?, record)).await)
     }
 
     /// Adds to an integer attribute; gives the sum. A missing record is made first, its other attributes nil.
@@ -228,7 +234,11 @@ impl Table {
     /// # Errors
     /// As `write`; `Unsupported` when the table's copies must agree first.
     pub fn dirty_write(&self, record: RecordRef<'_>) -> Result<(), TableError> {
-        at_once(self.perform(&self.put_op(record, self.default_expiry(), When::Always)?), self).map(drop)
+        at_once(
+            self.perform(&put_op(&self.record_key(record)?, record, self.default_expiry(), When::Always)),
+            self,
+        )
+        .map(drop)
     }
 
     /// See [`Table::insert_new`].
@@ -236,7 +246,10 @@ impl Table {
     /// # Errors
     /// As `dirty_write`.
     pub fn dirty_insert_new(&self, record: RecordRef<'_>) -> Result<bool, TableError> {
-        stored(at_once(self.perform(&self.put_op(record, self.default_expiry(), When::Absent)?), self))
+        stored(at_once(
+            self.perform(&put_op(&self.record_key(record)?, record, self.default_expiry(), When::Absent)),
+            self,
+        ))
     }
 
     /// See [`Table::delete`].
@@ -244,7 +257,7 @@ impl Table {
     /// # Errors
     /// As `dirty_write`.
     pub fn dirty_delete(&self, key: &Term) -> Result<bool, TableError> {
-        removed(at_once(self.perform(&self.delete_op(key)), self))
+        removed(at_once(self.perform(&delete_op(&self.key(key))), self))
     }
 
     /// See [`Table::delete_object`].
@@ -252,7 +265,7 @@ impl Table {
     /// # Errors
     /// As `dirty_write`.
     pub fn dirty_delete_object(&self, record: RecordRef<'_>) -> Result<bool, TableError> {
-        removed(at_once(self.perform(&self.delete_object_op(record)?), self))
+        removed(at_once(self.perform(&delete_object_op(&self.record_key(record)?, record)), self))
     }
 
     /// See [`Table::update_counter`].

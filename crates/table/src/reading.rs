@@ -33,11 +33,11 @@ impl Default for KeyRange {
 }
 
 pub(crate) fn read(view: &mut impl View, table: &Table, key: &Term) -> Result<Option<Object>, TableError> {
-    Ok(view.row(table, &table.key_bytes(key))?.and_then(first_object))
+    Ok(view.row(table, &table.key(key))?.and_then(first_object))
 }
 
 pub(crate) fn lookup(view: &mut impl View, table: &Table, key: &Term) -> Result<Vec<Object>, TableError> {
-    Ok(view.row(table, &table.key_bytes(key))?.map(|row| objects(&row)).unwrap_or_default())
+    Ok(view.row(table, &table.key(key))?.map(|row| objects(&row)).unwrap_or_default())
 }
 
 /// Which neighbour of a key is wanted.

@@ -1,7 +1,7 @@
 //! A handle to one table: what it is, and the way of its reads and writes to the rows.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 use mnemon_store::{Expiry, Op, OpError, Outcome, Replica, Store, StoreError, TableCopy, TableId, Verdict};
@@ -11,12 +11,16 @@ use parking_lot::Mutex;
 use crate::error::TableError;
 use crate::feed::Feed;
 use crate::fetch::Loads;
+use crate::key_buffer::KeyBuffer;
 use crate::schema::{AccessMode, Schema};
 use mnemon_store::Kind;
 
 /// Rows that one pass of eviction takes out beyond the bound's excess, so that a full cache does not evict at every
 /// write.
 const EVICTION_BATCH: usize = 16;
+
+/// Stands for "no time to live" in [`Table::ttl_ms`].
+const NO_TTL: u64 = u64::MAX;
 
 /// Shapes of records that are remembered.
 const SHAPES_MAX: usize = 8;
@@ -29,7 +33,13 @@ pub struct Table {
     schema: ArcSwap<Schema>,
     /// The shapes that records have had, each with the clock after which they were written so. The newest is last.
     shapes: ArcSwap<Vec<(u64, Arc<Schema>)>>,
+    /// Of the schema, for those who write: loading it costs as much as writing a row.
+    read_only: AtomicBool,
+    /// Of the schema.
+    ttl_ms: AtomicU64,
     dropped: AtomicBool,
+    expired: AtomicU64,
+    evicted: AtomicU64,
     pub(crate) feed: Arc<Feed>,
     pub(crate) loads: Loads,
     /// Held while reporting is switched on or off.
@@ -47,6 +57,10 @@ pub struct TableInfo {
     pub expiring: usize,
     /// Live subscriptions.
     pub subscribers: usize,
+    /// Rows deleted because their time had passed, since the start.
+    pub expired: u64,
+    /// Rows deleted to keep the table within its bounds, since the start.
+    pub evicted: u64,
 }
 
 impl Table {
@@ -57,17 +71,23 @@ impl Table {
         feed: Arc<Feed>,
     ) -> Self {
         let shapes = ArcSwap::from_pointee(vec![(0, Arc::new(schema.clone()))]);
-        let schema = ArcSwap::from_pointee(schema);
-        Self {
+        let (read_only, ttl_ms) = (AtomicBool::default(), AtomicU64::default());
+        let table = Self {
             copy,
             replica,
-            schema,
+            schema: ArcSwap::from_pointee(schema.clone()),
             shapes,
+            read_only,
+            ttl_ms,
             dropped: AtomicBool::new(false),
+            expired: AtomicU64::new(0),
+            evicted: AtomicU64::new(0),
             feed,
             loads: Loads::default(),
             subscribing: Mutex::new(()),
-        }
+        };
+        table.set_schema(schema);
+        table
     }
 
     /// The table's number on this node.
@@ -89,6 +109,8 @@ impl Table {
     }
 
     pub(crate) fn set_schema(&self, schema: Schema) {
+        self.read_only.store(schema.access() == AccessMode::ReadOnly, Ordering::SeqCst);
+        self.ttl_ms.store(schema.ttl_ms().unwrap_or(NO_TTL), Ordering::SeqCst);
         self.schema.store(Arc::new(schema));
     }
 
@@ -139,6 +161,8 @@ impl Table {
             memory_bytes: self.copy.memory(),
             expiring: self.copy.expiring(),
             subscribers: self.feed.count(self.id()),
+            expired: self.expired.load(Ordering::Relaxed),
+            evicted: self.evicted.load(Ordering::Relaxed),
         }
     }
 
@@ -160,10 +184,7 @@ impl Table {
 
     pub(crate) fn check_writable(&self) -> Result<(), TableError> {
         self.check_exists()?;
-        match self.schema.load().access() {
-            AccessMode::ReadWrite => Ok(()),
-            AccessMode::ReadOnly => Err(TableError::ReadOnly(self.name())),
-        }
+        if self.read_only.load(Ordering::SeqCst) { Err(TableError::ReadOnly(self.name())) } else { Ok(()) }
     }
 
     /// A key as the bytes its rows are found by.
@@ -174,22 +195,33 @@ impl Table {
         bytes
     }
 
+    /// As `key_bytes`, for as long as a row is looked for.
+    pub(crate) fn key(&self, term: &Term) -> KeyBuffer {
+        let filled: Result<KeyBuffer, std::convert::Infallible> = KeyBuffer::fill(|bytes| {
+            key::encode(term, self.kind().keying(), bytes);
+            Ok(())
+        });
+        let Ok(key) = filled;
+        key
+    }
+
     /// The key bytes of a record that fits the schema.
-    pub(crate) fn record_key(&self, record: RecordRef<'_>) -> Result<Vec<u8>, TableError> {
+    pub(crate) fn record_key(&self, record: RecordRef<'_>) -> Result<KeyBuffer, TableError> {
         self.schema.load().check(record)?;
-        let mut bytes = Vec::with_capacity(24);
         let keying: Keying = self.kind().keying();
-        if let Some(term) = record.key() {
-            key::encode(term, keying, &mut bytes);
-        }
-        Ok(bytes)
+        KeyBuffer::fill(|bytes| {
+            if let Some(term) = record.key() {
+                key::encode(term, keying, bytes);
+            }
+            Ok(())
+        })
     }
 
     /// The expiry of a record written now without one of its own.
     pub(crate) fn default_expiry(&self) -> Expiry {
-        match self.schema.load().ttl_ms() {
-            Some(ttl_ms) => Expiry::At(self.store().now_ms().saturating_add(ttl_ms)),
-            None => Expiry::Never,
+        match self.ttl_ms.load(Ordering::SeqCst) {
+            NO_TTL => Expiry::Never,
+            ttl_ms => self.expiry_in(ttl_ms),
         }
     }
 
@@ -269,6 +301,8 @@ impl Table {
             if !matches!(answer, Verdict::Ready(Ok((_, Ok(Outcome::Removed(Some(_))))))) {
                 // It was written meanwhile, or the table is sealed.
                 self.copy.keep(row.key());
+            } else {
+                self.evicted.fetch_add(1, Ordering::Relaxed);
             }
             if !self.copy.is_over_bounds() {
                 return;
@@ -288,6 +322,9 @@ impl Table {
                 drop(self.replica.commit_one(&self.copy, now_ms, &expire));
                 gone += 1;
             }
+        }
+        if gone > 0 {
+            self.expired.fetch_add(gone as u64, Ordering::Relaxed);
         }
         gone
     }

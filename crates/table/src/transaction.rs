@@ -131,7 +131,7 @@ impl Transaction {
     /// # Errors
     /// As `write`.
     pub async fn delete(&self, table: &Table, key: &Term) -> Result<(), TableError> {
-        let key = table.key_bytes(key);
+        let key = table.key(key);
         let mut attempt = self.enter_to_write(table)?;
         attempt.delete(table, &key);
         Ok(())
@@ -158,7 +158,7 @@ impl Transaction {
         attribute: u16,
         by: i64,
     ) -> Result<i64, TableError> {
-        let bytes = table.key_bytes(key);
+        let bytes = table.key(key);
         let row = self.reading(table, |view| view.row(table, &bytes))?;
         let (sum, record) = table.counted(row.as_ref(), key, attribute, by)?;
         let expires_at = row.as_ref().map_or_else(|| table.default_expires_at(), Row::expires_at);

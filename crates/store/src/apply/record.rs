@@ -1,5 +1,7 @@
 //! Writing whole rows and records: put, delete object, counters.
 
+use std::sync::Arc;
+
 use mnemon_term::{RecordRef, Term, TermRef};
 
 use crate::apply::holds;
@@ -41,6 +43,21 @@ pub(super) fn put(
     }
     cell.put_bytes(body, expires_at);
     Ok(Outcome::Put { stored: true, old: None })
+}
+
+/// Writes a row that shares a collection with whoever gave it.
+pub(super) fn put_collection(
+    cell: &mut Cell<'_, '_>,
+    collection: &Arc<Collection>,
+    expiry: Expiry,
+) -> Outcome {
+    if collection.is_empty() {
+        cell.remove(Cause::Delete);
+        return Outcome::Put { stored: false, old: None };
+    }
+    let expires_at = cell.expiry(expiry);
+    cell.put(Row::collection(cell.stamp.version, expires_at, cell.at.key, collection.clone()));
+    Outcome::Put { stored: true, old: None }
 }
 
 /// Adds an object to a bag's key. Version and expiry belong to the key, so both change with it.

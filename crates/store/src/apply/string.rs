@@ -1,12 +1,10 @@
-//! Strings of `db0`…`db15`: counters and appending.
+//! Strings of `db0`…`db15`: counters, appending, writing parts and bits.
 
+use crate::bits::{self, BitStep, STRING_MAX};
 use crate::cell::Cell;
 use crate::decimal;
 use crate::op::OpError;
 use crate::row::{Row, Value};
-
-/// The longest string, Redis's `proto-max-bulk-len`.
-const STRING_MAX: usize = 512 * 1024 * 1024;
 
 /// The string, if there is one.
 fn string<'c>(cell: &'c Cell<'_, '_>) -> Result<Option<&'c [u8]>, OpError> {
@@ -50,4 +48,38 @@ pub(super) fn append(cell: &mut Cell<'_, '_>, tail: &[u8]) -> Result<i64, OpErro
     let expires_at = cell.row().and_then(Row::expires_at);
     cell.put_bytes(&body, expires_at);
     i64::try_from(len).map_err(|_| OpError::TooLong)
+}
+
+/// The string as bytes that can be changed, `len` of them or more, and its expiry.
+fn grown(cell: &Cell<'_, '_>, len: usize) -> Result<(Vec<u8>, Option<u64>), OpError> {
+    let present = string(cell)?.unwrap_or_default();
+    let mut body = Vec::with_capacity(len.max(present.len()));
+    body.extend_from_slice(present);
+    body.resize(len.max(present.len()), 0);
+    Ok((body, cell.row().and_then(Row::expires_at)))
+}
+
+pub(super) fn set_range(cell: &mut Cell<'_, '_>, offset: u64, part: &[u8]) -> Result<i64, OpError> {
+    let len = string(cell)?.map_or(0, <[u8]>::len);
+    if part.is_empty() {
+        return i64::try_from(len).map_err(|_| OpError::TooLong);
+    }
+    let first = usize::try_from(offset).map_err(|_| OpError::TooLong)?;
+    let end = first.checked_add(part.len()).filter(|end| *end <= STRING_MAX).ok_or(OpError::TooLong)?;
+    let (mut body, expires_at) = grown(cell, end)?;
+    body.iter_mut().skip(first).zip(part).for_each(|(byte, new)| *byte = *new);
+    cell.put_bytes(&body, expires_at);
+    i64::try_from(body.len()).map_err(|_| OpError::TooLong)
+}
+
+pub(super) fn bits(cell: &mut Cell<'_, '_>, steps: &[BitStep]) -> Result<Vec<Option<i64>>, OpError> {
+    let len = string(cell)?.map_or(0, <[u8]>::len);
+    let grown_len = bits::grown_len(len, steps).ok_or(OpError::TooLong)?;
+    let (mut body, expires_at) = grown(cell, grown_len)?;
+    let answers: Vec<Option<i64>> = steps.iter().map(|step| step.run(&mut body)).collect();
+    let wrote = steps.iter().zip(&answers).any(|(step, answer)| step.writes() && answer.is_some());
+    if wrote || grown_len > len {
+        cell.put_bytes(&body, expires_at);
+    }
+    Ok(answers)
 }

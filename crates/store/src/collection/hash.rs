@@ -3,12 +3,16 @@
 //! Up to [`SMALL_FIELDS`] fields stand in a list in order of insertion, as Redis's listpacks do; a larger one becomes
 //! a persistent tree ordered by the field's hash. A field and its value share one allocation.
 
+mod walk;
+
 use std::cmp::Ordering;
 use std::hash::{BuildHasher, Hasher};
 
 use equivalent::{Comparable, Equivalent};
 use imbl::OrdMap;
 use triomphe::{Arc, ThinArc};
+
+pub use walk::HashPage;
 
 /// Fields that a small hash holds at most (Redis: `hash-max-listpack-entries`).
 pub const SMALL_FIELDS: usize = 128;

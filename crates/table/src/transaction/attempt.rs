@@ -180,12 +180,16 @@ impl Attempt {
 
     /// What must still hold when the writes are applied.
     fn checks(&self) -> Vec<Check<'_>> {
-        let schemas =
-            self.schemas.iter().map(|(table, version)| Check::Schema { table: *table, version: *version });
-        let keys = self.buffer.entries().iter().filter_map(|entry| {
-            let version = entry.seen?;
-            Some(Check::Key { table: entry.table, key: (&*entry.key).into(), version })
-        });
+        let entries = self.buffer.entries();
+        let mut checks = Vec::with_capacity(self.schemas.len() + entries.len() + self.scans.len());
+        for (table, version) in &self.schemas {
+            checks.push(Check::Schema { table: *table, version: *version });
+        }
+        for entry in entries {
+            if let Some(version) = entry.seen {
+                checks.push(Check::Key { table: entry.table, key: (&*entry.key).into(), version });
+            }
+        }
         let scans = self.scans.iter().map(|scan| Check::Scan {
             table: scan.table,
             index: scan.index,
@@ -193,13 +197,15 @@ impl Attempt {
             to: scan.to.clone(),
             seen: scan.seen.clone(),
         });
-        schemas.chain(keys).chain(scans).collect()
+        checks.extend(scans);
+        checks
     }
 
     /// The writes, in the order their keys were first touched.
     fn ops(&self) -> Vec<TableOp<'_>> {
-        let mut ops = Vec::new();
-        for entry in self.buffer.entries() {
+        let entries = self.buffer.entries();
+        let mut ops = Vec::with_capacity(entries.len());
+        for entry in entries {
             let Some(pending) = &entry.pending else { continue };
             let table = entry.table;
             if !pending.steps.is_empty() {

@@ -33,7 +33,8 @@ pub(crate) struct Pending {
 #[derive(Default)]
 pub(crate) struct Buffer {
     entries: SmallVec<[Touched; 2]>,
-    places: HashMap<(TableId, Key), usize>,
+    /// Made when there are more entries than one looks through.
+    places: Option<HashMap<(TableId, Key), usize>>,
     /// What writes replaced, while an inner transaction runs.
     undo: Vec<(usize, Option<Pending>)>,
     depth: usize,
@@ -41,10 +42,10 @@ pub(crate) struct Buffer {
 
 impl Buffer {
     fn place(&self, table: TableId, key: &[u8]) -> Option<usize> {
-        if self.places.is_empty() {
-            return self.entries.iter().position(|entry| entry.table == table && *entry.key == *key);
+        match &self.places {
+            None => self.entries.iter().position(|entry| entry.table == table && *entry.key == *key),
+            Some(places) => places.get(&(table, Key::from_slice(key))).copied(),
         }
-        self.places.get(&(table, Key::from_slice(key))).copied()
     }
 
     pub(crate) fn get(&self, table: TableId, key: &[u8]) -> Option<&Touched> {
@@ -57,11 +58,12 @@ impl Buffer {
         }
         let place = self.entries.len();
         self.entries.push(Touched { table, key: Key::from_slice(key), seen: None, pending: None });
-        if place == LINEAR_MAX {
+        if let Some(places) = &mut self.places {
+            places.insert((table, Key::from_slice(key)), place);
+        } else if place == LINEAR_MAX {
             let all = self.entries.iter().enumerate();
-            self.places = all.map(|(place, entry)| ((entry.table, entry.key.clone()), place)).collect();
-        } else if place > LINEAR_MAX {
-            self.places.insert((table, Key::from_slice(key)), place);
+            let all = all.map(|(place, entry)| ((entry.table, entry.key.clone()), place));
+            self.places = Some(all.collect());
         }
         place
     }

@@ -1,5 +1,6 @@
 //! Running a transaction to its end: attempts, conflicts, turns, the deadline.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mnemon_store::StoreError;
@@ -68,12 +69,15 @@ impl Catalog {
         loop {
             let handle = Transaction::begin(self.store(), options.read_only, options.deadline_ms);
             // Ends the handle even when this future is dropped while the closure waits.
-            let attempt = EndOnDrop(handle.clone());
+            let mut attempt = EndOnDrop { handle: handle.clone(), ended: false };
             let answer = body(handle).await;
-            match self.finish(&attempt.0, answer).await? {
+            // `finish` ends it before it waits for anything.
+            attempt.ended = true;
+            match self.finish(&attempt.handle, answer).await? {
                 Ended::Done(answer) => return Ok(answer),
                 Ended::Lost => losses += 1,
             }
+            self.conflicts.fetch_add(1, Ordering::Relaxed);
             let now_ms = self.store().now_ms();
             let waited_ms = now_ms - *first_loss_ms.get_or_insert(now_ms);
             if waited_ms >= options.deadline_ms {
@@ -81,7 +85,7 @@ impl Catalog {
                     format!("it lost against other transactions {losses} times in {waited_ms} ms; try again");
                 return Err(TableError::Aborted(cause).into());
             }
-            let lost_over = attempt.0.lost_over();
+            let lost_over = attempt.handle.lost_over();
             if losses >= LOSSES_BEFORE_TURN && turn.is_none() {
                 if let Some((table, key)) = lost_over {
                     turn = Some(self.turns.take(table, key.as_deref()).await);
@@ -128,10 +132,15 @@ impl Catalog {
     }
 }
 
-struct EndOnDrop(Transaction);
+struct EndOnDrop {
+    handle: Transaction,
+    ended: bool,
+}
 
 impl Drop for EndOnDrop {
     fn drop(&mut self) {
-        self.0.0.attempt.lock().phase = Phase::Ended;
+        if !self.ended {
+            self.handle.0.attempt.lock().phase = Phase::Ended;
+        }
     }
 }

@@ -1,0 +1,143 @@
+//! Walking a hash in parts: from a position on, in bounded steps, or to fields drawn at random.
+//!
+//! A position of a large hash is the hash of a field, cut to 53 bits so that every client can hold it. Hashes of fields
+//! have fixed seeds, so a position means the same however the hash grows, shrinks or moves to another node.
+
+use std::ops::Bound;
+
+use super::{Element, Form, Hash, Place, hash_of};
+
+/// Bits of a field's hash that a position leaves out.
+const CUT: u32 = 11;
+
+/// Some elements of a hash, and where to go on.
+#[derive(Debug)]
+pub struct HashPage<'a> {
+    /// The elements.
+    pub elements: Vec<&'a Element>,
+    /// The position behind them; 0 at the end.
+    pub next: u64,
+}
+
+impl Hash {
+    /// Whether the hash has outgrown the list that keeps the order of insertion.
+    #[must_use]
+    pub fn is_large(&self) -> bool {
+        matches!(self.form, Form::Large(_))
+    }
+
+    /// Makes a small hash large, whatever it holds.
+    pub(crate) fn enlarge(&mut self) {
+        if let Form::Small(elements) = &self.form {
+            let place = |element: &Element| {
+                (Place { hash: hash_of(element.field()), element: element.clone() }, ())
+            };
+            self.form = Form::Large(elements.iter().map(place).collect());
+        }
+    }
+
+    /// Elements from a position on (0: the beginning): about `count` of a large hash, all of a small one. Elements
+    /// that are there during a whole walk are met at least once. O(count + log n).
+    #[must_use]
+    pub fn page(&self, position: u64, count: usize) -> HashPage<'_> {
+        let tree = match &self.form {
+            Form::Small(elements) => return HashPage { elements: elements.iter().collect(), next: 0 },
+            Form::Large(tree) => tree,
+        };
+        let Some(from) = position.checked_mul(1 << CUT) else {
+            return HashPage { elements: Vec::new(), next: 0 };
+        };
+        let first = Place::before(from);
+        let mut elements: Vec<&Element> = Vec::new();
+        let mut last = position;
+        for (place, ()) in tree.range((Bound::Included(first), Bound::Unbounded)) {
+            let at = place.hash >> CUT;
+            // Never stops between two elements of one position, else a walk would not get on.
+            if elements.len() >= count.max(1) && at > last {
+                return HashPage { elements, next: at };
+            }
+            last = at;
+            elements.push(&place.element);
+        }
+        HashPage { elements, next: 0 }
+    }
+
+    /// An element chosen by a random number: any one of a small hash, of a large one that whose hash is the next.
+    /// `None` when there is none. O(log n).
+    #[must_use]
+    pub fn draw(&self, random: u64) -> Option<&Element> {
+        match &self.form {
+            Form::Small(elements) => {
+                let at = random.checked_rem(elements.len() as u64)?;
+                elements.get(usize::try_from(at).ok()?)
+            }
+            Form::Large(tree) => {
+                let from = Bound::Included(Place::before(random));
+                let next = tree.range((from, Bound::Unbounded)).next();
+                next.map(|(place, ())| &place.element).or_else(|| tree.get_min().map(|(place, ())| &place.element))
+            }
+        }
+    }
+}
+
+impl Place {
+    /// The place before all elements of a hash.
+    fn before(hash: u64) -> Self {
+        Self { hash, element: Element::new(&[], &[]) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn large(count: u32) -> Hash {
+        let mut hash = Hash::default();
+        hash.enlarge();
+        (0..count).for_each(|at| drop(hash.insert(at.to_string().as_bytes(), b"v")));
+        hash
+    }
+
+    #[test]
+    fn a_walk_in_small_steps_meets_every_field_that_stays() {
+        let mut hash = large(3_000);
+        let (mut met, mut position, mut steps) = (BTreeSet::new(), 0, 0_u32);
+        loop {
+            let page = hash.page(position, 10);
+            assert!(page.elements.len() <= 12, "{}", page.elements.len());
+            met.extend(page.elements.iter().map(|element| element.field().to_vec()));
+            position = page.next;
+            if position == 0 {
+                break;
+            }
+            steps += 1;
+            hash.insert(format!("new{steps}").as_bytes(), b"v");
+            hash.remove((steps % 1_000 + 2_000).to_string().as_bytes());
+        }
+        assert!((0..2_000).all(|at| met.contains(at.to_string().as_bytes())));
+    }
+
+    #[test]
+    fn a_position_past_the_end_is_the_end() {
+        let hash = large(10);
+        for position in [u64::MAX, 1 << 53, (1 << 53) - 1] {
+            let page = hash.page(position, 5);
+            assert!(page.elements.is_empty() && page.next == 0, "{position}");
+        }
+    }
+
+    #[test]
+    fn every_field_can_be_drawn() {
+        let mut small = Hash::default();
+        (0..20_u8).for_each(|at| drop(small.insert(&[at], b"v")));
+        for hash in [large(20), small] {
+            let step = 0x9e37_79b9_7f4a_7c15_u64;
+            let drawn = (0..5_000).filter_map(|at| hash.draw(step.wrapping_mul(at)));
+            let drawn: BTreeSet<Vec<u8>> = drawn.map(|element| element.field().to_vec()).collect();
+            assert_eq!(drawn.len(), 20);
+        }
+        assert!(Hash::default().draw(7).is_none());
+    }
+}
