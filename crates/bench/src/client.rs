@@ -72,6 +72,29 @@ impl Client {
         Ok(())
     }
 
+    /// Sets the fields numbered `fields` of a hash, named as the load generator names them, to values of 40 bytes.
+    ///
+    /// # Errors
+    /// At the first reply that is not 1.
+    pub(crate) fn fill_hash(&mut self, key: &str, fields: std::ops::Range<u64>) -> Result<(), Error> {
+        let mut requests = Vec::new();
+        let mut next = fields.start;
+        while next < fields.end {
+            let end = fields.end.min(next + BATCH);
+            requests.clear();
+            for field in next..end {
+                let field = format!("field:{field:012}");
+                push_command(&mut requests, &[b"HSET", key.as_bytes(), field.as_bytes(), &[b'v'; VALUE_LEN]]);
+            }
+            self.send(&requests)?;
+            for _ in next..end {
+                self.expect("HSET", ":1")?;
+            }
+            next = end;
+        }
+        Ok(())
+    }
+
     fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let port = self.port;
         let failed = |source| Error::Network { port, what: "cannot send", source };
@@ -98,6 +121,15 @@ fn push_set(requests: &mut Vec<u8>, key: u64) {
         width = VALUE_LEN
     );
     requests.extend_from_slice(text.as_bytes());
+}
+
+fn push_command(requests: &mut Vec<u8>, words: &[&[u8]]) {
+    requests.extend_from_slice(format!("*{}\r\n", words.len()).as_bytes());
+    for word in words {
+        requests.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+        requests.extend_from_slice(word);
+        requests.extend_from_slice(b"\r\n");
+    }
 }
 
 #[cfg(test)]

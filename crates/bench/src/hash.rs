@@ -1,5 +1,7 @@
 //! Setting a field of a hash: what it costs in a large hash beside a small one, alone and under an open snapshot.
 
+pub(crate) mod over_resp;
+
 use std::io::Write;
 
 use mnemon_store::{CopySpec, Kind, Op, Store, StoreConfig, SystemClock, TableCopy, TableId, When};

@@ -65,7 +65,7 @@ fn main() -> ExitCode {
 /// Measures what was asked for and returns how much of it failed.
 fn measure(options: &Options, mut report: Report<impl Write>) -> Result<usize, Error> {
     let peers = Peers { redis: Redis::find(), generator: LoadGenerator::find(), erlang: Erlang::find() };
-    let needs_server = options.wants(Bench::Resp) || options.wants(Bench::Memory);
+    let needs_server = [Bench::Resp, Bench::Memory, Bench::Hash].iter().any(|bench| options.wants(*bench));
     let mnemon = needs_server.then(|| mnemon_server::launch(options.server.as_deref()));
     report.header(&header(options, &peers, mnemon.as_ref().and_then(|launch| launch.as_ref().ok())))?;
     match mnemon {
@@ -106,9 +106,9 @@ fn header(options: &Options, peers: &Peers, mnemon: Option<&Launch>) -> Record {
             Presence::Absent(reason) => record.with("redis", format!("absent: {reason}")),
         };
         if let Some(generator) = peers.generator.present().filter(|_| options.wants(Bench::Resp)) {
-            let load = options.plan().load("set", 1);
+            let load = options.plan().load("set", &[], 1);
             record = record.with("load_command", generator.command("PORT", load).to_string());
-            let load = options.plan().load("set", 16);
+            let load = options.plan().load("set", &[], 16);
             record = record.with("load_command_pipelined", generator.command("PORT", load).to_string());
         }
     }
@@ -128,7 +128,7 @@ fn measure_server(
     mnemon: &Launch,
 ) -> Result<(), Error> {
     let peer = peers.redis.present().map(|redis| Peer { name: &redis.name, launch: &redis.launch });
-    for (bench, name) in [(Bench::Resp, "resp"), (Bench::Memory, "memory")] {
+    for (bench, name) in [(Bench::Resp, "resp"), (Bench::Memory, "memory"), (Bench::Hash, "hash")] {
         if !options.wants(bench) {
             continue;
         }
@@ -136,9 +136,14 @@ fn measure_server(
             report.absent(name, "redis", reason)?;
         }
         let outcome = match (bench, &peers.generator) {
-            (Bench::Resp, Presence::Absent(reason)) => report.absent(name, "redis-benchmark", reason),
+            (Bench::Resp | Bench::Hash, Presence::Absent(reason)) => {
+                report.absent(name, "redis-benchmark", reason)
+            }
             (Bench::Resp, Presence::Present(generator)) => {
                 resp::run(report, generator, mnemon, peer, options.plan())
+            }
+            (Bench::Hash, Presence::Present(generator)) => {
+                hash::over_resp::run(report, generator, mnemon, peer, options.plan())
             }
             _ => memory::run(report, mnemon, peer, options.plan()),
         };

@@ -5,14 +5,29 @@
 
 use std::io::Write;
 
+use crate::client::Client;
 use crate::error::Error;
 use crate::peer::redis::{Load, LoadGenerator};
 use crate::report::{Record, Report};
 use crate::server::{Launch, Server};
 use crate::statistics::{median, ratios};
 
-/// What is sent, in this order: `get` finds what `set` wrote.
-const COMMANDS: [&str; 3] = ["set", "get", "incr"];
+/// What is sent, in this order: `get` and `mget` find what `set` wrote, `hgetall` what [`prepare`] did.
+const COMMANDS: [(&str, &[&str]); 6] = [
+    ("set", &[]),
+    ("get", &[]),
+    ("incr", &[]),
+    ("hset", &[]),
+    ("mget of 10", &MGET),
+    ("hgetall of 100", &["HGETALL", HUNDRED]),
+];
+
+const KEY: &str = "key:__rand_int__";
+const MGET: [&str; 11] = ["MGET", KEY, KEY, KEY, KEY, KEY, KEY, KEY, KEY, KEY, KEY];
+/// A hash of a hundred fields.
+const HUNDRED: &str = "hundred";
+/// Random keys and fields are below this.
+const RANGE: u64 = 100_000;
 
 const PIPELINES: [u32; 2] = [1, 16];
 
@@ -27,9 +42,15 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// The load of one run: about two seconds of it, or a tenth of that for a first look.
-    pub(crate) fn load(self, command: &'static str, pipeline: u32) -> Load {
-        let requests = if pipeline == 1 { 200_000 } else { 1_000_000 };
-        Load { command, pipeline, requests: if self.quick { requests / 10 } else { requests } }
+    pub(crate) fn load(self, command: &'static str, words: &'static [&'static str], pipeline: u32) -> Load {
+        let requests = match (words.len(), pipeline) {
+            (0, 1) => 200_000,
+            (0, _) => 1_000_000,
+            // Its answers are large or many.
+            _ => 100_000,
+        };
+        let requests = if self.quick { requests / 10 } else { requests };
+        Load { command, words, range: RANGE, pipeline, requests }
     }
 }
 
@@ -44,13 +65,22 @@ pub(crate) struct Peer<'a> {
 
 /// The figures of one side, run by run.
 #[derive(Clone, Debug, Default)]
-struct Side {
-    ops: Vec<f64>,
-    cpu_us: Vec<f64>,
+pub(crate) struct Side {
+    pub(crate) ops: Vec<f64>,
+    pub(crate) cpu_us: Vec<f64>,
 }
 
 impl Side {
-    fn measure(&mut self, server: &Server, generator: &LoadGenerator, load: Load) -> Result<(), Error> {
+    /// Puts a load on a server and notes its rate and what it cost the server.
+    ///
+    /// # Errors
+    /// When the generator fails or the server is gone.
+    pub(crate) fn measure(
+        &mut self,
+        server: &Server,
+        generator: &LoadGenerator,
+        load: Load,
+    ) -> Result<(), Error> {
         let before = server.cpu_us()?;
         let ops = generator.run(server.port(), load)?;
         let used = server.cpu_us()?.saturating_sub(before);
@@ -76,9 +106,12 @@ pub(crate) fn run(
         Some(peer) => Some((peer.name, Server::start(peer.launch)?)),
         None => None,
     };
+    for server in std::iter::once(&ours).chain(theirs.as_ref().map(|(_, server)| server)) {
+        prepare(server)?;
+    }
     for pipeline in PIPELINES {
-        for command in COMMANDS {
-            let load = plan.load(command, pipeline);
+        for (command, words) in COMMANDS {
+            let load = plan.load(command, words, pipeline);
             match measure(generator, &ours, theirs.as_ref().map(|(_, server)| server), load, plan.runs) {
                 Ok((our_side, their_side)) => {
                     let name = theirs.as_ref().map(|(name, _)| *name);
@@ -92,6 +125,11 @@ pub(crate) fn run(
         }
     }
     Ok(())
+}
+
+/// Makes what the commands read and do not write.
+fn prepare(server: &Server) -> Result<(), Error> {
+    Client::connect(server.port())?.fill_hash(HUNDRED, 0..100)
 }
 
 /// The figures of both sides, or the side that failed and why.
@@ -143,7 +181,7 @@ mod tests {
     fn the_ratio_is_the_median_of_pairs_not_the_ratio_of_medians() {
         let ours = Side { ops: vec![100.0, 400.0, 90.0], cpu_us: vec![1.0, 1.0, 1.0] };
         let theirs = Side { ops: vec![100.0, 200.0, 30.0], cpu_us: vec![2.0, 2.0, 2.0] };
-        let load = Plan { runs: 3, quick: true }.load("set", 16);
+        let load = Plan { runs: 3, quick: true }.load("set", &[], 16);
         let mut out = Vec::new();
         let mut report = Report::new(&mut out, crate::report::Format::Json);
         report.add(record(load, Some("peer"), &ours, &theirs)).unwrap();

@@ -16,8 +16,8 @@ pub(crate) fn apply(cell: &mut Cell<'_, '_>, op: &Op<'_>) -> Result<Outcome, OpE
         let live = cell.row().filter(|row| !row.is_expired(cell.stamp.now_ms));
         return Ok(Outcome::Row(live.cloned()));
     }
-    if !matches!(op, Op::Put { .. }) {
-        // A put looks for itself, where it has to look at all.
+    // What is done most often looks for itself, so that the row is not searched for once more.
+    if !matches!(op, Op::Put { .. } | Op::Increment { .. }) {
         cell.expire();
     }
     match op {

@@ -100,6 +100,11 @@ impl Store {
         self.time.now_ms()
     }
 
+    /// What `now_ms` answered last, to anybody: nearly free, and as old as that.
+    pub fn recent_ms(&self) -> u64 {
+        self.time.recent_ms()
+    }
+
     /// The clock of the last commit. Its rows may still be under way; a reader who then takes their locks sees them.
     #[must_use]
     pub fn clock(&self) -> u64 {

@@ -309,7 +309,7 @@ fn is_database(table: TableId) -> bool {
 }
 
 /// The number in `db0`…`db15`.
-fn database_number(name: &str) -> Option<usize> {
+pub(crate) fn database_number(name: &str) -> Option<usize> {
     let number = name.strip_prefix("db")?;
     let canonical = number == "0" || !number.starts_with('0');
     number.parse().ok().filter(|number| canonical && *number < DATABASES)

@@ -2,6 +2,8 @@
 
 use mnemon_store::{OpError, StoreError};
 
+use crate::catalog::database_number;
+
 /// Why a request was refused. Unless a variant says otherwise nothing was applied.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -10,7 +12,7 @@ pub enum TableError {
     #[error("there is no table {0:?}; create it or list the tables that exist")]
     NoTable(String),
     /// A table of this name exists.
-    #[error("table {0:?} exists already; drop it first or choose another name")]
+    #[error("table {0:?} exists already; {how}", how = way_out_of(.0))]
     TableExists(String),
     /// A schema that cannot be.
     #[error("bad schema: {0}")]
@@ -98,6 +100,14 @@ pub enum TableError {
     Store(StoreError),
 }
 
+/// What to do about a name that is taken.
+fn way_out_of(name: &str) -> &'static str {
+    match database_number(name) {
+        Some(_) => "the numbered databases are always there; choose another name",
+        None => "drop it first or choose another name",
+    }
+}
+
 impl TableError {
     /// Whether the same request may well succeed when it is made again.
     #[must_use]
@@ -113,5 +123,17 @@ impl From<StoreError> for TableError {
             expired @ StoreError::SnapshotExpired(_) => Self::SnapshotExpired(expired),
             other => Self::Store(other),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TableError;
+
+    #[test]
+    fn nobody_is_told_to_drop_a_numbered_database() {
+        let advice = |name: &str| TableError::TableExists(name.to_owned()).to_string();
+        assert!(advice("users").contains("drop it first"));
+        assert!(!advice("db0").contains("drop it first") && advice("db0").contains("another name"));
     }
 }

@@ -198,12 +198,17 @@ impl Table {
     /// The place of an attribute that has an index.
     ///
     /// # Errors
-    /// `NoIndex`.
+    /// `BadQuery` when there is no such attribute, `NoIndex`.
     pub(crate) fn indexed_place(&self, attribute: &str) -> Result<u16, TableError> {
-        let place = self.schema().place_of(attribute);
-        place
-            .filter(|place| self.copy().indexed().contains(place))
-            .ok_or_else(|| TableError::NoIndex { table: self.name(), attribute: attribute.to_owned() })
+        let schema = self.schema();
+        let Some(place) = schema.place_of(attribute) else {
+            let names = schema.attribute_names().join(", ");
+            return Err(TableError::BadQuery(format!("there is no attribute {attribute:?}, only {names}")));
+        };
+        if !self.copy().indexed().contains(&place) {
+            return Err(TableError::NoIndex { table: self.name(), attribute: attribute.to_owned() });
+        }
+        Ok(place)
     }
 
     /// Follows the table's changes from now on. `queue`: commits that may wait before events are dropped.

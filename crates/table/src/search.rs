@@ -5,9 +5,12 @@
 //! run in its place, and with no lock held while they scan.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use mnemon_store::collection::Hash;
+use mnemon_store::event::FieldChange;
 use mnemon_store::{
-    Applied, Before, Change, Check, Commit, Row, Source, Store, TableOp, Verdict, entry_keys,
+    Applied, Before, Change, Check, Collection, Commit, Row, Source, Store, TableOp, Verdict, entry_keys,
 };
 use mnemon_term::Term;
 
@@ -60,7 +63,7 @@ impl Search {
         before: &Before,
         ahead: usize,
     ) -> Result<Vec<Object>, TableError> {
-        let view = &mut During::new(table.store(), before, table, ahead);
+        let view = &mut During::new(table.store(), before, table, ahead)?;
         match self {
             Self::Range(range) => reading::range(view, table, range),
             Self::Index { attribute, value } => {
@@ -88,7 +91,7 @@ impl Catalog {
 }
 
 /// A state in the middle of a commit: the snapshot before it with the changes of its first operations.
-struct During<'a> {
+pub(crate) struct During<'a> {
     before: AsOf<'a>,
     /// Rows changed so far, by key; `None`: gone.
     changed: HashMap<Vec<u8>, Option<Row>>,
@@ -97,27 +100,54 @@ struct During<'a> {
 }
 
 impl<'a> During<'a> {
-    fn new(store: &'a Store, before: &'a Before, table: &Table, ahead: usize) -> Self {
-        let mut changed = HashMap::new();
-        let mut cleared = false;
+    pub(crate) fn new(
+        store: &'a Store,
+        before: &'a Before,
+        table: &Table,
+        ahead: usize,
+    ) -> Result<Self, TableError> {
+        let snapshot = AsOf { store, snapshot: &before.snapshot };
+        let mut during = Self { before: snapshot, changed: HashMap::new(), cleared: false };
         let done =
             before.changes.iter().filter(|(place, change)| *place < ahead && change.table() == table.id());
         for (_, change) in done {
             match change {
                 Change::Row { old, new, .. } => {
                     if let Some(row) = new.as_ref().or(old.as_ref()) {
-                        changed.insert(row.key().to_vec(), new.clone());
+                        during.changed.insert(row.key().to_vec(), new.clone());
                     }
                 }
+                Change::Fields { key, fields, .. } => {
+                    let old = during.row(table, key)?;
+                    during.changed.insert(key.to_vec(), with_fields(old, key, fields));
+                }
                 Change::Cleared { .. } => {
-                    cleared = true;
-                    changed.clear();
+                    during.cleared = true;
+                    during.changed.clear();
                 }
                 _ => {}
             }
         }
-        Self { before: AsOf { store, snapshot: &before.snapshot }, changed, cleared }
+        Ok(during)
     }
+}
+
+/// A row with some fields of its hash changed. The elements are shared with the row, so it costs what the change does.
+fn with_fields(old: Option<Row>, key: &[u8], fields: &[FieldChange]) -> Option<Row> {
+    let version = old.as_ref().map_or(1, Row::version);
+    let expires_at = old.as_ref().and_then(Row::expires_at);
+    let mut hash = match old.as_ref().and_then(Row::as_collection).map(|collection| &**collection) {
+        Some(Collection::Hash(hash)) => hash.clone(),
+        _ => Hash::default(),
+    };
+    for (field, value) in fields {
+        match value {
+            Some(value) => hash.insert(field, value),
+            None => hash.remove(field),
+        };
+    }
+    let collection = Arc::new(Collection::Hash(hash));
+    (!collection.is_empty()).then(|| Row::collection(version, expires_at, key, collection))
 }
 
 impl View for During<'_> {

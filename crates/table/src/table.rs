@@ -244,11 +244,23 @@ impl Table {
     /// # Errors
     /// `ReadOnly`, `NoTable`; the inner error is the operation's own, it changed nothing.
     pub fn submit(&self, op: &Op<'_>) -> Verdict<Result<Result<Outcome, OpError>, TableError>> {
+        self.submit_at(self.store().now_ms(), op)
+    }
+
+    /// As `submit`, with the group's time as the caller has read it a moment ago, for pipelines of operations.
+    ///
+    /// # Errors
+    /// As `submit`.
+    pub fn submit_at(
+        &self,
+        time_ms: u64,
+        op: &Op<'_>,
+    ) -> Verdict<Result<Result<Outcome, OpError>, TableError>> {
         let allowed = if op.is_read() { self.check_exists() } else { self.check_writable() };
         if let Err(error) = allowed {
             return Verdict::Ready(Err(error));
         }
-        match self.replica.commit_one(&self.copy, self.store().now_ms(), op) {
+        match self.replica.commit_one(&self.copy, time_ms, op) {
             Verdict::Ready(answer) => {
                 self.make_room(op.key());
                 Verdict::Ready(answer.map(|(_, outcome)| outcome).map_err(|error| self.explain(error)))

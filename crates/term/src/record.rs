@@ -23,7 +23,7 @@ use crate::wire::{self, MAX_ARITY};
 /// # Ok::<(), mnemon_term::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Record(Box<[u8]>);
+pub struct Record(Vec<u8>);
 
 impl Record {
     /// A record of these terms: `&Term`s, [`TermRef`]s or what becomes one.
@@ -47,7 +47,7 @@ impl Record {
     ///
     /// # Errors
     /// Those of [`RecordRef::parse`].
-    pub fn from_bytes(bytes: impl Into<Box<[u8]>>) -> Result<Self> {
+    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Result<Self> {
         let bytes = bytes.into();
         wire::validate::record(&bytes)?;
         Ok(Self(bytes))
@@ -68,7 +68,7 @@ impl Record {
 
     /// The encoded bytes, owned. O(1).
     pub fn into_bytes(self) -> Vec<u8> {
-        self.0.into_vec()
+        self.0
     }
 }
 
@@ -143,7 +143,7 @@ impl RecordBuilder {
             Ok(arity) => self.encoder.patch(0, arity),
             Err(_) => return Err(Error::TooManyAttributes),
         }
-        Ok(Record(self.encoder.into_bytes().into_boxed_slice()))
+        Ok(Record(self.encoder.into_bytes()))
     }
 }
 
@@ -246,7 +246,7 @@ impl<'a> RecordRef<'a> {
         encoder.raw(self.0.get(..start).ok_or_else(unreadable)?);
         encoder.term(term.into())?;
         encoder.raw(self.0.get(end..).ok_or_else(unreadable)?);
-        Ok(Record(encoder.into_bytes().into_boxed_slice()))
+        Ok(Record(encoder.into_bytes()))
     }
 }
 

@@ -42,11 +42,15 @@ fn name(version: &str) -> String {
     format!("redis-{}", number.unwrap_or("unknown"))
 }
 
-/// One call of the load generator: 50 connections, 40-byte values, 100,000 keys at random.
+/// One call of the load generator: 50 connections, 40-byte values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
-    /// A test of `redis-benchmark`: `set`, `get`, `incr`.
+    /// A test of `redis-benchmark`, such as `set`; or, when there are `words`, what to call it in results.
     pub(crate) command: &'static str,
+    /// A command of one's own; `__rand_int__` stands for a random number of twelve digits.
+    pub(crate) words: &'static [&'static str],
+    /// Random keys or fields are below this.
+    pub(crate) range: u64,
     /// Requests a connection sends before it reads replies.
     pub(crate) pipeline: u32,
     /// Requests in all.
@@ -71,25 +75,13 @@ impl LoadGenerator {
     /// The call that puts `load` on the server at `port`.
     pub(crate) fn command(&self, port: &str, load: Load) -> CommandLine {
         let (requests, pipeline) = (load.requests.to_string(), load.pipeline.to_string());
-        let arguments = [
-            "-h",
-            "127.0.0.1",
-            "-p",
-            port,
-            "-t",
-            load.command,
-            "-c",
-            "50",
-            "-d",
-            "40",
-            "-r",
-            "100000",
-            "-n",
-            &requests,
-            "-P",
-            &pipeline,
-            "--csv",
-        ];
+        let range = load.range.to_string();
+        let mut arguments = vec!["-h", "127.0.0.1", "-p", port, "-c", "50", "-d", "40", "-r", &range];
+        arguments.extend(["-n", &requests, "-P", &pipeline, "--csv"]);
+        if load.words.is_empty() {
+            arguments.extend(["-t", load.command]);
+        }
+        arguments.extend(load.words);
         CommandLine::new(&self.program, arguments)
     }
 
@@ -100,7 +92,8 @@ impl LoadGenerator {
     pub(crate) fn run(&self, port: u16, load: Load) -> Result<f64, Error> {
         let command = self.command(&port.to_string(), load);
         let output = command.run(Duration::from_secs(120))?;
-        parse(&output, load.command).ok_or_else(|| Error::Output {
+        let title = if load.words.is_empty() { load.command.to_owned() } else { load.words.join(" ") };
+        parse(&output, &title).ok_or_else(|| Error::Output {
             command: command.to_string(),
             expected: "a line of CSV with the test and its rate",
             output: tail(output.as_bytes()),

@@ -17,8 +17,13 @@ fn string<'c>(cell: &'c Cell<'_, '_>) -> Result<Option<&'c [u8]>, OpError> {
 
 pub(super) fn increment(cell: &mut Cell<'_, '_>, by: i64) -> Result<i64, OpError> {
     // One look at the row for all that is asked of it: counters are what people count fast.
+    let now_ms = cell.stamp.now_ms;
     let (present, expires_at) = match cell.row() {
         None => (0, None),
+        Some(row) if row.is_expired(now_ms) => {
+            cell.expire();
+            (0, None)
+        }
         Some(row) => match row.value() {
             Value::Bytes(body) => {
                 (decimal::parse_integer(body).ok_or(OpError::NotAnInteger)?, row.expires_at())

@@ -6,6 +6,7 @@ mod concurrency;
 mod machine;
 mod model;
 mod number;
+mod parts;
 mod regressions;
 mod step;
 mod truth;

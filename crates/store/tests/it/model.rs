@@ -7,6 +7,7 @@ use mnemon_store::{Cause, Collection, ExpireWhen, Expiry, Kind, Op, OpError, Out
 use mnemon_term::{RecordRef, Term, TermRef};
 
 use crate::number::{add, integer};
+use crate::parts;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
@@ -90,6 +91,7 @@ pub(crate) enum Answer {
     Changed(bool),
     Int(i64),
     Text(String),
+    Integers(Vec<Option<i64>>),
 }
 
 impl Answer {
@@ -101,6 +103,7 @@ impl Answer {
             Outcome::Changed(changed) => Self::Changed(*changed),
             Outcome::Int(number) => Self::Int(*number),
             Outcome::Text(text) => Self::Text(text.clone()),
+            Outcome::Integers(numbers) => Self::Integers(numbers.clone()),
             other => panic!("no model of {other:?}"),
         }
     }
@@ -123,7 +126,9 @@ impl Model {
     pub(crate) fn apply(&mut self, op: &Op<'_>, version: u64, now_ms: u64) -> Result<Answer, OpError> {
         let Some(key) = op.key() else {
             let count = self.rows.len();
-            self.rows.clear();
+            if !op.is_read() {
+                self.rows.clear();
+            }
             return Ok(Answer::Int(count as i64));
         };
         let present = self.get(key, now_ms).cloned();
@@ -145,6 +150,10 @@ impl Model {
                 Ok(Answer::Removed(wanted))
             }
             Op::DeleteObject { body, .. } => Ok(self.delete_object(body, key, present, version)),
+            Op::SetRange { .. } | Op::Bits { .. } => self.write_part(op, key, present, version),
+            Op::PutCollection { collection, expiry, .. } => {
+                Ok(self.put_collection(key, present, collection, *expiry, version))
+            }
             Op::ExpireAt { at_ms, when, .. } => {
                 Ok(Answer::Changed(self.expire_at(present, key, *at_ms, *when, version, now_ms)))
             }
@@ -201,6 +210,52 @@ impl Model {
         }
         self.write(key, version, expires_at, Value::Bag(objects));
         Ok(Answer::Put(new, None))
+    }
+
+    /// Writes into a string, unless nothing was to be written.
+    fn write_part(
+        &mut self,
+        op: &Op<'_>,
+        key: &[u8],
+        present: Option<ModelRow>,
+        version: u64,
+    ) -> Result<Answer, OpError> {
+        let expires_at = present.as_ref().and_then(|row| row.expires_at);
+        let body = match present.map(|row| row.value) {
+            None => Vec::new(),
+            Some(Value::Bytes(body)) => body,
+            Some(_) => return Err(OpError::WrongType),
+        };
+        let (changed, answer) = parts::written(op, body);
+        if let Some(body) = changed {
+            self.write(key, version, expires_at, Value::Bytes(body));
+        }
+        Ok(answer)
+    }
+
+    fn put_collection(
+        &mut self,
+        key: &[u8],
+        present: Option<ModelRow>,
+        collection: &Collection,
+        expiry: Expiry,
+        version: u64,
+    ) -> Answer {
+        let Collection::Hash(hash) = collection else { panic!("no model of {collection:?}") };
+        let pairs = hash.iter().map(|element| (element.field().to_vec(), element.value().to_vec()));
+        let fields: BTreeMap<Vec<u8>, Vec<u8>> = pairs.collect();
+        let stored = !fields.is_empty();
+        if stored {
+            let expires_at = match expiry {
+                Expiry::Never => None,
+                Expiry::Keep => present.and_then(|row| row.expires_at),
+                Expiry::At(at_ms) => Some(at_ms),
+            };
+            self.write(key, version, expires_at, Value::Hash(fields));
+        } else {
+            self.rows.remove(key);
+        }
+        Answer::Put(stored, None)
     }
 
     fn delete_object(&mut self, body: &[u8], key: &[u8], present: Option<ModelRow>, version: u64) -> Answer {

@@ -1,6 +1,10 @@
 //! Steps that proptest chooses and shrinks.
 
-use mnemon_store::{Cause, ExpireWhen, Expiry, Op, When};
+use std::sync::Arc;
+
+use mnemon_store::bits::{BitAction, BitField, BitStep, Overflow};
+use mnemon_store::collection::Hash;
+use mnemon_store::{Cause, Collection, ExpireWhen, Expiry, Op, When};
 use mnemon_term::{Record, Term};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -167,6 +171,16 @@ fn of_strings() -> impl Strategy<Value = Op<'static>> {
         (key(), by()).prop_map(|(key, by)| Op::Increment { key: key.into(), by }),
         (key(), float()).prop_map(|(key, by)| Op::IncrementFloat { key: key.into(), by }),
         (key(), value()).prop_map(|(key, tail)| Op::Append { key: key.into(), tail: tail.into() }),
+        (key(), 0..20u64, value(), any::<bool>()).prop_map(|(key, offset, part, empty)| Op::SetRange {
+            key: key.into(),
+            offset,
+            part: if empty { b""[..].into() } else { part.into() },
+        }),
+        (key(), vec(bit_step(), 1..4)).prop_map(|(key, steps)| Op::Bits { key: key.into(), steps }),
+        (key(), 0..150u8, any::<bool>(), expiry()).prop_map(|(key, count, sparse, expiry)| {
+            Op::PutCollection { key: key.into(), collection: collection(count, sparse), expiry }
+        }),
+        Just(Op::Count),
         (key(), pairs, when()).prop_map(|(key, pairs, when)| Op::FieldPut {
             key: key.into(),
             fields: pairs.into_iter().map(|(field, value)| (field.into(), value.into())).collect(),
@@ -193,6 +207,35 @@ fn of_strings() -> impl Strategy<Value = Op<'static>> {
             by
         }),
     ]
+}
+
+fn bit_step() -> impl Strategy<Value = BitStep> {
+    let action = prop_oneof![
+        Just(BitAction::Get),
+        any::<i64>().prop_map(BitAction::Set),
+        (-3..300i64).prop_map(BitAction::Set),
+        any::<i64>().prop_map(BitAction::Add),
+        (-3..300i64).prop_map(BitAction::Add),
+    ];
+    let overflow = select(vec![Overflow::Wrap, Overflow::Saturate, Overflow::Fail]);
+    (any::<bool>(), 1..=64u8, 0..100u64, action, overflow).prop_map(
+        |(signed, bits, offset, action, overflow)| {
+            let bits = if signed { bits } else { bits.min(63) };
+            BitStep { field: BitField { signed, bits, offset }, action, overflow }
+        },
+    )
+}
+
+/// A hash of so many fields. A sparse one has lost most of those that made it a tree, and stays one.
+fn collection(count: u8, sparse: bool) -> Arc<Collection> {
+    let mut hash = Hash::default();
+    for at in 0..count {
+        hash.insert(&[b'c', at], &[at]);
+    }
+    for at in (5..count).filter(|_| sparse) {
+        hash.remove(&[b'c', at]);
+    }
+    Arc::new(Collection::Hash(hash))
 }
 
 fn op(content: Content) -> BoxedStrategy<Op<'static>> {

@@ -29,9 +29,8 @@ impl Hash {
     /// Makes a small hash large, whatever it holds.
     pub(crate) fn enlarge(&mut self) {
         if let Form::Small(elements) = &self.form {
-            let place = |element: &Element| {
-                (Place { hash: hash_of(element.field()), element: element.clone() }, ())
-            };
+            let place =
+                |element: &Element| (Place { hash: hash_of(element.field()), element: element.clone() }, ());
             self.form = Form::Large(elements.iter().map(place).collect());
         }
     }
@@ -74,7 +73,8 @@ impl Hash {
             Form::Large(tree) => {
                 let from = Bound::Included(Place::before(random));
                 let next = tree.range((from, Bound::Unbounded)).next();
-                next.map(|(place, ())| &place.element).or_else(|| tree.get_min().map(|(place, ())| &place.element))
+                next.map(|(place, ())| &place.element)
+                    .or_else(|| tree.get_min().map(|(place, ())| &place.element))
             }
         }
     }
@@ -96,7 +96,9 @@ mod tests {
     fn large(count: u32) -> Hash {
         let mut hash = Hash::default();
         hash.enlarge();
-        (0..count).for_each(|at| drop(hash.insert(at.to_string().as_bytes(), b"v")));
+        for at in 0..count {
+            hash.insert(at.to_string().as_bytes(), b"v");
+        }
         hash
     }
 
@@ -131,7 +133,9 @@ mod tests {
     #[test]
     fn every_field_can_be_drawn() {
         let mut small = Hash::default();
-        (0..20_u8).for_each(|at| drop(small.insert(&[at], b"v")));
+        for at in 0..20_u8 {
+            small.insert(&[at], b"v");
+        }
         for hash in [large(20), small] {
             let step = 0x9e37_79b9_7f4a_7c15_u64;
             let drawn = (0..5_000).filter_map(|at| hash.draw(step.wrapping_mul(at)));

@@ -1,0 +1,76 @@
+//! `HSET` as a client sees it: into a hash of a million fields beside one of a thousand, on our server and on the peer's.
+
+use std::io::Write;
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::peer::redis::{Load, LoadGenerator};
+use crate::report::{Record, Report};
+use crate::resp::{Peer, Plan, Side};
+use crate::server::{Launch, Server};
+use crate::statistics::{median, ratios};
+
+const VALUE: &str = "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv";
+const FIELD: &str = "field:__rand_int__";
+const PIPELINES: [u32; 2] = [1, 16];
+
+/// A hash of so many fields.
+struct Hash {
+    key: &'static str,
+    fields: u64,
+    words: &'static [&'static str],
+}
+
+const SMALL: Hash = Hash { key: "small", fields: 1_000, words: &["HSET", "small", FIELD, VALUE] };
+const LARGE: Hash = Hash { key: "large", fields: 1_000_000, words: &["HSET", "large", FIELD, VALUE] };
+
+/// Measures and reports.
+///
+/// # Errors
+/// When a server or the generator fails, or results cannot be written.
+pub(crate) fn run(
+    report: &mut Report<impl Write>,
+    generator: &LoadGenerator,
+    mnemon: &Launch,
+    peer: Option<Peer<'_>>,
+    plan: Plan,
+) -> Result<(), Error> {
+    let servers =
+        [("mnemon", Some(mnemon)), (peer.map_or("", |peer| peer.name), peer.map(|peer| peer.launch))];
+    for (name, launch) in servers {
+        let Some(launch) = launch else { continue };
+        let server = Server::start(launch)?;
+        for hash in [&SMALL, &LARGE] {
+            Client::connect(server.port())?.fill_hash(hash.key, 0..hash.fields)?;
+        }
+        for pipeline in PIPELINES {
+            let (mut small, mut large) = (Side::default(), Side::default());
+            for _ in 0..plan.runs {
+                small.measure(&server, generator, load(plan, &SMALL, pipeline))?;
+                large.measure(&server, generator, load(plan, &LARGE, pipeline))?;
+            }
+            // How many times as long, so that above 1 is worse.
+            let costs = ratios(&small.ops, &large.ops);
+            let cpu_costs = ratios(&large.cpu_us, &small.cpu_us);
+            report.add(
+                Record::new("hash")
+                    .with("command", "hset over resp")
+                    .with("server", name)
+                    .with("pipeline", pipeline)
+                    .with("runs", costs.len())
+                    .figure("thousand_fields_ops", median(&small.ops))
+                    .figure("million_fields_ops", median(&large.ops))
+                    .figure("cost", median(&costs))
+                    .figure("cpu_cost", median(&cpu_costs))
+                    .figures("costs", &costs),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn load(plan: Plan, hash: &Hash, pipeline: u32) -> Load {
+    let requests = if pipeline == 1 { 200_000 } else { 1_000_000 };
+    let requests = if plan.quick { requests / 10 } else { requests };
+    Load { command: "hset", words: hash.words, range: hash.fields, pipeline, requests }
+}
