@@ -61,7 +61,9 @@ impl Attempt {
     pub(crate) fn begin(store: &Store, read_only: bool, deadline_ms: u64) -> Self {
         Self {
             phase: Phase::Running,
-            clock: store.clock(),
+            // Not the present clock, which every commit writes: what is met and is newer makes the run look at the
+            // clock itself, and what is not newer was so at that clock and is so now, hence also when the run began.
+            clock: store.recent_clock(),
             buffer: Buffer::default(),
             scans: Vec::new(),
             scanned: 0,

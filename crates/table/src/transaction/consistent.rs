@@ -1,7 +1,7 @@
 //! Reads of a transaction that are all of one state.
 //!
-//! A run has a clock, at first that of its start. A read that meets nothing newer belongs to the state at that
-//! clock. When it meets a newer row, or an absence where something was removed later, everything read so far is
+//! A run has a clock, at first one of shortly before its start. A read that meets nothing newer belongs to the state at
+//! that clock, and, as it is of the present, to all states since. When it meets a newer row, or an absence where something was removed later, everything read so far is
 //! looked at again: unchanged, it belongs to the present state as well and the run's clock moves there; changed, the
 //! run is lost. So a closure never sees half of another transaction, not even in a run that will be refused.
 
