@@ -16,6 +16,12 @@ fix:
 test *ARGS="--workspace":
     cargo test {{ ARGS }}
 
+# Looks for bytes that break one target for so many seconds (needs nightly and cargo-fuzz): `just fuzz key_order 600`.
+fuzz NAME SECONDS="60":
+    mkdir -p fuzz/found/{{ NAME }}
+    cargo +nightly fuzz run {{ NAME }} fuzz/found/{{ NAME }} fuzz/corpus/{{ NAME }} -- \
+        -max_total_time={{ SECONDS }} -max_len=4096 -timeout=10 -dict=fuzz/dictionaries/{{ NAME }}.dict
+
 # Benchmarks beside the peers that are installed: `just bench --quick --only resp`.
 bench *ARGS:
     cargo build --release -p mnemon-cli -p mnemon-bench

@@ -29,6 +29,9 @@ pub(crate) enum Error {
     /// The embedded engine refused what a benchmark asked of it.
     #[error(transparent)]
     Table(#[from] mnemon_table::TableError),
+    /// A process of a benchmark was refused what it asked for.
+    #[error(transparent)]
+    Otp(#[from] mnemon_otp::Error),
     /// As `Table`, one layer below.
     #[error(transparent)]
     Store(#[from] mnemon_store::StoreError),

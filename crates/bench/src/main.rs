@@ -14,6 +14,7 @@ mod machine;
 mod memory;
 mod mnemon_server;
 mod options;
+mod otp;
 mod peer;
 mod process;
 mod report;
@@ -73,6 +74,12 @@ fn measure(options: &Options, mut report: Report<impl Write>) -> Result<usize, E
         Some(Err(error)) => report.failed("server", "start", &error)?,
         None => {}
     }
+    // Before the others of this process: it measures memory.
+    if options.wants(Bench::Otp)
+        && let Err(error) = otp::run(options, &mut report, &peers.erlang)
+    {
+        report.failed("otp", "all", &error)?;
+    }
     if options.wants(Bench::Embedded) {
         embedded::run(options, &mut report, &peers.erlang)?;
     }
@@ -113,11 +120,22 @@ fn header(options: &Options, peers: &Peers, mnemon: Option<&Launch>) -> Record {
         }
     }
     match &peers.erlang {
-        _ if !options.wants(Bench::Embedded) => record,
-        Presence::Present(erlang) => record
-            .with("ets_command", erlang.ets_command(options.phase(), options.records()).to_string())
-            .with("mnesia_command", erlang.mnesia_command(options.phase()).to_string()),
-        Presence::Absent(reason) => record.with("erlang", format!("absent: {reason}")),
+        Presence::Absent(reason) if options.wants(Bench::Embedded) || options.wants(Bench::Otp) => {
+            record.with("erlang", format!("absent: {reason}"))
+        }
+        Presence::Absent(_) => record,
+        Presence::Present(erlang) => {
+            if options.wants(Bench::Embedded) {
+                record = record
+                    .with("ets_command", erlang.ets_command(options.phase(), options.records()).to_string())
+                    .with("mnesia_command", erlang.mnesia_command(options.phase()).to_string());
+            }
+            if options.wants(Bench::Otp) {
+                let command = erlang.otp_command(options.phase(), options.processes());
+                record = record.with("otp_command", command.to_string());
+            }
+            record
+        }
     }
 }
 

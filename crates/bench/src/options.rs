@@ -42,6 +42,8 @@ pub(crate) enum Bench {
     Memory,
     /// Operations inside one process, beside ETS and Mnesia
     Embedded,
+    /// Calls, casts, spawning and restarts of processes, beside Erlang
+    Otp,
     /// Setting a field of a large hash beside a small one
     Hash,
     /// Ten million rows: the longest operation, and writers beside a scan
@@ -62,6 +64,11 @@ impl Options {
     /// How long an embedded store is kept busy in each phase of a run.
     pub(crate) fn phase(&self) -> Duration {
         Duration::from_millis(if self.quick { 300 } else { 3000 })
+    }
+
+    /// Servers that are to live at once.
+    pub(crate) fn processes(&self) -> u32 {
+        if self.quick { 20_000 } else { 200_000 }
     }
 
     /// Records in a large embedded table.

@@ -1,14 +1,23 @@
 //! The command line and the environment: raw text in, checked settings out.
 //!
-//! A flag beats its environment variable, which beats the default. What is wrong is told in one line.
+//! A flag beats its environment variable, which beats the configuration file, which beats the default (see
+//! [`crate::layers`]). What is wrong is told in one line.
 
 use std::ffi::OsString;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 
 use clap::error::{ContextKind, ErrorKind};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::bench::Bench;
+use crate::check::Check;
+use crate::clients::ClientSettings;
+use crate::config::{Config, Question};
+use crate::ctl::Ctl;
 use crate::error::CliError;
+use crate::layers::{self, Effective, ResolveError};
+use crate::shell::Shell;
 
 /// An in-memory database for Redis clients: tables, queries and transactions.
 #[derive(Debug, Parser)]
@@ -22,6 +31,16 @@ struct Arguments {
 enum Command {
     /// Runs a node until it is told to stop; this is what happens without a command.
     Serve(Settings),
+    /// Shows how a running node is doing.
+    Ctl(Ctl),
+    /// Answers yes or no with its exit status.
+    Check(Check),
+    /// Shows the settings that a node would have, and where they come from.
+    Config(Config),
+    /// Runs commands: typed, with history and completion, or from -c or stdin.
+    Shell(Shell),
+    /// Loads a server and measures its throughput and latencies.
+    Bench(Bench),
 }
 
 /// What `serve` is told.
@@ -39,17 +58,37 @@ pub(crate) struct Settings {
     #[arg(long, env = "MNEMON_RESP_THREADS", value_name = "N")]
     pub(crate) resp_threads: Option<usize>,
 
-    /// Redis clients at the same time [default: 10000].
-    #[arg(long, env = "MNEMON_MAX_CLIENTS", value_name = "N")]
-    pub(crate) max_clients: Option<usize>,
+    /// Where health, metrics and the operators' API are served; port 0 takes a free one, off serves none.
+    #[arg(long, env = "MNEMON_HTTP", value_name = "ADDR|off", default_value = "127.0.0.1:7072", value_parser = door)]
+    pub(crate) http: Door,
 
-    /// Allows an address that other machines can reach, although there are no passwords yet.
+    #[command(flatten)]
+    pub(crate) clients: ClientSettings,
+
+    /// Allows an address that other machines can reach without a password.
     #[arg(long, env = "MNEMON_UNPROTECTED")]
     pub(crate) unprotected: bool,
 
-    /// The form of the log, which goes to stderr; RUST_LOG says how much of it.
+    /// How much is logged: error, warn, info, debug or trace, also by module [default: RUST_LOG, or info].
+    #[arg(long, env = "MNEMON_LOG", value_name = "LEVEL")]
+    pub(crate) log: Option<String>,
+
+    /// The form of the log, which goes to stderr.
     #[arg(long, env = "MNEMON_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value = "human")]
     pub(crate) log_format: LogFormat,
+
+    /// A TOML file with settings, named as the flags with _ for -; flags and environment beat it.
+    #[arg(long, env = "MNEMON_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Where a server listens, if it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// Here.
+    At(SocketAddr),
+    /// Nowhere.
+    Off,
 }
 
 /// How a line of the log is written.
@@ -66,22 +105,81 @@ pub(crate) enum LogFormat {
 pub(crate) enum Parsed {
     /// A node.
     Serve(Settings),
+    /// A question about settings, with the settings.
+    Config(Question, Vec<Effective>),
+    /// A question to a running node.
+    Ctl(Ctl),
+    /// A question to a running node with a yes or no.
+    Check(Check),
+    /// Commands for a server.
+    Shell(Shell),
+    /// Load for a server.
+    Bench(Bench),
     /// The help or the version.
     Text(String),
     /// It cannot be.
     Refused(CliError),
 }
 
-/// Reads a command line, its first word being the program's name, and the environment.
+/// Reads a command line, its first word being the program's name, the environment and the configuration file.
 pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Parsed {
-    let settings = match Arguments::try_parse_from(with_command(words)) {
-        Ok(Arguments { command: Command::Serve(settings) }) => settings,
-        Err(error) => return explain(&error),
+    let words = with_command(words);
+    let said = |place: usize| words.get(place).and_then(|word| word.to_str()).unwrap_or_default();
+    let path: Option<Vec<String>> = match (said(1), said(2)) {
+        ("serve", _) => Some(vec!["serve".to_owned()]),
+        ("config", question @ ("check" | "effective")) => {
+            Some(vec!["config".to_owned(), question.to_owned()])
+        }
+        _ => None,
     };
-    if !settings.unprotected && !settings.resp.ip().to_canonical().is_loopback() {
-        return Parsed::Refused(CliError::Unprotected(settings.resp));
+    let resolved = match path {
+        Some(path) => layers::resolve(&Arguments::command(), &path, words),
+        None => Ok((words, Vec::new())),
+    };
+    let (words, effective) = match resolved {
+        Ok(resolved) => resolved,
+        Err(ResolveError::Usage(error)) => return explain(&error),
+        Err(ResolveError::File(error)) => return Parsed::Refused(error),
+    };
+    match Arguments::try_parse_from(words) {
+        Err(error) => explain(&error),
+        Ok(Arguments { command: Command::Serve(settings) }) => match settings.check() {
+            Ok(()) => Parsed::Serve(settings),
+            Err(error) => Parsed::Refused(error),
+        },
+        Ok(Arguments { command: Command::Config(Config { question }) }) => {
+            match question.settings().check() {
+                Ok(()) => Parsed::Config(question, effective),
+                Err(error) => Parsed::Refused(error),
+            }
+        }
+        Ok(Arguments { command: Command::Ctl(ctl) }) => Parsed::Ctl(ctl),
+        Ok(Arguments { command: Command::Check(check) }) => Parsed::Check(check),
+        Ok(Arguments { command: Command::Shell(shell) }) => Parsed::Shell(shell),
+        Ok(Arguments { command: Command::Bench(bench) }) => Parsed::Bench(bench),
     }
-    Parsed::Serve(settings)
+}
+
+impl Settings {
+    /// Whether the settings may stand together.
+    ///
+    /// # Errors
+    /// `Unprotected`.
+    fn check(&self) -> Result<(), CliError> {
+        let http = match self.http {
+            Door::At(address) => Some(address),
+            Door::Off => None,
+        };
+        let protected = self.clients.are_protected();
+        let open = [Some(self.resp), self.clients.resp_tls, http]
+            .into_iter()
+            .flatten()
+            .find(|address| !address.ip().to_canonical().is_loopback());
+        match open {
+            Some(address) if !self.unprotected && !protected => Err(CliError::Unprotected(address)),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The command line with `serve` where it names no command. Done before parsing, so that each flag has one place and
@@ -99,12 +197,20 @@ fn with_command(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
 }
 
 /// An address, or a host's name with a port; of several addresses an IPv4 one, as clients try that first.
-fn address(text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     let form = "write HOST:PORT, for example 127.0.0.1:7070 or [::1]:7070";
     let found: Vec<SocketAddr> =
         text.to_socket_addrs().map_err(|cause| format!("{cause}; {form}"))?.collect();
     let best = found.iter().find(|address| address.is_ipv4()).or(found.first());
     best.copied().ok_or_else(|| format!("the host has no address; {form}"))
+}
+
+/// An address, or `off`.
+fn door(text: &str) -> Result<Door, String> {
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(Door::Off);
+    }
+    address(text).map(Door::At).map_err(|cause| format!("{cause}, or off"))
 }
 
 fn explain(error: &clap::Error) -> Parsed {
@@ -115,7 +221,7 @@ fn explain(error: &clap::Error) -> Parsed {
 }
 
 /// What is wrong, without the usage that follows it, in one line.
-fn first_paragraph(error: &clap::Error) -> String {
+pub(crate) fn first_paragraph(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
     let text = lines.collect::<Vec<_>>().join(" ");
@@ -156,7 +262,10 @@ mod tests {
         );
         let default = settings(&["serve"]);
         assert_eq!((default.name.as_str(), default.resp.to_string().as_str()), ("mnemon", "127.0.0.1:7070"));
-        assert_eq!((default.resp_threads, default.max_clients, default.unprotected), (None, None, false));
+        assert_eq!(
+            (default.resp_threads, default.clients.max_clients, default.unprotected),
+            (None, None, false)
+        );
     }
 
     #[test]

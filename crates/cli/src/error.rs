@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use mnemon_node::NodeError;
@@ -15,13 +16,48 @@ pub(crate) enum CliError {
     Usage(String),
     /// Others than this machine's programs could connect, and there is nothing that would stop them.
     #[error(
-        "{0} can be reached from other machines and there are no passwords yet; listen on a loopback address such as \
-         127.0.0.1:{port}, or say --unprotected if the network itself is trusted", port = .0.port()
+        "{0} can be reached from other machines and no password is set; set one (MNEMON_PASSWORD), listen on a loopback \
+         address such as 127.0.0.1:{port}, or say --unprotected if the network itself is trusted", port = .0.port()
     )]
     Unprotected(SocketAddr),
-    /// `RUST_LOG` that cannot be.
-    #[error("bad setting RUST_LOG: {0}; write for example info or mnemon_resp=debug")]
-    LogFilter(String),
+    /// A level of the log that cannot be.
+    #[error("bad setting {from}: {cause}; write for example info or mnemon_resp=debug")]
+    LogFilter {
+        /// Who said it.
+        from: &'static str,
+        /// What is wrong.
+        cause: String,
+    },
+    /// A configuration file that cannot be read or holds what cannot be.
+    #[error("configuration file {path}: {cause}", path = path.display())]
+    ConfigFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the line.
+        cause: String,
+    },
+    /// A node that cannot be asked.
+    #[error("cannot ask {url}: {cause}; is the node running, and is this its address?")]
+    Unreachable {
+        /// Where it should be.
+        url: String,
+        /// What happened.
+        cause: String,
+    },
+    /// A connection that broke while an answer was awaited.
+    #[error("lost the connection to {url}: {cause}; whether the last command was applied is unknown")]
+    Lost {
+        /// Where it went.
+        url: String,
+        /// What happened.
+        cause: io::Error,
+    },
+    /// The terminal cannot be used.
+    #[error("cannot use the terminal: {0}; try -c 'COMMAND', or give commands on stdin")]
+    Terminal(String),
+    /// A node that refuses.
+    #[error("{0}")]
+    Refused(String),
     /// The node did not start.
     #[error(transparent)]
     Node(#[from] NodeError),
@@ -34,8 +70,8 @@ impl CliError {
     /// The exit status: 2 for what the caller can mend on the command line, else 1.
     pub(crate) fn status(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::System(_) => 1,
-            Self::Usage(_) | Self::Unprotected(_) | Self::LogFilter(_) | Self::Node(_) => 2,
+            Self::System(_) | Self::Refused(_) => 1,
+            _ => 2,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! The log: to stderr, for people or for machines, as much as `RUST_LOG` asks for.
+//! The log: to stderr, for people or for machines, as much as is asked for.
 
 use std::io::{self, IsTerminal};
 
@@ -9,8 +9,11 @@ use crate::arguments::LogFormat;
 use crate::error::CliError;
 
 /// Starts the log of this process. To be called once, before anything is logged.
-pub(crate) fn start(format: LogFormat) -> Result<(), CliError> {
-    let log = tracing_subscriber::fmt().with_env_filter(filter()?).with_writer(io::stderr);
+///
+/// # Errors
+/// `LogFilter`.
+pub(crate) fn start(level: Option<&str>, format: LogFormat) -> Result<(), CliError> {
+    let log = tracing_subscriber::fmt().with_env_filter(filter(level)?).with_writer(io::stderr);
     // A log that nobody reads any more must not take the node down with it.
     let log = log.log_internal_errors(false);
     match format {
@@ -20,10 +23,17 @@ pub(crate) fn start(format: LogFormat) -> Result<(), CliError> {
     Ok(())
 }
 
-fn filter() -> Result<EnvFilter, CliError> {
-    let wanted = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
+/// What is logged: what the setting says, else `RUST_LOG`, else all from `info` upwards.
+///
+/// # Errors
+/// `LogFilter`.
+pub(crate) fn filter(level: Option<&str>) -> Result<EnvFilter, CliError> {
+    let (from, wanted) = match level {
+        Some(level) => ("log", level.to_owned()),
+        None => (EnvFilter::DEFAULT_ENV, std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default()),
+    };
     EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
         .parse(wanted)
-        .map_err(|cause| CliError::LogFilter(cause.to_string()))
+        .map_err(|cause| CliError::LogFilter { from, cause: cause.to_string() })
 }

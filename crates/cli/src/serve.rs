@@ -3,16 +3,16 @@
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 
-use mnemon_node::Node;
+use mnemon_node::{Bounds, Node, NodeBuilder};
 
-use crate::arguments::Settings;
+use crate::arguments::{Door, Settings};
 use crate::error::CliError;
-use crate::logging;
 use crate::signals::Signals;
+use crate::{descriptors, logging};
 
 /// Runs a node until a signal ends it.
 pub(crate) fn run(settings: Settings) -> Result<(), CliError> {
-    logging::start(settings.log_format)?;
+    logging::start(settings.log.as_deref(), settings.log_format)?;
     // The threads that serve clients are the node's own; this one starts, waits and stops.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(serve(settings))
@@ -21,16 +21,13 @@ pub(crate) fn run(settings: Settings) -> Result<(), CliError> {
 async fn serve(settings: Settings) -> Result<(), CliError> {
     // Taken before anybody is told that the node is there, so that whoever reads it may stop the node at once.
     let mut signals = Signals::new()?;
-    let mut node = Node::builder().name(settings.name).resp(settings.resp);
-    if let Some(threads) = settings.resp_threads {
-        node = node.resp_threads(threads);
-    }
-    if let Some(clients) = settings.max_clients {
-        node = node.max_clients(clients);
-    }
-    let node = node.start().await?;
+    let clients = settings.clients.max_clients.unwrap_or(Bounds::default().max_clients);
+    descriptors::provide_for(clients);
+    let node = builder(&settings).start().await?;
     if let Some(address) = node.resp_addr() {
-        announce(node.name(), address);
+        let protected = settings.clients.are_protected();
+        let doors = Doors { resp: address, tls: node.tls_addr(), http: node.http_addr(), protected };
+        announce(node.name(), &doors);
     }
     let (signal, _) = signals.next().await;
     tracing::info!(signal, "stopping; a second signal stops at once");
@@ -43,30 +40,59 @@ async fn serve(settings: Settings) -> Result<(), CliError> {
     }
 }
 
+/// The node that the settings describe.
+pub(crate) fn builder(settings: &Settings) -> NodeBuilder {
+    let mut node = Node::builder().name(&settings.name).resp(settings.resp);
+    if let Door::At(address) = settings.http {
+        node = node.http(address);
+    }
+    if let Some(threads) = settings.resp_threads {
+        node = node.resp_threads(threads);
+    }
+    settings.clients.apply(node)
+}
+
 /// Says on stdout that the node is ready. Whoever started it may have closed that; the node runs all the same.
-fn announce(name: &str, address: SocketAddr) {
+fn announce(name: &str, doors: &Doors) {
     let mut out = io::stdout().lock();
-    let written = out.write_all(banner(name, address).as_bytes()).and_then(|()| out.flush());
+    let written = out.write_all(banner(name, doors).as_bytes()).and_then(|()| out.flush());
     if let Err(cause) = written {
         tracing::debug!(%cause, "nobody reads stdout");
     }
 }
 
-fn banner(name: &str, address: SocketAddr) -> String {
+/// Where a node listens.
+struct Doors {
+    resp: SocketAddr,
+    /// Where TLS is spoken; it may be the address before.
+    tls: Option<SocketAddr>,
+    http: Option<SocketAddr>,
+    /// A password is needed.
+    protected: bool,
+}
+
+fn banner(name: &str, doors: &Doors) -> String {
     let version = env!("CARGO_PKG_VERSION");
+    let Doors { resp: address, http, .. } = *doors;
     let (host, port) = (address.ip(), address.port());
     let host = if host == std::net::Ipv4Addr::LOCALHOST || host.is_unspecified() {
         String::new()
     } else {
         format!(" -h {host}")
     };
+    let http = http.map_or_else(String::new, |http| format!("  HTTP     http://{http}/healthz\n"));
+    let secure = if doors.tls == Some(address) { " --tls" } else { "" };
+    let login = if doors.protected { " --askpass" } else { "" };
+    let tls = doors.tls.map_or_else(String::new, |tls| format!("  TLS      {tls}\n"));
     let mut text = format!(
         "Mnemon {version}, node {name}, is ready\n\
          \x20 RESP     {address}\n\
-         \x20 connect  redis-cli{host} -p {port}\n\
+         {tls}\
+         \x20 connect  redis-cli{host} -p {port}{secure}{login}\n\
+         {http}\
          \x20 data     in RAM only: it is lost when this process ends\n"
     );
-    if !address.ip().to_canonical().is_loopback() {
+    if !doors.protected && !address.ip().to_canonical().is_loopback() {
         text.push_str(
             "  warning  no password: whoever reaches this address can read and change everything\n",
         );
@@ -88,12 +114,24 @@ mod tests {
             ("10.1.2.3:7070", "redis-cli -h 10.1.2.3 -p 7070\n"),
         ] {
             let address: SocketAddr = address.parse().unwrap();
-            let banner = banner("shop1", address);
+            let http = Some(([127, 0, 0, 1], 7072).into());
+            let banner = banner("shop1", &Doors { resp: address, tls: None, http, protected: false });
             assert!(
-                banner.contains(command) && banner.contains("shop1") && banner.contains("RAM"),
+                banner.contains(command)
+                    && banner.contains("HTTP     http://127.0.0.1:7072/healthz\n")
+                    && banner.contains("shop1")
+                    && banner.contains("RAM"),
                 "{banner}"
             );
             assert_eq!(banner.contains("warning"), !address.ip().is_loopback(), "{banner}");
         }
+    }
+
+    #[test]
+    fn the_banner_tells_of_tls_and_passwords() {
+        let resp: SocketAddr = "0.0.0.0:7070".parse().unwrap();
+        let text = banner("shop1", &Doors { resp, tls: Some(resp), http: None, protected: true });
+        assert!(text.contains("TLS      0.0.0.0:7070\n"), "{text}");
+        assert!(text.contains("redis-cli -p 7070 --tls --askpass\n") && !text.contains("warning"), "{text}");
     }
 }

@@ -1,9 +1,11 @@
 //! What a node is started with.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use mnemon_store::{Clock, SystemClock};
+use mnemon_resp::{Bounds, TlsSettings, UserSpec};
+use mnemon_store::{Clock, Durability, SystemClock};
 
 use crate::error::NodeError;
 use crate::node::Node;
@@ -16,8 +18,15 @@ pub struct NodeBuilder {
     pub(crate) name: String,
     pub(crate) resp: Option<SocketAddr>,
     pub(crate) resp_threads: Option<usize>,
-    pub(crate) max_clients: Option<usize>,
+    pub(crate) password: Option<String>,
+    pub(crate) users: Vec<UserSpec>,
+    pub(crate) tls: Option<TlsSettings>,
+    pub(crate) bounds: Bounds,
+    pub(crate) http: Option<SocketAddr>,
     pub(crate) clock: Box<dyn Clock>,
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) database_durability: Durability,
+    pub(crate) checkpoint_bytes: u64,
     pub(crate) maintenance_interval: Duration,
 }
 
@@ -27,8 +36,15 @@ impl Default for NodeBuilder {
             name: "mnemon".to_owned(),
             resp: None,
             resp_threads: None,
-            max_clients: None,
+            password: None,
+            users: Vec::new(),
+            tls: None,
+            bounds: Bounds::default(),
+            http: None,
             clock: Box::new(SystemClock),
+            data: None,
+            database_durability: Durability::Interval(1_000),
+            checkpoint_bytes: 64 << 20,
             maintenance_interval: Duration::from_millis(100),
         }
     }
@@ -43,7 +59,7 @@ impl NodeBuilder {
     }
 
     /// Serves Redis clients on this address; port 0 takes a free one. Default: no server, the node is embedded only.
-    /// There are no passwords yet, so give a loopback address unless the network itself is trusted.
+    /// Without a password every client may do everything, so give a loopback address then.
     #[must_use]
     pub fn resp(mut self, address: SocketAddr) -> Self {
         self.resp = Some(address);
@@ -61,7 +77,69 @@ impl NodeBuilder {
     /// Redis clients at the same time; further ones are told so and closed. Default: 10,000, as Redis.
     #[must_use]
     pub fn max_clients(mut self, clients: usize) -> Self {
-        self.max_clients = Some(clients);
+        self.bounds.max_clients = clients;
+        self
+    }
+
+    /// The password of Redis clients that say no user's name; they may do everything. Only its SHA-256 is kept once the
+    /// node runs. Default: none, every client is trusted.
+    #[must_use]
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        self.password = Some(password.into());
+        self
+    }
+
+    /// A user with rights on some tables, beside the one of [`NodeBuilder::password`]. Default: none.
+    #[must_use]
+    pub fn user(mut self, user: UserSpec) -> Self {
+        self.users.push(user);
+        self
+    }
+
+    /// Serves Redis clients over TLS. Default: plainly only.
+    #[must_use]
+    pub fn tls(mut self, settings: TlsSettings) -> Self {
+        self.tls = Some(settings);
+        self
+    }
+
+    /// What Redis clients may use, [`NodeBuilder::max_clients`] included. Default: see [`Bounds`].
+    #[must_use]
+    pub fn bounds(mut self, bounds: Bounds) -> Self {
+        self.bounds = bounds;
+        self
+    }
+
+    /// Serves health, metrics and the operators' API over HTTP on this address; port 0 takes a free one. Default: no
+    /// server. It runs on the tokio runtime that the node is started in. Give a loopback address unless the network
+    /// itself is trusted: names and sizes of tables can be read there.
+    #[must_use]
+    pub fn http(mut self, address: SocketAddr) -> Self {
+        self.http = Some(address);
+        self
+    }
+
+    /// Keeps tables made with `storage = disc`, and the databases `db0`…`db15`, in this directory as well as in RAM. It is
+    /// made if need be; one node at a time may use it. Default: none, everything ends with the process.
+    #[must_use]
+    pub fn data(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.data = Some(directory.into());
+        self
+    }
+
+    /// When commits on `db0`…`db15` are synced, if there is a data directory. Decided when a database is used for the first
+    /// time. Default: within a second, as Redis's `everysec`.
+    #[must_use]
+    pub fn database_durability(mut self, durability: Durability) -> Self {
+        self.database_durability = durability;
+        self
+    }
+
+    /// Bytes of log after which a checkpoint of the changed tables is made and the log before it is freed. More of them make
+    /// fewer checkpoints and a longer start after a crash. Default: 64 MiB.
+    #[must_use]
+    pub fn checkpoint_bytes(mut self, bytes: u64) -> Self {
+        self.checkpoint_bytes = bytes;
         self
     }
 
@@ -84,13 +162,17 @@ impl NodeBuilder {
     /// work uses.
     ///
     /// # Errors
-    /// `BadSetting`, or `Resp` when the address cannot be bound.
+    /// `BadSetting`, or `Resp` or `Http` when an address cannot be bound.
     pub async fn start(self) -> Result<Node, NodeError> {
         self.check()?;
         Node::start(self).await
     }
 
-    fn check(&self) -> Result<(), NodeError> {
+    /// Checks the settings, as [`NodeBuilder::start`] does.
+    ///
+    /// # Errors
+    /// `BadSetting`.
+    pub fn check(&self) -> Result<(), NodeError> {
         let bad = |setting: &'static str, cause: String| Err(NodeError::BadSetting { setting, cause });
         let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.@".contains(c);
         if self.name.is_empty() || self.name.len() > NAME_MAX || !self.name.chars().all(allowed) {
@@ -102,8 +184,17 @@ impl NodeBuilder {
         if self.resp_threads == Some(0) {
             return bad("resp_threads", "at least one thread must serve".to_owned());
         }
-        if self.max_clients == Some(0) {
+        if self.bounds.max_clients == 0 {
             return bad("max_clients", "at least one client must be allowed".to_owned());
+        }
+        if !self.users.is_empty() && self.password.as_ref().is_none_or(String::is_empty) {
+            let cause = "without a password for all others, users with rights of their own protect nothing";
+            return bad("password", cause.to_owned());
+        }
+        for (place, user) in self.users.iter().enumerate() {
+            if self.users.iter().take(place).any(|other| other.name == user.name) {
+                return bad("user", format!("{} is there twice", user.name));
+            }
         }
         if self.maintenance_interval.is_zero() {
             return bad("maintenance_interval", "it must be longer than nothing".to_owned());

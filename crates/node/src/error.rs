@@ -12,7 +12,13 @@ pub enum NodeError {
         /// What is wrong with it.
         cause: String,
     },
+    /// The data directory cannot be used.
+    #[error("data directory: {0}")]
+    Data(String),
     /// The door for Redis clients could not be opened.
     #[error(transparent)]
     Resp(#[from] mnemon_resp::RespError),
+    /// The door for operators could not be opened.
+    #[error(transparent)]
+    Http(#[from] mnemon_http::HttpError),
 }

@@ -14,10 +14,13 @@
 //! ```
 
 mod config;
+mod disc;
 mod error;
 mod maintenance;
 mod node;
+mod overview;
 
 pub use config::NodeBuilder;
 pub use error::NodeError;
+pub use mnemon_resp::{Bounds, OutputLimit, TlsSettings, UserSpec};
 pub use node::Node;

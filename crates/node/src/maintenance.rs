@@ -7,8 +7,10 @@ use mnemon_table::Catalog;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+use crate::overview::Pulse;
+
 /// Starts the work; it goes on until the task is aborted.
-pub(crate) fn spawn(catalog: Arc<Catalog>, interval: Duration) -> JoinHandle<()> {
+pub(crate) fn spawn(catalog: Arc<Catalog>, interval: Duration, pulse: Arc<Pulse>) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -17,8 +19,11 @@ pub(crate) fn spawn(catalog: Arc<Catalog>, interval: Duration) -> JoinHandle<()>
             let catalog = catalog.clone();
             // Large batches take milliseconds, which the embedder's tasks must not wait for.
             let pass = tokio::task::spawn_blocking(move || catalog.maintain());
-            if let Err(stopped) = pass.await {
-                tracing::error!(cause = %stopped, "a pass of the background work failed; the next one goes on");
+            match pass.await {
+                Ok(_) => pulse.beat(),
+                Err(stopped) => {
+                    tracing::error!(cause = %stopped, "a pass of the background work failed; the next one goes on");
+                }
             }
         }
     })

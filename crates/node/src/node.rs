@@ -2,21 +2,26 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use mnemon_http::{HttpConfig, HttpServer};
 use mnemon_resp::{Server, ServerConfig};
 use mnemon_table::Catalog;
+use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::config::NodeBuilder;
+use crate::disc::Disc;
 use crate::error::NodeError;
 use crate::maintenance;
+use crate::overview::{Overview, Pulse};
 
 /// A running node. Dropping it stops its background work at once; [`Node::shutdown`] also waits for its clients.
 pub struct Node {
-    name: String,
-    catalog: Arc<Catalog>,
-    resp: Option<Server>,
+    overview: Arc<Overview>,
+    http: Option<HttpServer>,
     maintenance: JoinHandle<()>,
+    disc: Option<(Arc<Disc>, JoinHandle<()>)>,
 }
 
 impl Node {
@@ -27,7 +32,18 @@ impl Node {
     }
 
     pub(crate) async fn start(settings: NodeBuilder) -> Result<Self, NodeError> {
-        let catalog = Arc::new(Catalog::local(settings.clock));
+        let (catalog, disc) = match settings.data {
+            None => (Arc::new(Catalog::local(settings.clock)), None),
+            Some(path) => {
+                let (clock, databases, bytes) =
+                    (settings.clock, settings.database_durability, settings.checkpoint_bytes);
+                let open = move || Disc::open(&path, clock, databases, bytes);
+                let opened = tokio::task::spawn_blocking(open).await;
+                let disc = opened.unwrap_or_else(|stopped| Err(NodeError::Data(stopped.to_string())))?;
+                let disc = Arc::new(disc);
+                (disc.catalog().clone(), Some(disc))
+            }
+        };
         let resp = match settings.resp {
             None => None,
             Some(address) => {
@@ -35,59 +51,110 @@ impl Node {
                 if let Some(threads) = settings.resp_threads {
                     config.threads = threads;
                 }
-                if let Some(clients) = settings.max_clients {
-                    config.max_clients = clients;
-                }
+                config.password = settings.password;
+                config.users = settings.users;
+                config.tls = settings.tls;
+                config.bounds = settings.bounds;
                 Some(Server::bind(config, catalog.clone())?)
             }
         };
-        let maintenance = maintenance::spawn(catalog.clone(), settings.maintenance_interval);
-        tracing::info!(name = settings.name, resp = ?resp.as_ref().map(Server::local_addr), "node started");
-        Ok(Self { name: settings.name, catalog, resp, maintenance })
+        let pulse = Arc::new(Pulse::new(settings.maintenance_interval));
+        let overview = Arc::new(Overview {
+            name: settings.name,
+            started_ms: catalog.store().now_ms(),
+            catalog: catalog.clone(),
+            host: resp.as_ref().map(|server| server.host().clone()),
+            resp: Mutex::new(resp),
+            pulse: pulse.clone(),
+            is_stopping: AtomicBool::new(false),
+        });
+        let http = match settings.http {
+            None => None,
+            Some(addr) => {
+                let config = HttpConfig { addr, ..HttpConfig::default() };
+                Some(HttpServer::bind(config, overview.clone()).await?)
+            }
+        };
+        let maintenance = maintenance::spawn(catalog, settings.maintenance_interval, pulse);
+        let disc = disc.map(|disc| {
+            let checkpoints = disc.spawn();
+            (disc, checkpoints)
+        });
+        let node = Self { overview, http, maintenance, disc };
+        tracing::info!(name = node.name(), resp = ?node.resp_addr(), http = ?node.http_addr(), "node started");
+        Ok(node)
     }
 
     /// The node's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.overview.name
     }
 
     /// The node's tables.
     #[must_use]
     pub fn catalog(&self) -> &Arc<Catalog> {
-        &self.catalog
+        &self.overview.catalog
     }
 
     /// Where Redis clients connect; `None` when the node serves none.
     #[must_use]
     pub fn resp_addr(&self) -> Option<SocketAddr> {
-        self.resp.as_ref().map(Server::local_addr)
+        self.overview.resp.lock().as_ref().map(Server::local_addr)
     }
 
-    /// Stops the node: no new clients, those there are closed, the background work ends. The tables stay readable
-    /// through handles that are still held.
+    /// Where Redis clients connect over TLS; `None` when they cannot.
+    #[must_use]
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.overview.resp.lock().as_ref().and_then(Server::tls_addr)
+    }
+
+    /// Where health, metrics and the operators' API are served; `None` when they are not.
+    #[must_use]
+    pub fn http_addr(&self) -> Option<SocketAddr> {
+        self.http.as_ref().map(HttpServer::local_addr)
+    }
+
+    /// Stops the node: `/readyz` says so, no new clients are taken, those there are closed, the background work ends,
+    /// HTTP goes last. The tables stay readable through handles that are still held.
     pub async fn shutdown(mut self) {
-        if let Some(server) = self.resp.take()
+        self.overview.is_stopping.store(true, Ordering::Relaxed);
+        let resp = self.overview.resp.lock().take();
+        if let Some(server) = resp
             && let Err(error) = server.shutdown().await
         {
             tracing::warn!(cause = %error, "the RESP server did not stop cleanly");
         }
         self.maintenance.abort();
-        tracing::info!(name = self.name, "node stopped");
+        if let Some((disc, checkpoints)) = self.disc.take() {
+            checkpoints.abort();
+            // A checkpoint under way is waited for by the lock that it holds.
+            if let Err(stopped) = tokio::task::spawn_blocking(move || disc.close()).await {
+                tracing::error!(cause = %stopped, "the data directory was not closed in order");
+            }
+        }
+        if let Some(http) = self.http.take() {
+            http.shutdown().await;
+        }
+        tracing::info!(name = self.name(), "node stopped");
     }
 }
 
 impl Drop for Node {
     fn drop(&mut self) {
         self.maintenance.abort();
+        if let Some((_, checkpoints)) = &self.disc {
+            checkpoints.abort();
+        }
     }
 }
 
 impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Node")
-            .field("name", &self.name)
+            .field("name", &self.name())
             .field("resp", &self.resp_addr())
+            .field("http", &self.http_addr())
             .finish_non_exhaustive()
     }
 }

@@ -3,6 +3,8 @@
 //! A [`Reply`] owns its bytes; an [`Answer`] may hold the row itself (one reference count), so that the value of a `GET`
 //! goes from the row into the output buffer. Only a connection turns answers into bytes.
 
+use std::sync::Arc;
+
 use mnemon_store::collection::Hash;
 use mnemon_store::{Collection, Row, Value};
 
@@ -52,6 +54,8 @@ pub enum Answer {
     All(Vec<Answer>),
     /// Several answers one behind the other, as `T.UNSUBSCRIBE` gives one for each table.
     Several(Vec<Answer>),
+    /// A push message as RESP2 has it, an array; its bytes are shared by all who get it.
+    Message(Arc<[u8]>),
 }
 
 impl Answer {
@@ -91,6 +95,34 @@ impl Answer {
         }
     }
 
+    /// Whether this is a push message, or several: those are told even to a client that wants no replies.
+    #[must_use]
+    pub fn is_push(&self) -> bool {
+        match self {
+            Self::Message(_) | Self::Reply(Reply::Push(_)) => true,
+            Self::Several(answers) => answers.iter().all(Self::is_push),
+            _ => false,
+        }
+    }
+
+    /// About how many bytes the answer will have; none are made. O(parts).
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Static(bytes) => bytes.len(),
+            Self::Message(bytes) => bytes.len(),
+            Self::Int(_) => 24,
+            Self::Body(row) => row.body().len(),
+            Self::Hash(row, _) => row.memory(),
+            Self::Refusal(text) => text.len(),
+            Self::All(answers) | Self::Several(answers) => {
+                answers.iter().fold(0, |sum, answer| sum.saturating_add(answer.weight()))
+            }
+            // Such a reply owns its bytes, so that writing it at most doubles what is there already.
+            Self::Reply(_) => 0,
+        }
+    }
+
     /// Appends the answer as bytes. O(bytes).
     #[inline]
     pub fn write(&self, version: Version, out: &mut Vec<u8>) {
@@ -106,6 +138,7 @@ impl Answer {
                 answers.iter().for_each(|answer| answer.write(version, out));
             }
             Self::Several(answers) => answers.iter().for_each(|answer| answer.write(version, out)),
+            Self::Message(bytes) => write_message(bytes, version, out),
         }
     }
 
@@ -127,6 +160,18 @@ impl From<Reply> for Answer {
 impl From<bool> for Answer {
     fn from(yes: bool) -> Self {
         if yes { Self::ONE } else { Self::ZERO }
+    }
+}
+
+/// The forms of a push differ in their first byte.
+fn write_message(bytes: &[u8], version: Version, out: &mut Vec<u8>) {
+    out.reserve(bytes.len());
+    match (version, bytes) {
+        (Version::Resp3, [_, rest @ ..]) => {
+            out.push(b'>');
+            out.extend_from_slice(rest);
+        }
+        _ => out.extend_from_slice(bytes),
     }
 }
 

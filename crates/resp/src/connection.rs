@@ -1,53 +1,59 @@
 //! One client's socket: reads, runs what has arrived, writes the answers of a batch at once.
 //!
 //! What must stay true: answers leave in the order of their commands; a request that is alone costs one read and one
-//! write; a client that does not read is not read from either, and one that is pushed to is cut off; nobody holds the
-//! I/O thread for longer than a batch.
+//! write; a client that does not read is not read from either, and is cut off in the end; nobody holds the I/O thread for
+//! longer than a batch; a plain command costs no lock and no reading of the clock here.
 
+mod durable;
+mod exchange;
 mod input;
+mod meter;
 mod output;
+mod waiting;
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::answer::Answer;
+use crate::bounds::Bounds;
+use crate::command;
 use crate::host::Host;
+use crate::limit::Limit;
 use crate::protocol::{Limits, Parser, Progress};
+use crate::server::Place;
 use crate::session::{Answering, Execution, Session};
 use crate::stats::ThreadStats;
 use input::Input;
+use meter::{Meter, Slow};
 use output::Output;
 
-/// Commands that one client may run before others of its thread get their turn.
-const BATCH_COMMANDS: u64 = 1_000;
 /// While more than this waits to be written, nothing more is run.
 const OUTPUT_HIGH: usize = 1 << 20;
-/// A subscriber that lets more than this pile up is cut off.
-const PUSHED_MAX: usize = 32 << 20;
-/// How long a connection that is to be closed may take to read its last answers.
-const CLOSE_WITHIN: Duration = Duration::from_secs(5);
-/// Bytes that are still taken from such a connection.
-const CLOSE_DRAIN: usize = 16 << 20;
 
-/// One client.
-pub(crate) struct Connection {
-    stream: TcpStream,
+/// One client, over a socket or over TLS on a socket.
+pub(crate) struct Connection<S> {
+    stream: S,
     session: Session,
     parser: Parser,
     input: Input,
     output: Output,
     host: Arc<Host>,
-    thread: usize,
+    place: Place,
     /// Clients must authenticate, so the parser has to know whether this one has.
     guarded: bool,
+    meter: Meter,
+    limits: Limits,
+    /// The bounds in force, as of `epoch`.
+    bounds: Arc<Bounds>,
+    epoch: u64,
+    /// Bytes read since memory was weighed.
+    unweighed: usize,
+    /// The client took nothing when it was written to last.
+    stalled: bool,
 }
 
 /// Why a batch has ended.
@@ -56,21 +62,40 @@ enum Turn {
     Starved(usize),
     /// It is somebody else's turn, or too much waits to be written.
     Pause,
+    /// Clients are to wait before they go on.
+    Paused,
     /// A command waits for others.
-    Later(Answering),
-    /// The connection ends.
+    Later(Answering, Option<Slow>),
+    /// The connection ends once all is written.
     Close,
+    /// Too much waits for the client.
+    Overflow,
 }
 
-impl Connection {
-    pub(crate) fn new(stream: TcpStream, host: Arc<Host>, thread: usize, limits: Limits) -> Self {
-        let peer = stream.peer_addr().map_or_else(|_| "?".to_owned(), |peer| peer.to_string());
-        let session = Session::new(host.clone(), peer);
-        let mut parser = Parser::new(limits);
-        parser.set_authenticated(session.is_authenticated());
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// `ends` are the client's address and the one it has connected to.
+    pub(crate) fn new(stream: S, ends: [String; 2], place: Place, limits: Limits) -> Self {
+        let host = place.host.clone();
+        let session = Session::between(host.clone(), ends);
         let guarded = !session.is_authenticated();
-        let (input, output) = (Input::default(), Output::default());
-        Self { stream, session, parser, input, output, host, thread, guarded }
+        let mut connection = Self {
+            stream,
+            session,
+            parser: Parser::new(limits),
+            input: Input::default(),
+            output: Output::default(),
+            place,
+            guarded,
+            meter: Meter::default(),
+            limits,
+            bounds: host.bounds(),
+            epoch: host.tuning.epoch(),
+            unweighed: 0,
+            stalled: false,
+            host,
+        };
+        connection.take_over_bounds();
+        connection
     }
 
     /// Serves the client until it goes or is sent away.
@@ -81,42 +106,74 @@ impl Connection {
 
     async fn turns(&mut self) -> io::Result<()> {
         loop {
-            match self.run_batch() {
-                Turn::Starved(hint) => {
-                    if poll_fn(|context| self.poll_exchange(context, hint)).await? == 0 {
-                        return Ok(());
-                    }
-                }
+            let first = self.output.end();
+            let turn = self.run_batch();
+            self.show();
+            if !self.wait_until_durable(first).await? {
+                return self.say_goodbye().await;
+            }
+            match turn {
+                Turn::Starved(hint) => match poll_fn(|context| self.poll_arrival(context, hint)).await? {
+                    None => return self.say_goodbye().await,
+                    Some(0) => return Ok(()),
+                    Some(_) => {}
+                },
                 Turn::Pause => {
                     self.flush_below(OUTPUT_HIGH).await?;
                     tokio::task::yield_now().await;
                 }
-                Turn::Later(answering) => self.wait_for(answering).await?,
+                Turn::Paused => self.wait_out_pause().await?,
+                Turn::Later(answering, slow) => {
+                    if !self.wait_for(answering, slow).await? {
+                        return self.overflow();
+                    }
+                    if !self.wait_until_durable(self.output.end()).await? {
+                        return self.say_goodbye().await;
+                    }
+                }
                 Turn::Close => return self.say_goodbye().await,
+                Turn::Overflow => return self.overflow(),
             }
         }
     }
 
     /// Runs whole commands that have arrived.
     fn run_batch(&mut self) -> Turn {
-        let Self { session, parser, input, output, .. } = self;
+        if self.epoch != self.host.tuning.epoch() {
+            self.take_over_bounds();
+        }
+        let Self { session, parser, input, output, host, place, meter, bounds, .. } = self;
+        let stats = place.stats();
+        session.begin_batch();
         let mut commands = 0;
         let turn = loop {
-            if commands >= BATCH_COMMANDS || output.len() > OUTPUT_HIGH {
+            if commands >= bounds.batch_commands || output.len() > OUTPUT_HIGH {
                 break Turn::Pause;
             }
             let unread = input.unread();
             match parser.advance(unread) {
                 Ok(Progress::Command { consumed }) => {
+                    let args = parser.args(unread);
+                    if host.pause.is_on() && session.must_wait(args) {
+                        // The bytes stay, so that the command is found again.
+                        break Turn::Paused;
+                    }
                     commands += 1;
-                    let execution = session.execute(parser.args(unread));
+                    let found = command::find_place(args.name());
+                    let timing = meter.begin(found, consumed, bounds);
+                    let execution = session.execute_found(found, args);
+                    let slow = meter.end(timing, session, args, &execution, stats, bounds);
                     input.consume(consumed);
                     if self.guarded {
                         parser.set_authenticated(session.is_authenticated());
                     }
                     match execution {
-                        Execution::Done(answer) => answer.write(session.version(), &mut output.bytes),
-                        Execution::Later(answering) => break Turn::Later(answering),
+                        Execution::Done(answer) => {
+                            if !put(&answer, session, output, bounds) {
+                                break Turn::Overflow;
+                            }
+                        }
+                        Execution::Later(answering) => break Turn::Later(answering, slow),
                     }
                     if session.is_closing() {
                         break Turn::Close;
@@ -127,147 +184,59 @@ impl Connection {
                     break Turn::Starved(hint);
                 }
                 Err(error) => {
+                    host.stats.limits.hit(Limit::Request, &session.presence().peer, host.heartbeat_ms());
                     error.write_reply(&mut output.bytes);
                     break Turn::Close;
                 }
             }
         };
-        ThreadStats::count(&self.stats().commands, commands);
+        ThreadStats::count(&stats.commands, commands);
         turn
     }
 
+    /// Takes over bounds that have changed.
+    #[cold]
+    fn take_over_bounds(&mut self) {
+        self.epoch = self.host.tuning.epoch();
+        self.bounds = self.host.bounds();
+        let (bounds, limits) = (&self.bounds, &mut self.limits);
+        (limits.max_bulk_len, limits.max_request_len) = (bounds.max_bulk_len, bounds.max_request_len);
+        self.parser.set_limits(*limits);
+        self.parser.set_authenticated(self.session.is_authenticated());
+    }
+
+    /// Shows others how the client stands.
+    fn show(&self) {
+        self.session.show();
+        let presence = self.session.presence();
+        presence.unread.store(self.input.unread().len(), Relaxed);
+        presence.pending.store(self.output.len(), Relaxed);
+    }
+
     fn stats(&self) -> &ThreadStats {
-        self.host.stats.thread(self.thread)
+        self.place.stats()
     }
 
-    /// Writes what is pending and reads on. Gives the number of bytes read, 0 at the end of the stream.
-    fn poll_exchange(&mut self, context: &mut Context<'_>, hint: usize) -> Poll<io::Result<usize>> {
-        self.poll_pushes(context)?;
-        if self.poll_write_all(context)?.is_pending() && self.output.len() > OUTPUT_HIGH {
-            return Poll::Pending;
-        }
-        self.poll_read(context, hint)
-    }
-
-    fn poll_read(&mut self, context: &mut Context<'_>, hint: usize) -> Poll<io::Result<usize>> {
-        let mut room = ReadBuf::new(self.input.room(hint));
-        ready!(Pin::new(&mut self.stream).poll_read(context, &mut room))?;
-        let count = room.filled().len();
-        self.input.arrived(count);
-        ThreadStats::count(&self.stats().bytes_in, count as u64);
-        Poll::Ready(Ok(count))
-    }
-
-    /// Takes over what subscriptions have to tell.
-    fn poll_pushes(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        if self.session.subscriptions() == 0 {
-            return Ok(());
-        }
-        let mut taken = 0;
-        while let Poll::Ready(push) = self.session.poll_push(context) {
-            push.write(self.session.version(), &mut self.output.bytes);
-            if self.output.len() > PUSHED_MAX {
-                self.stats().overflowed.fetch_add(1, Relaxed);
-                tracing::warn!(
-                    client = self.session.id(),
-                    "cut off a subscriber that does not read its events"
-                );
-                return Err(io::ErrorKind::QuotaExceeded.into());
-            }
-            taken += 1;
-            if taken == BATCH_COMMANDS {
-                context.waker().wake_by_ref();
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes until nothing is pending or the socket takes no more.
-    fn poll_write_all(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut total = 0;
-        let done = loop {
-            if self.output.len() == 0 {
-                break Poll::Ready(Ok(()));
-            }
-            match Pin::new(&mut self.stream).poll_write(context, self.output.pending()) {
-                Poll::Ready(Ok(0)) => break Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(count)) => {
-                    self.output.wrote(count);
-                    total += count;
-                }
-                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
-                Poll::Pending => break Poll::Pending,
-            }
-        };
-        if total > 0 {
-            ThreadStats::count(&self.stats().bytes_out, total as u64);
-        }
-        done
-    }
-
-    /// Writes until at most `limit` bytes are pending.
-    async fn flush_below(&mut self, limit: usize) -> io::Result<()> {
-        poll_fn(|context| {
-            self.poll_pushes(context)?;
-            let written = self.poll_write_all(context)?;
-            if written.is_pending() && self.output.len() > limit {
-                Poll::Pending
-            } else {
-                Poll::Ready(Ok(()))
-            }
-        })
-        .await
-    }
-
-    /// Waits for an answer. What was answered before leaves meanwhile.
-    async fn wait_for(&mut self, mut answering: Answering) -> io::Result<()> {
-        let at_once = poll_fn(|context| Poll::Ready(answering.as_mut().poll(context))).await;
-        let answer: Answer = match at_once {
-            Poll::Ready(answer) => answer,
-            Poll::Pending => {
-                poll_fn(|context| {
-                    // A client that has gone shows at the next write; the answer is awaited in any case, since a commit
-                    // that was submitted finishes.
-                    let written = self.poll_write_all(context);
-                    match (answering.as_mut().poll(context), written) {
-                        (Poll::Ready(answer), _) => Poll::Ready(Ok(answer)),
-                        (Poll::Pending, Poll::Ready(Err(error))) => Poll::Ready(Err(error)),
-                        (Poll::Pending, _) => Poll::Pending,
-                    }
-                })
-                .await?
-            }
-        };
-        answer.write(self.session.version(), &mut self.output.bytes);
-        Ok(())
-    }
-
-    /// Writes the last answers. If more has arrived than was run, waits, not for ever, until the client has hung up: to
-    /// close a socket on unread bytes resets the connection, and the client might never see why.
-    async fn say_goodbye(&mut self) -> io::Result<()> {
-        let goodbye = async {
-            self.flush_below(0).await?;
-            poll_fn(|context| Pin::new(&mut self.stream).poll_shutdown(context)).await?;
-            let mut taken = if self.input.unread().is_empty() { CLOSE_DRAIN } else { 0 };
-            while taken < CLOSE_DRAIN {
-                self.input.consume(usize::MAX);
-                match poll_fn(|context| self.poll_read(context, 1)).await? {
-                    0 => break,
-                    count => taken += count,
-                }
-            }
-            Ok(())
-        };
-        match tokio::time::timeout(CLOSE_WITHIN, goodbye).await {
-            Ok(said) => said,
-            Err(_) => Err(io::ErrorKind::TimedOut.into()),
-        }
+    fn overflow(&self) -> io::Result<()> {
+        self.host.stats.limits.hit(Limit::Output, &self.session.presence().peer, self.host.heartbeat_ms());
+        Err(io::ErrorKind::QuotaExceeded.into())
     }
 }
 
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.stats().connected.fetch_sub(1, Relaxed);
+/// Appends an answer to what waits to be written; whether so much may wait.
+#[inline]
+fn put(answer: &Answer, session: &Session, output: &mut Output, bounds: &Bounds) -> bool {
+    let hard = if session.has_pushes() { bounds.output_pubsub.hard } else { bounds.output_normal.hard };
+    if hard > 0 {
+        let weight = match answer {
+            Answer::Body(row) => row.body().len(),
+            Answer::All(_) | Answer::Several(_) | Answer::Hash(..) => answer.weight(),
+            _ => 0,
+        };
+        if output.len().saturating_add(weight) > hard {
+            return false;
+        }
     }
+    answer.write(session.version(), &mut output.bytes);
+    hard == 0 || output.len() <= hard
 }

@@ -2,13 +2,26 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// What to try when an address cannot be listened on.
+fn bind_advice(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::AddrInUse => "free the port or choose another one",
+        io::ErrorKind::AddrNotAvailable => "choose an address that this machine has, such as 127.0.0.1",
+        io::ErrorKind::PermissionDenied => {
+            "choose a port above 1023 or run with the right to open lower ones"
+        }
+        _ => "choose another address",
+    }
+}
 
 /// Why a server did not start or stop as asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RespError {
     /// The address cannot be listened on.
-    #[error("cannot listen for RESP clients on {address}: {cause}; free the port or choose another address")]
+    #[error("cannot listen for RESP clients on {address}: {cause}; {advice}", advice = bind_advice(.cause))]
     Bind {
         /// The address that was asked for.
         address: SocketAddr,
@@ -25,6 +38,14 @@ pub enum RespError {
         /// What the operating system said.
         cause: io::Error,
     },
+    /// The certificate or its key cannot be used.
+    #[error("cannot serve TLS with {}: {cause}; give PEM files of a certificate and of its private key", path.display())]
+    Tls {
+        /// The file at fault.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
     /// Threads were still busy when the deadline of a shutdown had passed.
     #[error(
         "{busy} I/O threads were still busy {deadline_ms} ms after the shutdown began; they end with the process"
@@ -35,4 +56,17 @@ pub enum RespError {
         /// The deadline in milliseconds.
         deadline_ms: u64,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_advice_fits_the_cause() {
+        let address: SocketAddr = "8.8.8.8:7070".parse().unwrap();
+        let told = |kind: io::ErrorKind| RespError::Bind { address, cause: kind.into() }.to_string();
+        assert!(told(io::ErrorKind::AddrInUse).contains("free the port"));
+        assert!(told(io::ErrorKind::AddrNotAvailable).contains("that this machine has"));
+    }
 }

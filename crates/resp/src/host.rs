@@ -1,38 +1,71 @@
-//! What the sessions of one server share: the catalog, the settings, the counters.
+//! What the sessions of one server share: the catalog, settings, clients, channels and counters.
+
+mod overview;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use mnemon_table::Catalog;
 
+use crate::bounds::Bounds;
+use crate::broker::{Broker, Kind};
+use crate::dice::Dice;
+use crate::pause::Pause;
+use crate::presence::{Order, Presence, Roster};
+use crate::slowlog::SlowLog;
 use crate::stats::Stats;
+use crate::tuning::Tuning;
+use crate::users::{UserSpec, Users};
+
+pub use overview::ClientInfo;
 
 /// What sessions must know of the server's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The address that is listened on, as `INFO` and `CONFIG GET` show it.
     pub addr: SocketAddr,
-    /// Connections that may be open at once.
-    pub max_clients: usize,
-    /// The password that clients must give; `None`: every client is trusted.
+    /// The password of the user `default`; `None`: every client is trusted.
     pub password: Option<String>,
+    /// Users beside `default`.
+    pub users: Vec<UserSpec>,
     /// I/O threads.
     pub threads: usize,
+    /// The bounds at the start.
+    pub bounds: Bounds,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { addr: ([127, 0, 0, 1], 7070).into(), max_clients: 10_000, password: None, threads: 1 }
+        Self {
+            addr: ([127, 0, 0, 1], 7070).into(),
+            password: None,
+            users: Vec::new(),
+            threads: 1,
+            bounds: Bounds::default(),
+        }
     }
 }
 
 /// What the sessions of one server share.
 pub struct Host {
     pub(crate) catalog: Arc<Catalog>,
-    pub(crate) settings: Settings,
+    pub(crate) addr: SocketAddr,
+    pub(crate) threads: usize,
     pub(crate) stats: Stats,
+    pub(crate) tuning: Tuning,
+    pub(crate) users: Users,
+    pub(crate) roster: Roster,
+    pub(crate) broker: Broker,
+    pub(crate) slowlog: SlowLog,
+    pub(crate) pause: Pause,
     pub(crate) started_ms: u64,
+    pub(crate) dice: Dice,
+    /// The time of the last heartbeat: good enough for idle times, and free to read.
+    heartbeat_ms: AtomicU64,
+    /// Rows take more memory than they may.
+    over_memory: AtomicBool,
     next_client: AtomicU64,
 }
 
@@ -40,9 +73,24 @@ impl Host {
     /// A host over a catalog.
     #[must_use]
     pub fn new(catalog: Arc<Catalog>, settings: Settings) -> Self {
-        let started_ms = catalog.store().now_ms();
-        let stats = Stats::new(settings.threads);
-        Self { catalog, settings, stats, started_ms, next_client: AtomicU64::new(1) }
+        let now_ms = catalog.store().now_ms();
+        Self {
+            catalog,
+            addr: settings.addr,
+            threads: settings.threads,
+            stats: Stats::new(settings.threads),
+            tuning: Tuning::new(settings.bounds),
+            users: Users::new(settings.password.as_deref(), &settings.users),
+            roster: Roster::default(),
+            broker: Broker::default(),
+            slowlog: SlowLog::default(),
+            pause: Pause::default(),
+            started_ms: now_ms,
+            heartbeat_ms: AtomicU64::new(now_ms),
+            over_memory: AtomicBool::new(false),
+            dice: Dice::default(),
+            next_client: AtomicU64::new(1),
+        }
     }
 
     /// The counters.
@@ -51,21 +99,85 @@ impl Host {
         &self.stats
     }
 
-    /// A number that no other client of this server has had.
-    pub(crate) fn next_client(&self) -> u64 {
-        self.next_client.fetch_add(1, Ordering::Relaxed)
+    /// The bounds in force.
+    #[must_use]
+    pub fn bounds(&self) -> Arc<Bounds> {
+        self.tuning.bounds()
     }
 
-    /// Whether this is the password. Takes the same time wherever the first difference is.
-    pub(crate) fn accepts(&self, user: &[u8], password: &[u8]) -> bool {
-        let Some(expected) = &self.settings.password else { return user == b"default" };
-        let expected = expected.as_bytes();
-        let difference =
-            (0..password.len().max(1)).fold(expected.len() ^ password.len(), |difference, at| {
-                let other = expected.get(at).copied().unwrap_or_default();
-                difference | usize::from(other ^ password.get(at).copied().unwrap_or_default())
-            });
-        user == b"default" && difference == 0
+    /// A number that no other client of this server has had.
+    pub(crate) fn next_client(&self) -> u64 {
+        self.next_client.fetch_add(1, Relaxed)
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.catalog.store().now_ms()
+    }
+
+    /// The time of the last heartbeat.
+    #[inline]
+    pub(crate) fn heartbeat_ms(&self) -> u64 {
+        self.heartbeat_ms.load(Relaxed)
+    }
+
+    /// Bytes of all rows. O(tables × shards).
+    pub(crate) fn dataset_bytes(&self) -> u64 {
+        self.catalog.tables().iter().map(|table| table.info().memory_bytes as u64).sum()
+    }
+
+    /// Whether commands that need memory are refused.
+    #[inline]
+    pub(crate) fn is_over_memory(&self) -> bool {
+        self.over_memory.load(Relaxed)
+    }
+
+    /// Looks whether rows take more than they may. O(tables × shards) when there is a bound.
+    pub fn weigh(&self) {
+        let max = self.bounds().max_memory;
+        let over = max > 0 && self.dataset_bytes() > max;
+        if self.over_memory.load(Relaxed) != over {
+            self.over_memory.store(over, Relaxed);
+        }
+    }
+
+    /// What is to be done some ten times a second: the time is noted, and memory weighed.
+    pub fn beat(&self) {
+        self.heartbeat_ms.store(self.now_ms(), Relaxed);
+        if self.bounds().max_memory > 0 || self.is_over_memory() {
+            self.weigh();
+        }
+    }
+
+    /// What is to be done about once a second: clients that are idle, or read nothing, are sent away. O(clients).
+    pub fn sweep(&self) {
+        let (bounds, now_ms) = (self.bounds(), self.now_ms());
+        for client in self.roster.iter() {
+            if let Some(order) = self.overdue(&client, &bounds, now_ms) {
+                client.order(order);
+            }
+        }
+    }
+
+    fn overdue(&self, client: &Presence, bounds: &Bounds, now_ms: u64) -> Option<Order> {
+        let longer =
+            |since_ms: u64, seconds: u64| now_ms.saturating_sub(since_ms) > seconds.saturating_mul(1_000);
+        let stalled = client.stalled_since_ms.load(Relaxed);
+        if bounds.write_timeout_s > 0 && stalled > 0 && longer(stalled, bounds.write_timeout_s) {
+            return Some(Order::Stalled);
+        }
+        let listens = client.subscribed.any();
+        let limit = if listens { bounds.output_pubsub } else { bounds.output_normal };
+        if client.over_soft_since(limit, now_ms).is_some_and(|since| longer(since, limit.soft_seconds)) {
+            return Some(Order::Overflow);
+        }
+        let waits = listens || client.blocked.load(Relaxed);
+        let silent = bounds.idle_timeout_s > 0 && !waits;
+        (silent && longer(client.active_ms.load(Relaxed), bounds.idle_timeout_s)).then_some(Order::Idle)
+    }
+
+    /// Gives a message to all who listen to a channel; how many times it was given.
+    pub(crate) fn publish(&self, kind: Kind, channel: &[u8], text: &[u8]) -> usize {
+        self.broker.publish(kind, channel, text, self.bounds().output_pubsub, self.heartbeat_ms())
     }
 }
 

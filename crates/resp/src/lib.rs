@@ -13,20 +13,31 @@
 //! allocate from an announced length. Rows, schemas and transactions belong to the crates beneath.
 
 mod answer;
+mod bounds;
+mod broker;
 mod command;
 mod connection;
+mod dice;
 mod error;
 mod glob;
 mod host;
+mod limit;
+mod pause;
+mod presence;
 pub mod protocol;
 mod refusal;
 mod server;
 mod session;
+mod slowlog;
 mod stats;
+mod tuning;
+mod users;
 
 pub use answer::{Answer, HashPart};
+pub use bounds::{Bounds, OutputLimit};
 pub use error::RespError;
-pub use host::{Host, Settings};
-pub use server::{Server, ServerConfig};
+pub use host::{ClientInfo, Host, Settings};
+pub use server::{Server, ServerConfig, TlsSettings};
 pub use session::{Answering, Execution, Session};
-pub use stats::{Stats, Totals};
+pub use stats::{CommandTotals, FamilyLatency, Stats, Totals};
+pub use users::{Grant, UserSpec};

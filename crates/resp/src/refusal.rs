@@ -57,6 +57,8 @@ pub(crate) fn of_table(error: &TableError) -> Answer {
         TableError::TooLarge(_) => "TOOLARGE",
         TableError::Conflict | TableError::Aborted(_) => "ABORTED",
         TableError::SnapshotExpired(_) => "SNAPSHOTEXPIRED",
+        TableError::DiscFull(_) => "DISCFULL",
+        TableError::OutcomeUnknown(_) => "OUTCOMEUNKNOWN",
         TableError::Refused { cause: OpError::WrongType, .. } => "WRONGTYPE",
         _ => "ERR",
     };
@@ -67,6 +69,12 @@ pub(crate) fn of_table(error: &TableError) -> Answer {
 #[cold]
 pub(crate) fn arity(command: &str) -> Answer {
     Answer::failure(format!("ERR wrong number of arguments for '{command}' command"))
+}
+
+/// An option that stands among the others twice.
+#[cold]
+pub(crate) fn twice(option: &[u8]) -> Answer {
+    quoting("ERR the option '", option, "' is given twice; give it once")
 }
 
 /// An expiry that cannot be.

@@ -4,6 +4,9 @@
 //! run where its bytes arrive and nothing of it is shared.
 
 mod acceptor;
+mod heartbeat;
+mod place;
+mod tls;
 mod worker;
 
 use std::net::{SocketAddr, TcpListener};
@@ -14,9 +17,14 @@ use mnemon_table::Catalog;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::{mpsc, watch};
 
+use crate::bounds::Bounds;
 use crate::error::RespError;
 use crate::host::{Host, Settings};
 use crate::protocol::Limits;
+use crate::users::UserSpec;
+use acceptor::Inboxes;
+pub(crate) use place::Place;
+pub use tls::TlsSettings;
 use worker::Worker;
 
 /// Connections that may wait to be accepted.
@@ -34,11 +42,15 @@ pub struct ServerConfig {
     /// I/O threads. More of them serve more clients at once and leave less processor time to the rest of the process.
     /// Default: half the cores, at least one.
     pub threads: usize,
-    /// Connections that may be open at once; others are told so and closed. Default 10,000, as in Redis.
-    pub max_clients: usize,
     /// The password of the user `default`. Default none: every client is trusted, so listen on loopback only.
     pub password: Option<String>,
-    /// What one request may ask.
+    /// Users beside `default`. Default none.
+    pub users: Vec<UserSpec>,
+    /// TLS. Default none.
+    pub tls: Option<TlsSettings>,
+    /// What clients may use.
+    pub bounds: Bounds,
+    /// What one request may ask; lengths of arguments and requests are among the bounds.
     pub limits: Limits,
 }
 
@@ -48,8 +60,10 @@ impl Default for ServerConfig {
         Self {
             addr: ([127, 0, 0, 1], 7070).into(),
             threads: (cores / 2).max(1),
-            max_clients: 10_000,
             password: None,
+            users: Vec::new(),
+            tls: None,
+            bounds: Bounds::default(),
             limits: Limits::default(),
         }
     }
@@ -81,6 +95,7 @@ impl Default for ServerConfig {
 #[derive(Debug)]
 pub struct Server {
     addr: SocketAddr,
+    tls_addr: Option<SocketAddr>,
     host: Arc<Host>,
     stop: watch::Sender<bool>,
     threads: Vec<std::thread::JoinHandle<()>>,
@@ -92,29 +107,39 @@ impl Server {
     /// Listens and starts the I/O threads, which are named `resp-0`, `resp-1`, ….
     ///
     /// # Errors
-    /// `Bind` when the address cannot be listened on, `Thread` when a thread cannot be made.
+    /// `Bind` when an address cannot be listened on, `Tls` when certificate or key cannot be used, `Thread` when a
+    /// thread cannot be made.
     pub fn bind(config: ServerConfig, catalog: Arc<Catalog>) -> Result<Self, RespError> {
-        let refused = |cause| RespError::Bind { address: config.addr, cause };
-        let listener = listen(config.addr).map_err(refused)?;
-        let addr = listener.local_addr().map_err(refused)?;
+        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
+        let secure_addr = config.tls.as_ref().and_then(|tls| tls.addr);
+        let (listener, addr) = listen(config.addr)?;
+        let mut doors = vec![(listener, tls.is_some() && secure_addr.is_none())];
+        let mut tls_addr = tls.as_ref().map(|_| addr);
+        if let Some(secure) = secure_addr {
+            let (listener, addr) = listen(secure)?;
+            doors.push((listener, true));
+            tls_addr = Some(addr);
+        }
         let threads = config.threads.max(1);
-        let settings = Settings { addr, max_clients: config.max_clients, password: config.password, threads };
-        let host = Arc::new(Host::new(catalog, settings));
+        let ServerConfig { password, users, bounds, limits, .. } = config;
+        let host = Arc::new(Host::new(catalog, Settings { addr, password, users, threads, bounds }));
         let (stop, stopped) = watch::channel(false);
         let (alive, ended) = mpsc::channel(1);
         let (inboxes, outlets): (Vec<_>, Vec<_>) = (0..threads).map(|_| mpsc::channel(INBOX)).unzip();
-        let mut listener = Some((listener, inboxes));
-        let mut server = Self { addr, host, stop, threads: Vec::with_capacity(threads), ended };
+        let mut doors = Some((doors, Inboxes::from(inboxes)));
+        let threads = Vec::with_capacity(threads);
+        let mut server = Self { addr, tls_addr, host, stop, threads, ended };
         for (number, inbox) in outlets.into_iter().enumerate() {
             let worker = Worker {
                 number,
                 host: server.host.clone(),
-                limits: config.limits,
+                limits,
+                tls: tls.clone(),
                 inbox,
                 stopped: stopped.clone(),
                 alive: alive.clone(),
             };
-            server.threads.push(worker.start(listener.take())?);
+            server.threads.push(worker.start(doors.take())?);
         }
         Ok(server)
     }
@@ -125,14 +150,26 @@ impl Server {
         self.addr
     }
 
+    /// The address at which TLS is spoken, if it is.
+    #[must_use]
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.tls_addr
+    }
+
+    /// Whether all its threads run; one that has ended panicked.
+    #[must_use]
+    pub fn is_serving(&self) -> bool {
+        !self.threads.iter().any(std::thread::JoinHandle::is_finished)
+    }
+
     /// What the sessions share: settings and counters.
     #[must_use]
     pub fn host(&self) -> &Arc<Host> {
         &self.host
     }
 
-    /// Stops listening, closes all connections and waits for the threads, at most five seconds. Must run inside a tokio
-    /// runtime with a timer. Dropping the server does the same without waiting.
+    /// Stops listening, answers what has arrived, closes all connections and waits for the threads, at most five seconds.
+    /// Must run inside a tokio runtime with a timer. Dropping the server does the same without waiting.
     ///
     /// # Errors
     /// `ShutdownTimeout`.
@@ -152,13 +189,19 @@ impl Server {
     }
 }
 
-fn listen(addr: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
-    // A restarted server must not wait for its old connections to be forgotten. Windows would let others listen too.
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
-    socket.bind(&addr.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
+/// A listener, and the address it has got.
+fn listen(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), RespError> {
+    let open = || {
+        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+        // A restarted server must not wait for its old connections to be forgotten. Windows would let others listen too.
+        #[cfg(unix)]
+        socket.set_reuse_address(true)?;
+        socket.bind(&addr.into())?;
+        socket.listen(BACKLOG)?;
+        socket.set_nonblocking(true)?;
+        let listener = TcpListener::from(socket);
+        let addr = listener.local_addr()?;
+        Ok((listener, addr))
+    };
+    open().map_err(|cause| RespError::Bind { address: addr, cause })
 }

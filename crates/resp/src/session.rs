@@ -6,26 +6,37 @@
 mod exec;
 mod following;
 mod guard;
+mod listening;
+mod pace;
+mod permit;
 mod rehearsal;
 mod state;
+mod voice;
 mod watching;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Waker;
 
 use mnemon_store::{Op, Outcome, Verdict};
 use mnemon_table::Table;
 
 use crate::answer::Answer;
 use crate::command::{
-    self, Command, Context, FinishMany, FinishOne, Outcomes, Plan, Run, Target, entry, flag,
+    self, Command, Context, FinishMany, FinishOne, Found, Outcomes, Plan, Run, Target, entry, flag,
 };
 use crate::host::Host;
+use crate::presence::Presence;
 use crate::protocol::{Args, Version};
 use crate::refusal;
+use crate::users::User;
 use exec::Queue;
 use following::Follow;
+use guard::Decider;
+use listening::Listening;
+use pace::Pace;
+pub(crate) use voice::Voice;
 use watching::Watches;
 
 /// An answer under way; needs nothing of the session.
@@ -84,10 +95,9 @@ impl Execution {
 #[derive(Debug)]
 pub struct Session {
     host: Arc<Host>,
-    id: u64,
-    peer: String,
-    born_ms: u64,
-    name: Vec<u8>,
+    /// What others may know of the client.
+    presence: Arc<Presence>,
+    user: Arc<User>,
     number: usize,
     database: Arc<Table>,
     version: Version,
@@ -97,19 +107,36 @@ pub struct Session {
     queue: Option<Box<Queue>>,
     watches: Watches,
     follows: Vec<Follow>,
+    listening: Listening,
+    voice: Voice,
+    /// The place of the last command in the command table, and that of its subcommand behind it.
+    last: (usize, Option<usize>),
+    /// The last command did not run.
+    refused: bool,
+    /// Who is woken for this client now.
+    waker: Option<Waker>,
     closing: bool,
+    pace: Pace,
+    /// A table was read or written whose commits must be durable before they are told of.
+    touched: bool,
 }
 
 impl Session {
     /// The session of a client that has just connected; `peer` is how `CLIENT INFO` shows its address.
     #[must_use]
     pub fn new(host: Arc<Host>, peer: impl Into<String>) -> Self {
-        let authenticated = host.settings.password.is_none();
+        let local = host.addr.to_string();
+        Self::between(host, [peer.into(), local])
+    }
+
+    /// The same for a client at the first address that has connected to the second.
+    pub(crate) fn between(host: Arc<Host>, [peer, local]: [String; 2]) -> Self {
+        let authenticated = !host.users.need_password();
+        let presence = Arc::new(Presence::new(host.next_client(), peer, local, host.now_ms()));
+        host.roster.enter(presence.clone());
         Self {
-            id: host.next_client(),
-            peer: peer.into(),
-            born_ms: host.catalog.store().now_ms(),
-            name: Vec::new(),
+            presence,
+            user: host.users.default_user(),
             number: 0,
             database: host.catalog.database(0).clone(),
             version: Version::default(),
@@ -118,33 +145,59 @@ impl Session {
             queue: None,
             watches: Watches::default(),
             follows: Vec::new(),
+            listening: Listening::default(),
+            voice: Voice::default(),
+            last: (usize::MAX, None),
+            refused: false,
+            waker: None,
             closing: false,
+            pace: Pace::default(),
+            touched: false,
             host,
         }
     }
 
+    /// Commands that have arrived together begin to run. Until the next batch they may share readings of the clock.
+    pub(crate) fn begin_batch(&mut self) {
+        self.pace.begin_batch();
+    }
+
     /// Runs one command. An empty one answers nothing.
     pub fn execute(&mut self, args: Args<'_>) -> Execution {
-        let Some(command) = command::find(args.name()) else { return self.refuse_unknown(args) };
+        self.execute_found(command::find_place(args.name()), args)
+    }
+
+    /// The same for a command that was looked up already.
+    #[inline]
+    pub(crate) fn execute_found(&mut self, found: Found, args: Args<'_>) -> Execution {
+        if self.voice.is_muted() { self.execute_muted(found, args) } else { self.execute_aloud(found, args) }
+    }
+
+    fn execute_aloud(&mut self, found: Found, args: Args<'_>) -> Execution {
+        let Some((place, command)) = found else { return self.refuse_unknown(args) };
+        self.last = (place, None);
+        self.refused = false;
         if !command.takes(args.len()) {
             return self.refuse(command, refusal::arity(command.name));
         }
-        if !command.subcommands.is_empty()
-            && let Some(refusal) = check_subcommand(command, args)
-        {
-            return self.refuse(command, refusal);
+        if !command.subcommands.is_empty() {
+            match check_subcommand(command, args) {
+                Ok(place) => self.last.1 = place,
+                Err(refusal) => return self.refuse(command, refusal),
+            }
         }
-        if self.special
+        if (self.special || self.host.is_over_memory())
             && let Some(answer) = self.intercept(command, args)
         {
             return Execution::Done(answer);
         }
         match command.run {
             Run::Data(plan) => {
-                let plan = plan(&Context { catalog: &self.host.catalog, database: &self.database }, args);
+                let plan = plan(&self.context(), args);
                 self.run(plan, args)
             }
             Run::Session(run) => Execution::Done(run(self, args)),
+            Run::Host(run) => Execution::Done(run(&self.host, args)),
             Run::Control(run) => run(self, args),
             Run::Schema(change) => match change(&self.context(), args) {
                 Ok(changing) => Execution::Later(changing),
@@ -154,7 +207,12 @@ impl Session {
     }
 
     fn context(&self) -> Context<'_> {
-        Context { catalog: &self.host.catalog, database: &self.database }
+        self.context_of(&self.database)
+    }
+
+    /// The same with another database selected.
+    fn context_of<'s>(&'s self, database: &'s Arc<Table>) -> Context<'s> {
+        Context { catalog: &self.host.catalog, database, dice: &self.host.dice }
     }
 
     /// What a client hears whose command must not run now: it has to authenticate, is in subscriber mode or builds a
@@ -164,10 +222,17 @@ impl Session {
         if !self.authenticated && !command.has(flag::NO_AUTH) {
             return Some(self.refuse_answer(command, Answer::error("NOAUTH Authentication required.")));
         }
+        if let Some(refusal) = self.forbidden(command, args).or_else(|| self.lacks_memory(command)) {
+            return Some(self.refuse_answer(command, refusal));
+        }
         if self.is_subscriber() && !command.has(flag::SUBSCRIBER) {
+            let kinds = if self.listens() {
+                "(P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE"
+            } else {
+                "T.SUBSCRIBE / T.UNSUBSCRIBE"
+            };
             let text = format!(
-                "ERR Can't execute '{}': only T.SUBSCRIBE / T.UNSUBSCRIBE / PING / QUIT / RESET are allowed in this \
-                 context",
+                "ERR Can't execute '{}': only {kinds} / PING / QUIT / RESET are allowed in this context",
                 command.name
             );
             return Some(self.refuse_answer(command, Answer::failure(text)));
@@ -182,11 +247,14 @@ impl Session {
     }
 
     fn refuse_answer(&mut self, command: &Command, refusal: Answer) -> Answer {
-        if command.name == "exec" && self.queue.is_some() {
+        self.refused = true;
+        if command.name == "exec" {
+            // So says Redis also where there is no transaction.
             self.discard();
             return match refusal {
                 Answer::Reply(crate::protocol::Reply::Error(text)) => {
-                    Answer::failure(format!("EXECABORT Transaction discarded because of: {text}"))
+                    let cause = text.strip_prefix("ERR ").unwrap_or(&text);
+                    Answer::failure(format!("EXECABORT Transaction discarded because of: {cause}"))
                 }
                 other => other,
             };
@@ -197,13 +265,14 @@ impl Session {
 
     #[cold]
     fn refuse_unknown(&mut self, args: Args<'_>) -> Execution {
+        self.last = (usize::MAX, None);
         if args.is_empty() {
             return Execution::Done(Answer::Static(b""));
         }
         if command::connection::is_http(args.name()) {
             tracing::warn!(
-                client = self.id,
-                peer = self.peer,
+                client = self.presence.id,
+                peer = self.presence.peer,
                 "closed a connection that speaks HTTP to the RESP port: a browser may have been abused"
             );
             self.closing = true;
@@ -213,29 +282,58 @@ impl Session {
         Execution::Done(unknown_command(args))
     }
 
+    /// Whether commands since the last call have shown or made what must be durable before it is told.
+    pub(crate) fn take_touched(&mut self) -> bool {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// Notes the tables of a plan.
+    #[inline]
+    fn touch(&mut self, plan: &Plan<'_>) {
+        self.touched |= match plan {
+            Plan::Answered(_) => false,
+            Plan::One(Target::Database, ..) | Plan::Many(Target::Database, ..) => self.database.is_synced(),
+            Plan::Read(..) | Plan::Guarded(..) => self.database.is_synced(),
+            Plan::One(Target::Table(table), ..) | Plan::Many(Target::Table(table), ..) => table.is_synced(),
+            // What they read stands in them; to wait once too often costs little.
+            Plan::Across(..) | Plan::Query(_) => true,
+        };
+    }
+
     /// Runs a plan outside of a transaction.
     #[inline]
     fn run(&mut self, plan: Plan<'_>, args: Args<'_>) -> Execution {
+        self.touch(&plan);
         match plan {
             // The databases are this node's own, so a read is a look at the row: no commit and no clock.
             Plan::One(Target::Database, Op::Get { key }, finish) => {
                 let row = self.database.store().get(self.database.copy(), &key);
                 Execution::Done(finish(&self.database, args, Ok(Outcome::Row(row))))
             }
-            Plan::One(Target::Database, op, finish) => match self.database.submit(&op) {
-                Verdict::Ready(Ok(outcome)) => Execution::Done(finish(&self.database, args, outcome)),
-                other => settle_one(self.database.clone(), args, other, finish),
-            },
+            Plan::One(Target::Database, op, finish) => {
+                match self.database.submit_at(self.pace.now_ms(self.database.store()), &op).applied() {
+                    Verdict::Ready(Ok(outcome)) => Execution::Done(finish(&self.database, args, outcome)),
+                    other => settle_one(self.database.clone(), args, other, finish),
+                }
+            }
             Plan::Answered(answer) => Execution::Done(answer),
             Plan::One(Target::Table(table), op, finish) => {
-                let verdict = table.submit(&op);
+                let verdict = table.submit_at(self.pace.now_ms(table.store()), &op);
                 settle_one(table, args, verdict, finish)
             }
             Plan::Many(target, ops, finish) => {
                 let verdict = self.host.catalog.submit(Vec::new(), ops);
                 settle_many(self.table_of(target), args, verdict, finish)
             }
-            Plan::Guarded(keys, decide) => self.run_guarded(&keys, decide, args),
+            Plan::Read(key, finish) => {
+                Execution::Done(finish(self.database.store().get(self.database.copy(), key)))
+            }
+            Plan::Guarded(keys, decide) => {
+                let places = guard::places(&self.database, keys);
+                self.run_guarded(&places, Decider::Here(decide), args)
+            }
+            Plan::Across(places, decide) => self.run_guarded(&places, Decider::Across(decide), args),
+            Plan::Query(request) if let Some(answer) = request.at_once() => Execution::Done(answer),
             Plan::Query(request) if request.is_short() => Execution::Later(Box::pin(request.answer())),
             Plan::Query(request) => Execution::Later(Box::pin(request.answer_aside())),
         }
@@ -249,18 +347,20 @@ impl Session {
     }
 }
 
-/// What is wrong with the second word of a command that has subcommands.
-fn check_subcommand(command: &Command, args: Args<'_>) -> Option<Answer> {
-    let name = args.get(1)?;
-    match command.subcommand(name) {
+/// The place of the subcommand that the second word of a command names, or what is wrong with it.
+fn check_subcommand(command: &Command, args: Args<'_>) -> Result<Option<usize>, Answer> {
+    let Some(name) = args.get(1) else { return Ok(None) };
+    let named = |sub: &entry::Subcommand| sub.name.as_bytes().eq_ignore_ascii_case(name);
+    let found = command.subcommands.iter().enumerate().find(|(_, sub)| named(sub));
+    match found {
         None => {
             let after = format!("'. Try {} HELP.", command.name.to_ascii_uppercase());
-            Some(refusal::quoting("ERR unknown subcommand '", name, &after))
+            Err(refusal::quoting("ERR unknown subcommand '", name, &after))
         }
-        Some(sub) if !entry::fits(sub.arity, args.len()) => {
-            Some(refusal::arity(&format!("{}|{}", command.name, sub.name)))
+        Some((_, sub)) if !entry::fits(sub.arity, args.len()) => {
+            Err(refusal::arity(&format!("{}|{}", command.name, sub.name)))
         }
-        Some(_) => None,
+        Some((place, _)) => Ok(Some(place)),
     }
 }
 
@@ -288,10 +388,10 @@ fn unknown_command(args: Args<'_>) -> Answer {
 type OneVerdict = Verdict<Result<Result<Outcome, mnemon_store::OpError>, mnemon_table::TableError>>;
 
 fn settle_one(table: Arc<Table>, args: Args<'_>, verdict: OneVerdict, finish: FinishOne) -> Execution {
-    match verdict {
+    match verdict.applied() {
         Verdict::Ready(Ok(outcome)) => Execution::Done(finish(&table, args, outcome)),
         Verdict::Ready(Err(error)) => Execution::Done(refusal::of_table(&error)),
-        Verdict::Later(later) => {
+        later => {
             let args = args.to_buf();
             Execution::Later(Box::pin(async move {
                 match later.await {
@@ -314,9 +414,9 @@ fn settle_many(table: Arc<Table>, args: Args<'_>, verdict: ManyVerdict, finish: 
         }
         Err(error) => refusal::of_table(&error),
     };
-    match verdict {
+    match verdict.applied() {
         Verdict::Ready(applied) => Execution::Done(done(&table, args, applied)),
-        Verdict::Later(later) => {
+        later => {
             let args = args.to_buf();
             Execution::Later(Box::pin(async move { done(&table, args.as_args(), later.await) }))
         }

@@ -1,6 +1,15 @@
 //! Counters of what the server does, one set a thread, so that counting shares no cache line between threads.
 
+mod commands;
+mod latency;
+
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+use crate::limit::{Limit, LimitCounters};
+pub(crate) use commands::CommandCounters;
+pub use commands::CommandTotals;
+pub use latency::FamilyLatency;
+use latency::Latencies;
 
 /// The counters of one I/O thread. Padded to lines of their own.
 #[derive(Debug, Default)]
@@ -11,7 +20,8 @@ pub(crate) struct ThreadStats {
     pub(crate) connected: AtomicUsize,
     pub(crate) bytes_in: AtomicU64,
     pub(crate) bytes_out: AtomicU64,
-    pub(crate) overflowed: AtomicU64,
+    pub(crate) per_command: CommandCounters,
+    pub(crate) latencies: Latencies,
 }
 
 impl ThreadStats {
@@ -25,7 +35,7 @@ impl ThreadStats {
 #[derive(Debug)]
 pub struct Stats {
     threads: Box<[ThreadStats]>,
-    pub(crate) rejected: AtomicU64,
+    pub(crate) limits: LimitCounters,
     /// When the rate was last asked for, in milliseconds since the epoch, and how many commands there were then.
     sampled: std::sync::Mutex<(u64, u64, u64)>,
 }
@@ -43,10 +53,18 @@ pub struct Totals {
     pub bytes_in: u64,
     /// Bytes written to clients.
     pub bytes_out: u64,
-    /// Subscribers that were cut off because they did not read.
+    /// Clients that were cut off because too much waited for them.
     pub overflowed: u64,
+    /// Clients that were cut off because they took nothing of what waited for them.
+    pub stalled: u64,
+    /// Clients that were closed because they said nothing.
+    pub idle: u64,
     /// Connections refused because there were too many.
     pub rejected: u64,
+    /// Clients that were closed because of a request that is too large or no request.
+    pub bad_requests: u64,
+    /// Commands refused because rows take more memory than they may.
+    pub out_of_memory: u64,
 }
 
 impl Stats {
@@ -55,7 +73,7 @@ impl Stats {
     pub fn new(threads: usize) -> Self {
         Self {
             threads: (0..threads.max(1)).map(|_| ThreadStats::default()).collect(),
-            rejected: AtomicU64::new(0),
+            limits: LimitCounters::default(),
             sampled: std::sync::Mutex::new((0, 0, 0)),
         }
     }
@@ -72,16 +90,46 @@ impl Stats {
     /// The sums. O(threads); the counters go on meanwhile.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        let mut totals = Totals { rejected: self.rejected.load(Relaxed), ..Totals::default() };
+        let mut totals = Totals {
+            overflowed: self.limits.hits(Limit::Output),
+            stalled: self.limits.hits(Limit::Stalled),
+            idle: self.limits.hits(Limit::Idle),
+            rejected: self.limits.hits(Limit::Clients),
+            bad_requests: self.limits.hits(Limit::Request),
+            out_of_memory: self.limits.hits(Limit::Memory),
+            ..Totals::default()
+        };
         for thread in &self.threads {
             totals.commands += thread.commands.load(Relaxed);
             totals.accepted += thread.accepted.load(Relaxed);
             totals.connected += thread.connected.load(Relaxed);
             totals.bytes_in += thread.bytes_in.load(Relaxed);
             totals.bytes_out += thread.bytes_out.load(Relaxed);
-            totals.overflowed += thread.overflowed.load(Relaxed);
         }
         totals
+    }
+
+    /// The commands that were called, and how often. O(threads × commands).
+    #[must_use]
+    pub fn commands(&self) -> Vec<CommandTotals> {
+        CommandCounters::sum(self.threads.iter().map(|thread| &thread.per_command))
+    }
+
+    /// How long commands took, by family, since the start. O(threads × families).
+    #[must_use]
+    pub fn latencies(&self) -> Vec<FamilyLatency> {
+        Latencies::sum(self.threads.iter().map(|thread| &thread.latencies))
+    }
+
+    /// Forgets what `INFO` counts since the start; what is connected stays.
+    pub(crate) fn reset(&self) {
+        self.limits.reset();
+        for thread in &self.threads {
+            [&thread.commands, &thread.accepted, &thread.bytes_in, &thread.bytes_out]
+                .iter()
+                .for_each(|counter| counter.store(0, Relaxed));
+            thread.per_command.reset();
+        }
     }
 
     /// Commands a second since the last call that was at least 100 ms ago.

@@ -37,6 +37,7 @@ fn same_outcome(one: &Outcome, other: &Outcome) -> bool {
         (Outcome::Changed(one), Outcome::Changed(other)) => one == other,
         (Outcome::Int(one), Outcome::Int(other)) => one == other,
         (Outcome::Text(one), Outcome::Text(other)) => one == other,
+        (Outcome::Integers(one), Outcome::Integers(other)) => one == other,
         _ => false,
     }
 }

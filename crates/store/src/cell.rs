@@ -90,6 +90,13 @@ impl Cell<'_, '_> {
         self.replace_bytes(body, expires_at);
     }
 
+    /// Changes the bytes of the row's value, which stays as long as it is, where that can be done in place. `false`, and
+    /// nothing is done, where it cannot: then the caller writes the whole value.
+    pub(crate) fn alter_bytes(&mut self, change: impl FnOnce(&mut [u8])) -> bool {
+        let seen_up_to = self.stamp.keeping.map_or(0, |keeping| keeping.seen_up_to);
+        self.is_plain_set() && self.shard.rows.rows.alter(self.at, seen_up_to, self.stamp.version, change)
+    }
+
     /// Writes a value of plain bytes and gives the row that was there.
     pub(crate) fn replace_bytes(&mut self, body: &[u8], expires_at: Option<u64>) -> Option<Row> {
         self.put(Row::bytes(self.stamp.version, expires_at, self.at.key, body))
@@ -124,6 +131,10 @@ impl Cell<'_, '_> {
         change: impl FnOnce(&mut Collection) -> R,
         fields: impl FnOnce() -> Vec<FieldChange>,
     ) -> R {
+        let change = match self.change_in_place(change) {
+            Ok(result) => return result,
+            Err(change) => change,
+        };
         let is_bag =
             matches!(self.row().and_then(Row::as_collection).map(|c| &**c), Some(Collection::Bag(_)));
         let is_seen = self.row().is_some_and(|row| self.stamp.is_seen(row.version()));
@@ -155,6 +166,26 @@ impl Cell<'_, '_> {
             self.report(Cause::Delete, kept.as_ref(), None);
         }
         result
+    }
+
+    /// Changes the row's collection where it is, when nothing but the rows has to be kept in step and nobody else
+    /// holds it. Saves building a row anew for each change of a field.
+    fn change_in_place<R, F>(&mut self, change: F) -> Result<R, F>
+    where
+        F: FnOnce(&mut Collection) -> R,
+    {
+        if self.subscribed || !self.indexes.is_empty() {
+            return Err(change);
+        }
+        let before = self.shard.bytes();
+        let (keeping, version) = (self.stamp.keeping, self.stamp.version);
+        let seen_up_to = keeping.map_or(0, |keeping| keeping.seen_up_to);
+        let (result, is_empty) = self.shard.change_collection(self.at, seen_up_to, version, change)?;
+        if is_empty {
+            self.shard.remove(self.at, keeping, version);
+        }
+        self.count(-i64::from(is_empty), before);
+        Ok(result)
     }
 
     fn count(&self, entries: i64, bytes_before: usize) {

@@ -77,6 +77,11 @@ impl GroupTime {
         self.latest.fetch_max(now, Ordering::Relaxed).max(now)
     }
 
+    /// From here on the time is at least this: it was so before a restart.
+    pub fn observe(&self, time_ms: u64) {
+        self.latest.fetch_max(time_ms, Ordering::Relaxed);
+    }
+
     /// The last answer of `now_ms`. For whoever has many operations at once and asks the clock for the first.
     pub fn recent_ms(&self) -> u64 {
         self.latest.load(Ordering::Relaxed)

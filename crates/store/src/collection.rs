@@ -6,6 +6,7 @@
 pub mod bag;
 pub mod hash;
 pub(crate) mod image;
+mod pages;
 
 pub use bag::Bag;
 pub use hash::Hash;

@@ -12,6 +12,7 @@ use crate::copy::{TableCopy, borrowed};
 use crate::error::StoreError;
 use crate::event::{Change, TableId};
 use crate::index::Index;
+use crate::journal::Noted;
 use crate::lock::{Need, ShardLocks, lock_indexes};
 use crate::op::{OpError, Outcome};
 use crate::row::Row;
@@ -54,9 +55,17 @@ impl Store {
     /// # Errors
     /// `Conflict` when something read has changed, `NoTable`, `NoIndex`. Then nothing was applied.
     pub fn commit(&self, commit: &Commit<'_>) -> Result<Applied, StoreError> {
+        self.commit_noted(commit).map(|(applied, _)| applied)
+    }
+
+    pub(crate) fn commit_noted(&self, commit: &Commit<'_>) -> Result<(Applied, Noted), StoreError> {
         // Borrowed, not counted: all commits on a table would count on the same cache line.
         let tables = self.tables();
         let spots = Spots::find(commit, &tables)?;
+        let draft = match self.journal() {
+            Some(journal) => journal.draft(commit, spots.ops.iter().map(|spot| spots.copies[spot.copy]))?,
+            None => None,
+        };
         let shards = ShardLocks::take(&spots.copies, spots.needs(commit));
         let lists = index_lists(&spots.copies);
         let indexes = lists.iter().map(|list| lock_indexes(list.as_deref())).collect();
@@ -73,12 +82,22 @@ impl Store {
             let outcomes = reads.map(|(op, spot)| Ok(held.read(op, *spot, commit.time_ms))).collect();
             let clock = self.clock();
             let before = commit.with_before.then(|| self.before(clock, Vec::new()));
-            return Ok(Applied { clock, outcomes, before });
+            return Ok((Applied { clock, outcomes, before }, None));
         }
         let subscribed = spots.copies.iter().any(|copy| copy.is_subscribed());
         let sequence = self.sequence(subscribed);
         let mut stamp = self.stamp(commit.time_ms);
         stamp.report_all = commit.with_before;
+        let noted = match draft.map(|draft| draft.note(stamp.version)).transpose() {
+            Ok(noted) => noted.flatten(),
+            Err(error) => {
+                if commit.with_before {
+                    // It was announced, so somebody has to open and close it.
+                    drop(self.before(stamp.version, Vec::new()));
+                }
+                return Err(error);
+            }
+        };
         let mut cleared = Vec::new();
         let mut changes = Vec::new();
         let mut outcomes = SmallVec::new();
@@ -97,7 +116,7 @@ impl Store {
         drop(held);
         // Freed here, when no lock is held any more.
         drop(cleared);
-        Ok(Applied { clock: stamp.version, outcomes, before })
+        Ok((Applied { clock: stamp.version, outcomes, before }, noted))
     }
 }
 

@@ -10,6 +10,7 @@ use mnemon_term::key::Keying;
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
+use crate::durability::Durability;
 use crate::event::TableId;
 use crate::eviction::{Policy, S3Fifo};
 use crate::hash_rows::Hasher;
@@ -52,13 +53,15 @@ pub struct CopySpec {
     pub max_entries: Option<u64>,
     /// Most bytes its rows take, counted as [`Row::memory`] does.
     pub max_bytes: Option<u64>,
+    /// Kept on disc as well as in RAM, and how safely; `None`: in RAM alone.
+    pub disc: Option<Durability>,
 }
 
 impl CopySpec {
     /// A table of this kind without bounds.
     #[must_use]
     pub fn new(kind: Kind) -> Self {
-        Self { kind, max_entries: None, max_bytes: None }
+        Self { kind, max_entries: None, max_bytes: None, disc: None }
     }
 
     fn is_bounded(&self) -> bool {
@@ -84,6 +87,10 @@ pub struct TableCopy {
     /// Counted for bounded tables only; others sum their shards when asked.
     entries: AtomicI64,
     bytes: AtomicI64,
+    /// What those above the store know of the table.
+    pub(crate) definition: ArcSwap<Vec<u8>>,
+    /// The clock of the last commit that was noted in the log; checkpoints at least as young need not be made again.
+    pub(crate) last_noted: AtomicU64,
 }
 
 impl TableCopy {
@@ -113,6 +120,8 @@ impl TableCopy {
             sealed: AtomicBool::new(false),
             entries: AtomicI64::new(0),
             bytes: AtomicI64::new(0),
+            definition: ArcSwap::default(),
+            last_noted: AtomicU64::new(0),
         }
     }
 
@@ -254,6 +263,14 @@ impl TableCopy {
         (row, shard.rows.last_removal)
     }
 
+    /// Whether a commit after `clock` may have written or removed the row under a key, also when it is now as it was
+    /// then. Never `false` when one has; `true` without cause only when many rows were removed near by. One short lock.
+    #[must_use]
+    pub fn may_have_changed(&self, key: &[u8], clock: u64) -> bool {
+        let at = self.at(key);
+        self.shard(at).read().rows.may_have_changed(at, clock)
+    }
+
     /// The row as it was at `clock`, the clock of an open snapshot.
     pub(crate) fn get_at(&self, key: &[u8], clock: u64) -> Option<Row> {
         let at = self.at(key);
@@ -264,6 +281,18 @@ impl TableCopy {
     #[must_use]
     pub fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.read().len()).sum()
+    }
+
+    /// Puts a row in its place that comes from the disc.
+    pub(crate) fn restore(&self, row: Row) {
+        let mut shard = {
+            let at = self.at(row.key());
+            self.shard(at).write()
+        };
+        let before = shard.bytes();
+        let key: Position = Position::from_slice(row.key());
+        let old = shard.put(self.at(&key), row, None);
+        self.count(i64::from(old.is_none()), shard.bytes() as i64 - before as i64);
     }
 
     /// Whether there are no rows.

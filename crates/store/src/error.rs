@@ -2,7 +2,7 @@
 
 use crate::event::TableId;
 
-/// Why the store refused. Nothing was applied.
+/// Why the store refused. Nothing was applied, except with `OutcomeUnknown`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -34,6 +34,15 @@ pub enum StoreError {
     /// A snapshot was closed by its deadline or because its before-images had grown too large.
     #[error("the snapshot is too old: {0}; open a new one, read faster or raise the limit")]
     SnapshotExpired(&'static str),
+    /// The log has no room: the disc is full, or slower than the writers. Reads go on, and writes do when there is room.
+    #[error("the disc takes no more: {0}; free space or write less")]
+    DiscFull(String),
+    /// The log takes nothing any more.
+    #[error("the disc failed: {0}; reads go on, restart the node when it is mended")]
+    Disc(String),
+    /// The commit was applied and the disc then failed: whether it will be there after a restart is not known.
+    #[error("outcome unknown: the disc failed before the commit was synced: {0}")]
+    OutcomeUnknown(String),
     /// Bytes that should be a commit are none.
     #[error("bytes are not a commit: {0}")]
     Encoding(String),

@@ -5,14 +5,17 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use mnemon_disc::Synced;
 use serde::{Deserialize, Serialize};
 
 use crate::commit::{Applied, Commit};
 use crate::copy::{CopySpec, TableCopy};
 use crate::error::StoreError;
 use crate::event::TableId;
+use crate::journal::Noted;
 use crate::op::{Op, OpError, Outcome};
 use crate::store::Store;
 
@@ -20,16 +23,37 @@ use crate::store::Store;
 pub enum Verdict<T> {
     /// Here it is.
     Ready(T),
+    /// It was applied, and is to be told when it is durable.
+    Unsynced(Unsynced<T>),
     /// It comes when others have agreed.
     Later(Pin<Box<dyn Future<Output = T> + Send>>),
 }
 
+/// An answer that is not durable yet.
+pub struct Unsynced<T> {
+    /// The answer.
+    pub answer: T,
+    /// Comes true when the answer may be told.
+    pub synced: Synced,
+    /// Makes the answer instead when the disc fails.
+    pub failed: fn(StoreError) -> T,
+}
+
 impl<T> Verdict<T> {
-    /// The answer, if it is there already: always with a local group.
+    /// The answer, if it is there already, durable or not: always with a local group.
     pub fn ready(self) -> Option<T> {
         match self {
-            Self::Ready(answer) => Some(answer),
+            Self::Ready(answer) | Self::Unsynced(Unsynced { answer, .. }) => Some(answer),
             Self::Later(_) => None,
+        }
+    }
+
+    /// The same for a caller that sees to it that nothing is told before it is durable (see [`Store::unsynced`]).
+    #[must_use]
+    pub fn applied(self) -> Self {
+        match self {
+            Self::Unsynced(Unsynced { answer, .. }) => Self::Ready(answer),
+            other => other,
         }
     }
 }
@@ -40,6 +64,16 @@ impl<T: Unpin + 'static> Future for Verdict<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         match std::mem::replace(&mut *self, Self::Later(Box::pin(std::future::pending()))) {
             Self::Ready(answer) => Poll::Ready(answer),
+            Self::Unsynced(mut unsynced) => match Pin::new(&mut unsynced.synced).poll(context) {
+                Poll::Ready(Ok(())) => Poll::Ready(unsynced.answer),
+                Poll::Ready(Err(cause)) => {
+                    Poll::Ready((unsynced.failed)(StoreError::OutcomeUnknown(cause.to_string())))
+                }
+                Poll::Pending => {
+                    *self = Self::Unsynced(unsynced);
+                    Poll::Pending
+                }
+            },
             Self::Later(mut answer) => {
                 let polled = answer.as_mut().poll(context);
                 *self = Self::Later(answer);
@@ -88,6 +122,13 @@ pub enum SchemaChange {
         /// Whether, from here on, only commits that check this version may write.
         sealed: bool,
     },
+    /// What those above the store know of the table, so that it is there again after a restart.
+    Define {
+        /// The table.
+        table: TableId,
+        /// Bytes that mean nothing to the store.
+        definition: Vec<u8>,
+    },
 }
 
 /// The clock of a one-operation commit, and what its operation answered.
@@ -125,15 +166,15 @@ impl Replica for Local {
     }
 
     fn commit(&self, commit: &Commit<'_>) -> Verdict<Result<Applied, StoreError>> {
-        Verdict::Ready(self.0.commit(commit))
+        self.0.verdict(self.0.commit_noted(commit))
     }
 
     fn commit_one(&self, copy: &TableCopy, time_ms: u64, op: &Op<'_>) -> Verdict<Result<Single, StoreError>> {
-        Verdict::Ready(self.0.commit_one(copy, time_ms, op))
+        self.0.verdict(self.0.commit_one_noted(copy, time_ms, op))
     }
 
     fn change_schema(&self, change: &SchemaChange) -> Verdict<Result<(), StoreError>> {
-        Verdict::Ready(self.0.change_schema(change))
+        self.0.verdict(self.0.change_schema_noted(change))
     }
 }
 
@@ -143,6 +184,28 @@ impl Store {
     /// # Errors
     /// `NoTable`, `NoIndex`, `Exists`.
     pub fn change_schema(&self, change: &SchemaChange) -> Result<(), StoreError> {
+        self.change_schema_noted(change).map(|(answer, _)| answer)
+    }
+
+    fn change_schema_noted(&self, change: &SchemaChange) -> Result<((), Noted), StoreError> {
+        let draft = self.journal().map(|journal| journal.draft_schema(change)).transpose()?;
+        // In the log before any commit on the table can be.
+        let noted = draft.map(|draft| draft.note(self.clock())).transpose()?.flatten();
+        self.install(change).map(|()| ((), noted))
+    }
+
+    /// Makes the answer to something that was noted wait for the disc.
+    fn verdict<T: 'static>(&self, answer: Result<(T, Noted), StoreError>) -> Verdict<Result<T, StoreError>> {
+        match (answer, self.journal()) {
+            (Ok((answer, Some(position))), Some(journal)) => {
+                let synced = journal.log.synced(position);
+                Verdict::Unsynced(Unsynced { answer: Ok(answer), synced, failed: Err })
+            }
+            (answer, _) => Verdict::Ready(answer.map(|(answer, _)| answer)),
+        }
+    }
+
+    pub(crate) fn install(&self, change: &SchemaChange) -> Result<(), StoreError> {
         match change {
             SchemaChange::Create { table, spec } => self.create(*table, spec.clone()).map(drop),
             SchemaChange::Drop { table } => self.drop_copy(*table),
@@ -150,6 +213,10 @@ impl Store {
             SchemaChange::DelIndex { table, attribute } => self.del_index(&*self.copy(*table)?, *attribute),
             SchemaChange::Version { table, version, sealed } => {
                 self.set_schema_version(&*self.copy(*table)?, *version, *sealed);
+                Ok(())
+            }
+            SchemaChange::Define { table, definition } => {
+                self.copy(*table)?.definition.store(Arc::new(definition.clone()));
                 Ok(())
             }
         }

@@ -157,14 +157,37 @@ impl Row {
         if self.expires_at().is_some() || self.as_collection().is_some() || self.body().len() != body.len() {
             return false;
         }
+        self.alter(version, |own| own.copy_from_slice(body))
+    }
+
+    /// Changes the value's bytes in place. `false`, and nothing is done, unless nobody else holds the row.
+    pub(crate) fn alter(&mut self, version: u64, change: impl FnOnce(&mut [u8])) -> bool {
         let start = self.key_start() + self.header().key_len as usize;
         self.0.with_arc_mut(|shared| match triomphe::Arc::get_mut(shared) {
             Some(own) => {
                 own.header_mut().version = version;
-                own.slice_mut()[start..].copy_from_slice(body);
+                change(&mut own.slice_mut()[start..]);
                 true
             }
             None => false,
+        })
+    }
+
+    /// Changes the collection in place; the result tells also whether it is empty then. Gives the change back, and
+    /// nothing is done, unless nobody else holds the row or the collection, so that no reader, snapshot or event can
+    /// see it change.
+    pub(crate) fn change_collection<R, F>(&mut self, version: u64, change: F) -> Result<(R, bool), F>
+    where
+        F: FnOnce(&mut Collection) -> R,
+    {
+        self.0.with_arc_mut(|shared| {
+            let Some(own) = triomphe::Arc::get_mut(shared) else { return Err(change) };
+            let header = own.header_mut();
+            let Some(collection) = header.collection.as_mut().and_then(Arc::get_mut) else {
+                return Err(change);
+            };
+            header.version = version;
+            Ok((change(collection), collection.is_empty()))
         })
     }
 
@@ -231,6 +254,35 @@ mod tests {
         drop(held);
         assert!(row.overwrite(9, b"more"));
         assert_eq!((row.key(), row.body(), row.version()), (&b"key"[..], &b"more"[..], 9));
+    }
+
+    #[test]
+    fn a_collection_is_changed_in_place_only_while_nobody_else_holds_it() {
+        let set = |value: &'static [u8]| {
+            move |collection: &mut Collection| match collection {
+                Collection::Hash(hash) => hash.insert(b"f", value),
+                Collection::Bag(_) => false,
+            }
+        };
+        let value = |row: &Row| match row.value() {
+            Value::Collection(Collection::Hash(hash)) => hash.get(b"f").map(<[u8]>::to_vec),
+            _ => None,
+        };
+        let hash = Arc::new(Collection::Hash(crate::collection::Hash::default()));
+        let mut row = Row::collection(7, None, b"key", hash);
+        assert!(matches!(row.change_collection(8, set(b"one")), Ok((true, false))));
+        let held = row.clone();
+        assert!(row.change_collection(9, set(b"two")).is_err());
+        drop(held);
+        let restamped = row.restamped(9, None);
+        assert!(row.change_collection(10, set(b"two")).is_err(), "the collection is shared");
+        assert_eq!(
+            (value(&row), value(&restamped), row.version()),
+            (Some(b"one".to_vec()), Some(b"one".to_vec()), 8)
+        );
+        drop(restamped);
+        assert!(matches!(row.change_collection(10, set(b"two")), Ok((false, false))));
+        assert_eq!((value(&row), row.version()), (Some(b"two".to_vec()), 10));
     }
 
     #[test]

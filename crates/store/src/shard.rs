@@ -1,5 +1,6 @@
 //! One shard of a copy: some of its rows under one lock, with their expiry queue and eviction policy.
 
+use crate::collection::Collection;
 use crate::eviction::{Policy, Probe};
 use crate::expiry::ExpiryQueue;
 use crate::row::Row;
@@ -76,6 +77,27 @@ impl Shard {
     /// see (of a version up to `seen_up_to`) is left alone.
     pub(crate) fn overwrite(&mut self, at: At<'_>, seen_up_to: u64, version: u64, body: &[u8]) -> bool {
         self.rows.rows.overwrite(at, seen_up_to, version, body)
+    }
+
+    /// Changes a row's collection where it is. Gives the change back where that cannot be done: when somebody else
+    /// holds the row (one that expires is also in the queue), or an open snapshot may see it (up to `seen_up_to`). The
+    /// caller removes a row whose collection is empty then.
+    pub(crate) fn change_collection<R, F>(
+        &mut self,
+        at: At<'_>,
+        seen_up_to: u64,
+        version: u64,
+        change: F,
+    ) -> Result<(R, bool), F>
+    where
+        F: FnOnce(&mut Collection) -> R,
+    {
+        let row = self.rows.rows.get_mut(at).filter(|row| row.version() > seen_up_to);
+        let Some(row) = row else { return Err(change) };
+        let before = row.memory();
+        let result = row.change_collection(version, change)?;
+        self.bytes = (self.bytes + row.memory()).saturating_sub(before);
+        Ok(result)
     }
 
     pub(crate) fn remove(&mut self, at: At<'_>, keeping: Option<Keeping>, version: u64) -> Option<Row> {

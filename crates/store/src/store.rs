@@ -1,8 +1,8 @@
 //! The store of one group on this node: its copies, its commit clock, and the way a commit takes.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::apply::apply;
 use crate::cell::{Cell, Stamp};
@@ -13,6 +13,7 @@ use crate::error::StoreError;
 use crate::event::{Batch, Change, Sink, TableId};
 use crate::hash_rows::Hasher;
 use crate::index::Index;
+use crate::journal::{Journal, Noted};
 use crate::lock::lock_indexes;
 use crate::op::{Op, Outcome};
 use crate::replica::Single;
@@ -20,6 +21,7 @@ use crate::row::Row;
 use crate::snapshot::{Snapshot, Snapshots};
 use arc_swap::{ArcSwap, Guard};
 use crossbeam_utils::CachePadded;
+use mnemon_disc::{Log, Synced};
 use parking_lot::{Mutex, MutexGuard};
 
 /// How long the queries of a commit may read the state before it.
@@ -79,6 +81,8 @@ pub struct Store {
     shard_bits: u8,
     hasher: Hasher,
     snapshot_bytes_max: usize,
+    /// Set once the store has been brought back from the disc.
+    journal: OnceLock<Journal>,
 }
 
 impl Store {
@@ -99,7 +103,39 @@ impl Store {
             shard_bits: config.shards.clamp(1, 4096).next_power_of_two().trailing_zeros() as u8,
             hasher: Hasher::with_seeds(a, b, c, d),
             snapshot_bytes_max: config.snapshot_bytes_max,
+            journal: OnceLock::new(),
         }
+    }
+
+    pub(crate) fn journal(&self) -> Option<&Journal> {
+        self.journal.get()
+    }
+
+    /// Whether tables can be kept on disc.
+    #[must_use]
+    pub fn has_log(&self) -> bool {
+        self.journal.get().is_some()
+    }
+
+    /// Whether the log takes entries.
+    ///
+    /// # Errors
+    /// `DiscFull`, `Disc`.
+    pub fn check_log(&self) -> Result<(), StoreError> {
+        self.journal().map_or(Ok(()), Journal::check)
+    }
+
+    /// From here on commits on tables that are kept on disc are noted in this log. To be called once, before the first of
+    /// them.
+    pub fn set_log(&self, log: Log) {
+        // A second log would be a mistake of the caller's; the first one stays, as entries are in it.
+        let _ = self.journal.set(Journal::new(log));
+    }
+
+    /// What must be waited for before anything is told of the present state: `None` when all commits that have to be
+    /// durable before they are acknowledged are.
+    pub fn unsynced(&self) -> Option<Synced> {
+        self.journal()?.unsynced()
     }
 
     /// The group's time in milliseconds since the epoch; never goes back.
@@ -122,6 +158,16 @@ impl Store {
     #[must_use]
     pub fn recent_clock(&self) -> u64 {
         self.recent_clock.load(Ordering::SeqCst)
+    }
+
+    /// Sets the clock while the store is brought back and nobody else uses it.
+    pub(crate) fn set_clock(&self, clock: u64) {
+        self.clock.store(clock, Ordering::SeqCst);
+    }
+
+    /// Lets the group's time be at least this.
+    pub(crate) fn observe_time(&self, time_ms: u64) {
+        self.time.observe(time_ms);
     }
 
     /// The copy of a table.
@@ -236,17 +282,30 @@ impl Store {
     /// # Errors
     /// `Sealed`, `NoTable` for a `Clear`.
     pub fn commit_one(&self, copy: &TableCopy, time_ms: u64, op: &Op<'_>) -> Result<Single, StoreError> {
+        self.commit_one_noted(copy, time_ms, op).map(|(single, _)| single)
+    }
+
+    pub(crate) fn commit_one_noted(
+        &self,
+        copy: &TableCopy,
+        time_ms: u64,
+        op: &Op<'_>,
+    ) -> Result<(Single, Noted), StoreError> {
         let Some(key) = op.key() else {
             if op.is_read() {
-                return Ok((self.clock(), Ok(Outcome::Int(copy.len() as i64))));
+                return Ok(((self.clock(), Ok(Outcome::Int(copy.len() as i64))), None));
             }
-            return self.clear(copy, time_ms);
+            return self.commit_keyless(copy, time_ms, op);
         };
         let at = copy.at(key);
         if op.is_read() {
             let row = copy.get(key).0.filter(|row| !row.is_expired(time_ms));
-            return Ok((self.clock(), Ok(Outcome::Row(row))));
+            return Ok(((self.clock(), Ok(Outcome::Row(row))), None));
         }
+        let draft = match self.journal() {
+            Some(journal) => journal.draft_one(copy, time_ms, op)?,
+            None => None,
+        };
         let mut shard = copy.shards[copy.shard_of(at)].write();
         if copy.sealed.load(Ordering::SeqCst) {
             return Err(StoreError::Sealed(copy.id()));
@@ -256,6 +315,10 @@ impl Store {
         let subscribed = copy.subscribed.load(Ordering::SeqCst);
         let sequence = self.sequence(subscribed);
         let mut stamp = self.stamp(time_ms);
+        let noted = match draft {
+            Some(draft) => draft.note(stamp.version)?,
+            None => None,
+        };
         let shard_ref = &mut shard;
         let mut cell =
             Cell { copy, shard: shard_ref, indexes: &mut indexes, at, stamp: &mut stamp, subscribed };
@@ -263,13 +326,20 @@ impl Store {
         self.publish(sequence, &mut stamp);
         drop(indexes);
         drop(shard);
-        Ok((stamp.version, outcome))
+        Ok(((stamp.version, outcome), noted))
     }
 
-    fn clear(&self, copy: &TableCopy, time_ms: u64) -> Result<Single, StoreError> {
-        let ops = vec![TableOp { table: copy.id(), op: Op::Clear }];
-        let mut applied = self.commit(&Commit { time_ms, checks: Vec::new(), ops, with_before: false })?;
-        Ok((applied.clock, applied.outcomes.pop().unwrap_or(Ok(Outcome::Int(0)))))
+    /// An operation on a whole table.
+    fn commit_keyless(
+        &self,
+        copy: &TableCopy,
+        time_ms: u64,
+        op: &Op<'_>,
+    ) -> Result<(Single, Noted), StoreError> {
+        let ops = vec![TableOp { table: copy.id(), op: op.clone() }];
+        let commit = Commit { time_ms, checks: Vec::new(), ops, with_before: false };
+        let (mut applied, noted) = self.commit_noted(&commit)?;
+        Ok(((applied.clock, applied.outcomes.pop().unwrap_or(Ok(Outcome::Int(0)))), noted))
     }
 
     /// Ticks the clock for a commit whose locks are held.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::images::Images;
+use crate::removals::Removals;
 use crate::row::Row;
 use crate::rows::{At, Position, Rows, Span};
 use crate::snapshot::Keeping;
@@ -13,6 +14,8 @@ pub(crate) struct Versioned {
     pub(crate) images: Images,
     /// The clock of the last commit that took a row away. A reader that finds none compares it with its own clock.
     pub(crate) last_removal: u64,
+    /// Of hashed rows.
+    removals: Removals,
 }
 
 /// Some rows of a span, in its direction.
@@ -26,7 +29,7 @@ pub(crate) struct Page {
 
 impl Versioned {
     pub(crate) fn new(rows: Rows) -> Self {
-        Self { rows, images: Images::default(), last_removal: 0 }
+        Self { rows, images: Images::default(), last_removal: 0, removals: Removals::default() }
     }
 
     /// Puts a row in its place. The one that was there is kept for open snapshots that may see it.
@@ -40,6 +43,9 @@ impl Versioned {
     pub(crate) fn remove(&mut self, at: At<'_>, keeping: Option<Keeping>, version: u64) -> Option<Row> {
         let old = self.rows.remove(at)?;
         self.last_removal = version;
+        if matches!(self.rows, Rows::Hashed(_)) {
+            self.removals.note(at.hash, version);
+        }
         self.keep_image(at, &old, keeping);
         Some(old)
     }
@@ -57,6 +63,7 @@ impl Versioned {
         let empty = self.rows.emptied();
         let rows = std::mem::replace(&mut self.rows, empty);
         self.last_removal = version;
+        self.removals.note_all(version);
         match keeping {
             Some(keeping) => {
                 self.images.keep_cleared(rows, keeping.until, bytes);
@@ -64,6 +71,15 @@ impl Versioned {
             }
             None => Some(rows),
         }
+    }
+
+    /// Whether a commit after `clock` may have written or removed the row. Never `false` when one has.
+    pub(crate) fn may_have_changed(&self, at: At<'_>, clock: u64) -> bool {
+        let removed = match self.rows {
+            Rows::Hashed(_) => self.removals.any_since(at.hash, clock),
+            Rows::Ordered(_) | Rows::Index(_) => self.last_removal > clock,
+        };
+        removed || self.rows.get(at).is_some_and(|row| row.version() > clock)
     }
 
     /// The row as it was at `clock`.

@@ -6,19 +6,22 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use mnemon_store::{
-    Applied, Check, Clock, Commit, Local, Replica, SchemaChange, Sink, Store, StoreConfig, StoreError,
-    TableId, TableOp, Verdict,
+    Applied, Check, Clock, Commit, Durability, Local, Recovered, Replica, SchemaChange, Sink, Store,
+    StoreConfig, StoreError, TableId, TableOp, Unsynced, Verdict,
 };
 
 use crate::error::TableError;
 use crate::feed::Feed;
-use crate::schema::{AccessMode, AttributeType, Schema};
+use crate::schema::{AccessMode, AttributeType, Schema, Storage};
 use crate::table::Table;
 use crate::transaction::Turns;
 use mnemon_store::Kind;
 
 /// How many numbered databases there are, Redis's default.
 pub const DATABASES: usize = 16;
+
+/// How the databases `db0`…`db15` are kept on disc; `None`: in RAM alone.
+pub type DatabaseStorage = Option<Durability>;
 
 /// All tables of one group on this node.
 pub struct Catalog {
@@ -30,6 +33,7 @@ pub struct Catalog {
     /// One change of a schema at a time; waiting for it must not block a thread that serves others.
     pub(crate) changing: tokio::sync::Mutex<()>,
     pub(crate) turns: Turns,
+    database_storage: DatabaseStorage,
     /// Attempts of transactions that were lost.
     pub(crate) conflicts: AtomicU64,
 }
@@ -39,6 +43,59 @@ impl Catalog {
     #[must_use]
     pub fn local(clock: Box<dyn Clock>) -> Self {
         Self::with_replica(StoreConfig::new(clock), |config| Arc::new(Local::new(Store::new(config))))
+    }
+
+    /// The catalog of a store that was brought back from the disc. `recover` is given the empty store; what it returns
+    /// of tables becomes the catalog's. `database` is what the databases `db0`…`db15` are made like when they are used
+    /// for the first time.
+    ///
+    /// # Errors
+    /// `recover`'s, and `BadSchema` for a definition that cannot be read.
+    pub fn recovered<E: From<TableError>>(
+        config: StoreConfig,
+        database: DatabaseStorage,
+        recover: impl FnOnce(&Store) -> Result<Vec<Recovered>, E>,
+    ) -> Result<Self, E> {
+        let mut tables = Ok(Vec::new());
+        let mut catalog = Self::with_replica(config, |config| {
+            let store = Store::new(config);
+            tables = recover(&store);
+            Arc::new(Local::new(store))
+        });
+        catalog.database_storage = database;
+        for Recovered { table, definition, .. } in tables? {
+            catalog.adopt(table, &definition)?;
+        }
+        Ok(catalog)
+    }
+
+    /// Takes in a table that is in the store already.
+    fn adopt(&self, id: TableId, definition: &[u8]) -> Result<(), TableError> {
+        self.next_id.fetch_max(id.0 + 1, Ordering::SeqCst);
+        if definition.is_empty() {
+            // Its creation was never finished, so nobody was told that it is there.
+            return Ok(self.store().drop_copy(id)?);
+        }
+        let schema: Schema = serde_json::from_slice(definition)
+            .map_err(|cause| TableError::BadSchema(format!("the definition of table {}: {cause}", id.0)))?;
+        let name = schema.name().to_owned();
+        let copy = self.store().copy(id)?;
+        let table = Arc::new(Table::new(schema, copy, self.replica.clone(), self.feed.clone()));
+        if let Some(place) = self.databases.get(id.0 as usize) {
+            // Nobody has used it yet.
+            let _ = place.set(table);
+            return Ok(());
+        }
+        let mut tables = HashMap::clone(&self.tables.load());
+        tables.insert(name, table);
+        self.tables.store(Arc::new(tables));
+        Ok(())
+    }
+
+    /// Notes what the store cannot know of a table, for the way back from the disc.
+    async fn define(&self, id: TableId, schema: &Schema) -> Result<(), TableError> {
+        let define = definition_of(id, schema)?;
+        Ok(self.replica.change_schema(&define).await?)
     }
 
     /// An empty catalog over the engine that `engine` makes; the configuration it is given carries the subscriptions.
@@ -57,6 +114,7 @@ impl Catalog {
             next_id: AtomicU32::new(DATABASES as u32),
             changing: tokio::sync::Mutex::new(()),
             turns: Turns::default(),
+            database_storage: None,
             conflicts: AtomicU64::new(0),
         }
     }
@@ -98,14 +156,39 @@ impl Catalog {
                 .attribute("key", AttributeType::Any)
                 .attribute("value", AttributeType::Any)
                 .kind(Kind::Set)
+                .storage(if self.database_storage.is_some() { Storage::Disc } else { Storage::Ram })
+                .durability(self.database_storage.unwrap_or_default())
                 .build()
                 .expect("a fixed schema that a test builds");
             let spec = schema.copy_spec();
-            drop(self.replica.change_schema(&SchemaChange::Create { table: id, spec }));
+            let create = SchemaChange::Create { table: id, spec: spec.clone() };
+            if !matches!(self.replica.change_schema(&create).ready(), Some(Ok(()))) {
+                // The log takes nothing, so commits on the database will be refused; it can still be read.
+                drop(self.store().create(id, spec));
+            }
+            if let Ok(define) = definition_of(id, &schema) {
+                // Stands in the log before the first commit on the database, so it needs not be waited for.
+                drop(self.replica.change_schema(&define));
+            }
             let copy =
                 self.store().copy(id).expect("the line above made it, and a database is never dropped");
             Arc::new(Table::new(schema, copy, self.replica.clone(), self.feed.clone()))
         })
+    }
+
+    /// Makes all numbered databases, so that none has to be noted in the log while a client waits for it. For nodes with
+    /// a log, after it was given to the store.
+    ///
+    /// # Errors
+    /// `DiscFull`, `Store` when the log takes nothing.
+    pub fn make_databases(&self) -> Result<(), TableError> {
+        for number in 0..DATABASES {
+            if self.databases[number].get().is_none() {
+                self.store().check_log()?;
+                self.database(number);
+            }
+        }
+        Ok(self.store().check_log()?)
     }
 
     /// The numbered databases that have been used.
@@ -137,12 +220,17 @@ impl Catalog {
         if self.tables.load().contains_key(&name) || database_number(&name).is_some() {
             return Err(TableError::TableExists(name));
         }
+        if schema.storage() == Storage::Disc && !self.store().has_log() {
+            let cause = "this node has no data directory; start it with one, or keep the table in ram";
+            return Err(TableError::Unsupported { table: name, cause });
+        }
         let id = TableId(self.next_id.fetch_add(1, Ordering::SeqCst));
         self.replica.change_schema(&SchemaChange::Create { table: id, spec: schema.copy_spec() }).await?;
         for attribute in schema.indexes() {
             let add = SchemaChange::AddIndex { table: id, attribute: *attribute };
             self.replica.change_schema(&add).await?;
         }
+        self.define(id, &schema).await?;
         let table = Table::new(schema, self.store().copy(id)?, self.replica.clone(), self.feed.clone());
         let table = Arc::new(table);
         let mut tables = HashMap::clone(&self.tables.load());
@@ -223,6 +311,7 @@ impl Catalog {
     /// Puts a new schema in force: transactions that read the old one are refused from here on.
     pub(crate) async fn install(&self, table: &Table, schema: Schema) -> Result<(), TableError> {
         let version = schema.version();
+        self.define(table.id(), &schema).await?;
         table.set_schema(schema);
         self.set_version(table, version, false).await
     }
@@ -274,6 +363,11 @@ impl Catalog {
     ) -> Verdict<Result<Applied, TableError>> {
         match verdict {
             Verdict::Ready(answer) => Verdict::Ready(answer.map_err(TableError::from)),
+            Verdict::Unsynced(Unsynced { answer, synced, .. }) => Verdict::Unsynced(Unsynced {
+                answer: answer.map_err(TableError::from),
+                synced,
+                failed: |cause| Err(cause.into()),
+            }),
             Verdict::Later(answer) => {
                 Verdict::Later(Box::pin(async move { answer.await.map_err(TableError::from) }))
             }
@@ -302,6 +396,11 @@ impl Catalog {
         self.store().maintain_snapshots();
         expired
     }
+}
+
+fn definition_of(table: TableId, schema: &Schema) -> Result<SchemaChange, TableError> {
+    let definition = serde_json::to_vec(schema).map_err(|cause| TableError::BadSchema(cause.to_string()))?;
+    Ok(SchemaChange::Define { table, definition })
 }
 
 fn is_database(table: TableId) -> bool {

@@ -95,6 +95,12 @@ pub enum TableError {
     /// A term, record or JSON text that cannot be.
     #[error(transparent)]
     Term(#[from] mnemon_term::Error),
+    /// The disc takes no more. Reads go on, and writes do when there is room again.
+    #[error("{0}")]
+    DiscFull(StoreError),
+    /// The commit was applied, and then the disc failed: whether it will be there after a restart is not known.
+    #[error("{0}")]
+    OutcomeUnknown(StoreError),
     /// The store refused.
     #[error(transparent)]
     Store(StoreError),
@@ -112,7 +118,14 @@ impl TableError {
     /// Whether the same request may well succeed when it is made again.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Conflict | Self::Aborted(_) | Self::Transforming(_) | Self::SnapshotExpired(_))
+        matches!(
+            self,
+            Self::Conflict
+                | Self::Aborted(_)
+                | Self::Transforming(_)
+                | Self::SnapshotExpired(_)
+                | Self::DiscFull(_)
+        )
     }
 }
 
@@ -121,6 +134,8 @@ impl From<StoreError> for TableError {
         match error {
             StoreError::Conflict { .. } => Self::Conflict,
             expired @ StoreError::SnapshotExpired(_) => Self::SnapshotExpired(expired),
+            full @ StoreError::DiscFull(_) => Self::DiscFull(full),
+            unknown @ StoreError::OutcomeUnknown(_) => Self::OutcomeUnknown(unknown),
             other => Self::Store(other),
         }
     }

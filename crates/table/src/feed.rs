@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mnemon_store::event::FieldChange;
-use mnemon_store::{Batch, Cause, Change, Row, Sink, TableId};
+use mnemon_store::{Batch, Cause, Change, Replica, Row, Sink, Synced, TableId};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
@@ -80,9 +80,42 @@ pub struct Subscription {
     clock: u64,
     /// Events were dropped behind those in the queue.
     lagged: Arc<AtomicBool>,
+    /// Whose commits must be durable before they are told of.
+    gate: Option<Gate>,
+    /// Events that wait for that.
+    held: Option<(Vec<Event>, Synced)>,
+}
+
+/// The engine of a table whose commits are synced.
+struct Gate(Arc<dyn Replica>);
+
+impl Gate {
+    fn is_open(&self) -> bool {
+        self.0.store().unsynced().is_none()
+    }
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Gate")
+    }
 }
 
 impl Subscription {
+    /// Holds events back until their commits are durable.
+    pub(crate) fn gated(mut self, replica: Arc<dyn Replica>) -> Self {
+        self.gate = Some(Gate(replica));
+        self
+    }
+
+    /// Takes in the events of a commit.
+    fn take(&mut self, events: Vec<Event>) {
+        match self.gate.as_ref().and_then(|gate| gate.0.store().unsynced()) {
+            Some(synced) => self.held = Some((events, synced)),
+            None => self.ready = events.into_iter(),
+        }
+    }
+
     /// The clock after which every commit is reported. A snapshot opened from now on shows at least that state.
     #[must_use]
     pub fn clock(&self) -> u64 {
@@ -92,10 +125,20 @@ impl Subscription {
     /// The next event; `None` when the table was dropped or the node has stopped.
     pub async fn recv(&mut self) -> Option<Event> {
         loop {
+            if let Some((_, synced)) = &mut self.held {
+                let durable = synced.await;
+                let (events, _) = self.held.take()?;
+                // What the disc may have lost did not happen for anybody, so the subscription ends before it.
+                durable.ok()?;
+                self.ready = events.into_iter();
+            }
             if let Some(event) = self.try_recv() {
                 return Some(event);
             }
-            self.ready = self.events.recv().await?.into_iter();
+            if self.held.is_none() {
+                let events = self.events.recv().await?;
+                self.take(events);
+            }
         }
     }
 
@@ -105,8 +148,15 @@ impl Subscription {
             if let Some(event) = self.ready.next() {
                 return Some(event);
             }
+            if let Some((events, _)) = self.held.take_if(|_| self.gate.as_ref().is_none_or(Gate::is_open)) {
+                self.ready = events.into_iter();
+                continue;
+            }
+            if self.held.is_some() {
+                return None;
+            }
             match self.events.try_recv() {
-                Ok(events) => self.ready = events.into_iter(),
+                Ok(events) => self.take(events),
                 // The queue was full when the flag was set, so all that was queued before the gap has been read.
                 Err(_) => return self.lagged.swap(false, Ordering::SeqCst).then_some(Event::Lagged),
             }
@@ -134,7 +184,7 @@ impl Feed {
         let after = clock();
         let subscriber = Subscriber { queue: sender, after, detail, lagged: lagged.clone() };
         subscribers.entry(table).or_default().push(subscriber);
-        Subscription { events, ready: Vec::new().into_iter(), clock: after, lagged }
+        Subscription { events, ready: Vec::new().into_iter(), clock: after, lagged, gate: None, held: None }
     }
 
     /// Ends all subscriptions of a table.

@@ -16,7 +16,7 @@ mod transaction;
 mod transform;
 mod view;
 
-pub use catalog::{Catalog, DATABASES};
+pub use catalog::{Catalog, DATABASES, DatabaseStorage};
 pub use error::TableError;
 pub use feed::{DEFAULT_QUEUE, Detail, Event, Subscription};
 pub use fetch::{Fetched, Load};

@@ -220,7 +220,9 @@ impl Table {
         let _one_at_a_time = self.subscribing.lock();
         self.store().set_subscribed(self.copy(), true);
         let id: TableId = self.id();
-        Ok(self.feed.subscribe(id, detail, queue.unwrap_or(DEFAULT_QUEUE), || self.store().clock()))
+        let queue = queue.unwrap_or(DEFAULT_QUEUE);
+        let subscription = self.feed.subscribe(id, detail, queue, || self.store().clock());
+        Ok(if self.is_synced() { subscription.gated(self.replica().clone()) } else { subscription })
     }
 
     /// Stops reporting changes once nobody listens any more.

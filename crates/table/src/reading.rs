@@ -146,7 +146,13 @@ fn find(
     let all = Span { reverse: reverse && table.kind() == Kind::OrderedSet, ..Span::all() };
     let span = match plan {
         Plan::Key(key) => return find_keys(view, table, vec![key], limit, wanted),
-        Plan::Keys(keys) => return find_keys(view, table, keys, limit, wanted),
+        Plan::Keys(mut keys) => {
+            // They are ascending, which is the order of the rows where there is one.
+            if all.reverse {
+                keys.reverse();
+            }
+            return find_keys(view, table, keys, limit, wanted);
+        }
         Plan::KeyRange { from, to } => span(Source::Rows, from, to),
         Plan::Index { attribute, from, to } => span(Source::Index(attribute), from, to),
         Plan::Scan => all.clone(),
@@ -165,13 +171,17 @@ fn find_keys(
     limit: Option<usize>,
     wanted: impl Fn(RecordRef<'_>) -> bool,
 ) -> Result<Vec<Object>, TableError> {
+    let limit = limit.unwrap_or(usize::MAX);
     let mut found = Vec::new();
     for key in keys {
+        if found.len() >= limit {
+            break;
+        }
         if let Some(row) = view.row(table, &key)? {
             found.extend(objects(&row).into_iter().filter(|object| wanted(object.record())));
         }
     }
-    found.truncate(limit.unwrap_or(usize::MAX));
+    found.truncate(limit);
     Ok(found)
 }
 

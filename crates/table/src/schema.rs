@@ -12,12 +12,12 @@ mod definition;
 
 pub use attribute::{Attribute, AttributeType, parse_attributes};
 pub use builder::SchemaBuilder;
-pub use choice::{AccessMode, Placement, Storage};
+pub use choice::{AccessMode, Placement, Storage, durability_text, parse_durability};
 pub use mnemon_store::Kind;
 
 pub(crate) use check::shortened;
 
-use mnemon_store::CopySpec;
+use mnemon_store::{CopySpec, Durability};
 use mnemon_term::{RecordRef, TermRef, key};
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +102,11 @@ impl Schema {
         self.0.storage
     }
 
+    /// When commits are synced, if the table is kept on disc.
+    pub fn durability(&self) -> Durability {
+        self.0.durability
+    }
+
     /// Which nodes hold rows.
     pub fn placement(&self) -> &Placement {
         &self.0.placement
@@ -138,6 +143,7 @@ impl Schema {
         CopySpec {
             max_entries: self.0.max_entries,
             max_bytes: self.0.max_bytes,
+            disc: (self.0.storage == Storage::Disc).then_some(self.0.durability),
             ..CopySpec::new(self.0.kind)
         }
     }

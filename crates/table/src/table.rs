@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
-use mnemon_store::{Expiry, Op, OpError, Outcome, Replica, Store, StoreError, TableCopy, TableId, Verdict};
+use mnemon_store::{
+    Durability, Expiry, Op, OpError, Outcome, Replica, Store, StoreError, TableCopy, TableId, Unsynced,
+    Verdict,
+};
 use mnemon_term::{Keying, RecordRef, Term, key};
 use parking_lot::Mutex;
 
@@ -135,6 +138,12 @@ impl Table {
         self.shapes.store(Arc::new(shapes));
     }
 
+    /// Whether what is told of the table must be durable before: see [`Store::unsynced`].
+    #[must_use]
+    pub fn is_synced(&self) -> bool {
+        self.copy.spec().disc == Some(Durability::Commit)
+    }
+
     /// The kind of its rows.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -151,6 +160,10 @@ impl Table {
     #[must_use]
     pub fn store(&self) -> &Store {
         self.replica.store()
+    }
+
+    pub(crate) fn replica(&self) -> &Arc<dyn Replica> {
+        &self.replica
     }
 
     /// Sizes and counts. O(shards).
@@ -265,6 +278,11 @@ impl Table {
                 self.make_room(op.key());
                 Verdict::Ready(answer.map(|(_, outcome)| outcome).map_err(|error| self.explain(error)))
             }
+            Verdict::Unsynced(Unsynced { answer, synced, .. }) => {
+                self.make_room(op.key());
+                let answer = answer.map(|(_, outcome)| outcome).map_err(|error| self.explain(error));
+                Verdict::Unsynced(Unsynced { answer, synced, failed: |cause| Err(cause.into()) })
+            }
             Verdict::Later(answer) => Verdict::Later(Box::pin(async move {
                 answer.await.map(|(_, outcome)| outcome).map_err(TableError::from)
             })),
@@ -284,6 +302,11 @@ impl Table {
     pub(crate) fn perform(&self, op: &Op<'_>) -> Verdict<Result<Outcome, TableError>> {
         match self.submit(op) {
             Verdict::Ready(answer) => Verdict::Ready(self.refusal(answer)),
+            Verdict::Unsynced(Unsynced { answer, synced, .. }) => Verdict::Unsynced(Unsynced {
+                answer: self.refusal(answer),
+                synced,
+                failed: |cause| Err(cause.into()),
+            }),
             Verdict::Later(answer) => {
                 let name = self.name();
                 Verdict::Later(Box::pin(async move { refusal(&name, answer.await) }))
@@ -310,7 +333,7 @@ impl Table {
             let (key, version) = (row.key().into(), row.version());
             let evict = Op::Delete { key, cause: mnemon_store::Cause::Evicted, version };
             let answer = self.replica.commit_one(&self.copy, self.store().now_ms(), &evict);
-            if !matches!(answer, Verdict::Ready(Ok((_, Ok(Outcome::Removed(Some(_))))))) {
+            if !matches!(answer.ready(), Some(Ok((_, Ok(Outcome::Removed(Some(_))))))) {
                 // It was written meanwhile, or the table is sealed.
                 self.copy.keep(row.key());
             } else {

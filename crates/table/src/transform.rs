@@ -15,6 +15,7 @@ use mnemon_term::{Record, RecordRef, Term, TermRef};
 use crate::catalog::Catalog;
 use crate::error::TableError;
 use crate::schema::Schema;
+use crate::schema::Storage;
 use crate::table::Table;
 use crate::view::{Present, Span, View, Walk};
 
@@ -80,6 +81,12 @@ impl Catalog {
         F: Fn(RecordRef<'_>) -> Result<Record, TableError> + Send + 'static,
     {
         let table = self.user_table(name)?;
+        if table.schema().storage() == Storage::Disc {
+            // Half of a transformation must not be what a restart finds.
+            let cause =
+                "a table that is kept on disc cannot be transformed yet; write its records to another one";
+            return Err(TableError::Unsupported { table: name.to_owned(), cause });
+        }
         if schema.name() != table.schema().name() || schema.copy_spec() != table.schema().copy_spec() {
             return Err(TableError::BadSchema(
                 "a transformation keeps the table's name, kind and bounds".to_owned(),

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::Presence;
 use crate::command::{CommandLine, find_program};
 use crate::error::{Error, tail};
+use crate::otp::OtpFigures;
 use crate::scratch::Scratch;
 
 /// Schedulers of the runtime, whatever the machine has: figures of two machines then differ by the machine only.
@@ -84,6 +85,22 @@ impl Erlang {
         parse_mnesia(&output).ok_or_else(|| unreadable(&command, &output))
     }
 
+    /// Measures processes once: four phases of `phase` each, restarts, and `processes` servers at once. The runtime's name
+    /// comes along: `otp25`.
+    ///
+    /// # Errors
+    /// When the program fails, is late, or prints no figures.
+    pub(crate) fn otp(&self, phase: Duration, processes: u32) -> Result<(String, OtpFigures), Error> {
+        let command = self.otp_command(phase, processes);
+        let output = run(&command, "mnemon_bench_otp.erl", include_str!("otp.erl"), phase * 2)?;
+        parse_otp(&output).ok_or_else(|| unreadable(&command, &output))
+    }
+
+    /// The call that measures processes.
+    pub(crate) fn otp_command(&self, phase: Duration, processes: u32) -> CommandLine {
+        self.command("mnemon_bench_otp", &format!("{}, {processes}", phase.as_millis()))
+    }
+
     /// The call that measures ETS.
     pub(crate) fn ets_command(&self, phase: Duration, records: u32) -> CommandLine {
         let arguments = format!("{}, {records}, {ETS_PROCESSES}", phase.as_millis());
@@ -147,6 +164,20 @@ fn parse_mnesia(output: &str) -> Option<Presence<MnesiaFigures>> {
     }))
 }
 
+fn parse_otp(output: &str) -> Option<(String, OtpFigures)> {
+    let figures = figures(output)?;
+    let otp = OtpFigures {
+        calls_1: rate(&figures, "calls_1")?,
+        calls_8: rate(&figures, "calls_8")?,
+        casts: rate(&figures, "casts")?,
+        spawns: rate(&figures, "spawns")?,
+        restart_us: rate(&figures, "restart_us")?,
+        live: rate(&figures, "live")?,
+        process_bytes: rate(&figures, "process_bytes")?,
+    };
+    Some((format!("otp{}", figures.get("otp")?.as_str()?), otp))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,6 +189,15 @@ mod tests {
         assert_eq!(parse_ets(output), Some(expected));
         assert_eq!(parse_ets("{\"otp\":\"25\",\"lookups\":0.0,\"inserts\":2.0}"), None);
         assert_eq!(parse_ets(""), None);
+    }
+
+    #[test]
+    fn figures_of_processes_are_complete_or_none() {
+        let text = "{\"otp\":\"25\",\"calls_1\":1.0,\"calls_8\":2.0,\"casts\":3.0,\"spawns\":4.0,\
+                    \"restart_us\":5.5,\"live\":200000,\"process_bytes\":2600.5}";
+        let (name, figures) = parse_otp(text).unwrap();
+        assert_eq!((name.as_str(), figures.restart_us, figures.live), ("otp25", 5.5, 200_000.0));
+        assert_eq!(parse_otp(&text.replace("casts", "cast")), None);
     }
 
     #[test]

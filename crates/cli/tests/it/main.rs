@@ -1,4 +1,10 @@
 //! The integration tests of the `mnemon` binary, and of the workspace it stands on top of.
 
+mod bench;
+mod manual;
+mod operator;
+mod process;
 mod serve;
+mod settings;
+mod shell;
 mod tidy;

@@ -1,11 +1,9 @@
 //! The real binary: what it says, whom it serves, how it ends.
 
-mod process;
-
 use std::net::TcpListener;
 use std::process::Command;
 
-use process::{Running, binary, finished};
+use crate::process::{Running, binary, finished};
 
 /// Checks that a run was refused: status 2, nothing on stdout, one line on stderr that contains all of `causes`.
 fn refused(command: &mut Command, causes: &[&str]) {
@@ -71,7 +69,7 @@ fn redis_cli_talks_to_it() {
 fn an_address_in_use_is_refused() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("it is bound").to_string();
-    refused(binary().args(["--resp", &address]), &[&address, "in use", "choose another address"]);
+    refused(binary().args(["--resp", &address]), &[&address, "in use", "choose another"]);
 }
 
 #[test]
@@ -92,7 +90,7 @@ fn what_cannot_be_is_refused() {
 
 #[test]
 fn an_address_that_others_reach_is_refused_unless_unprotected() {
-    refused(binary().args(["--resp", "0.0.0.0:0"]), &["0.0.0.0:0", "passwords", "--unprotected"]);
+    refused(binary().args(["--resp", "0.0.0.0:0"]), &["0.0.0.0:0", "password", "--unprotected"]);
     let node = Running::start(binary().args(["--resp", "0.0.0.0:0", "--unprotected"]));
     assert!(node.banner().contains("no password"), "{}", node.banner());
     node.connect().ask("PING", "+PONG\r\n");
@@ -137,4 +135,101 @@ fn a_signal_ends_it_cleanly() {
             assert!(line.starts_with('{') && line.ends_with('}'), "{line:?} is no object");
         }
     }
+}
+
+#[test]
+fn a_password_opens_the_node_to_other_machines_and_keeps_strangers_out() {
+    let node = Running::start(
+        binary()
+            .args([
+                "--resp",
+                "0.0.0.0:0",
+                "--http",
+                "off",
+                "--max-memory",
+                "100mb",
+                "--client-timeout",
+                "600",
+            ])
+            .env("MNEMON_PASSWORD", "secret")
+            .env("MNEMON_USER", "ada:pw:rw:db0;bob:pw:r:db1"),
+    );
+    assert!(!node.banner().contains("warning"), "{}", node.banner());
+    let mut client = node.connect();
+    client.ask("GET k", "-NOAUTH Authentication required.\r\n");
+    client.ask("AUTH secret", "+OK\r\n");
+    client.ask(
+        "CONFIG GET maxmemory timeout",
+        "*4\r\n$9\r\nmaxmemory\r\n$9\r\n104857600\r\n$7\r\ntimeout\r\n$3\r\n600\r\n",
+    );
+    let mut ada = node.connect();
+    ada.ask("AUTH ada pw", "+OK\r\n");
+    ada.ask("SET k v", "+OK\r\n");
+    let mut bob = node.connect();
+    bob.ask("AUTH bob pw", "+OK\r\n");
+    bob.ask("GET k", "-NOPERM this user has no permissions to access one of the keys used as arguments\r\n");
+}
+
+#[test]
+fn limits_and_users_that_cannot_be_are_refused() {
+    for (flags, parts) in [
+        (&["--max-memory", "much"][..], &["--max-memory", "memory value"][..]),
+        (&["--client-output-limit", "normal 1"], &["--client-output-limit", "Wrong number"]),
+        (&["--user", "ada:pw:x:t"], &["--user", "r, w or rw"]),
+        (&["--user", "ada:pw:rw:t"], &["password", "protect nothing"]),
+        (&["--tls-cert", "a.pem"], &["--tls-key"]),
+        (&["--tls-cert", "absent.pem", "--tls-key", "absent.pem"], &["absent.pem", "PEM"]),
+    ] {
+        refused(binary().args(["--resp", "127.0.0.1:0", "--http", "off"]).args(flags), parts);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let node = Running::start(binary().args(["--resp", "127.0.0.1:0"]));
+    let mut client = node.connect();
+    // Answers that this client never reads hold an orderly end up.
+    let size = 16 << 20;
+    client.ask(&format!("SETRANGE big {} x", size - 1), &format!(":{size}\r\n"));
+    client.ask("GET big", &format!("${size}\r\n"));
+    node.signal("TERM");
+    node.signal("INT");
+    let (status, log) = node.end();
+    assert!([Some(143), Some(130)].contains(&status.code()), "{status}: {log}");
+    assert!(log.contains("a second signal stops at once") && log.contains("stopped at once"), "{log}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stop_answers_what_has_arrived() {
+    let node = Running::start(binary().args(["--resp", "127.0.0.1:0"]));
+    let mut client = node.connect();
+    client.ask("PING", "+PONG\r\n");
+    client.send(&"INCR n\r\n".repeat(1_000));
+    client.expect(":1\r\n");
+    node.signal("TERM");
+    // They arrived in one piece, so the first answer says that all of them were read.
+    (2..=1_000).for_each(|number| client.expect(&format!(":{number}\r\n")));
+    assert_eq!(node.end().0.code(), Some(0));
+    assert!(client.is_closed());
+}
+
+#[test]
+fn the_level_of_the_log_is_a_setting() {
+    let start = |level: &str, by_environment: &str| {
+        let mut command = binary();
+        command.args(["--resp", "127.0.0.1:0", "--log-format", "json"]).env("RUST_LOG", by_environment);
+        if !level.is_empty() {
+            command.args(["--log", level]);
+        }
+        let node = Running::start(&mut command);
+        node.connect().ask("PING", "+PONG\r\n");
+        node.stop()
+    };
+    assert!(start("", "info").contains("node started"));
+    assert!(!start("", "error").contains("node started"));
+    assert!(start("mnemon_node=info", "error").contains("node started"));
+    assert!(!start("error", "info").contains("node started"));
+    refused(binary().args(["--resp", "127.0.0.1:0", "--log", "=loud=="]), &["log", "mnemon_resp=debug"]);
 }

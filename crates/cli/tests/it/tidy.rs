@@ -9,14 +9,18 @@ use std::path::{Path, PathBuf};
 /// The crates of the workspace each crate may depend on. Everything a crate reaches through these is below it.
 const LAYERS: &[(&str, &[&str])] = &[
     ("term", &[]),
-    ("store", &["term"]),
+    ("disc", &[]),
+    ("otp", &[]),
+    ("store", &["disc", "term"]),
     ("table", &["store", "term"]),
     ("resp", &["table", "store", "term"]),
-    ("node", &["resp", "table", "store", "term"]),
+    ("http", &["table", "store", "term"]),
+    ("node", &["http", "resp", "table", "store", "term"]),
     ("mnemon", &["node", "table", "store", "term"]),
-    ("cli", &["node", "mnemon"]),
+    ("cli", &["http", "resp", "node", "mnemon"]),
     ("sim", &["store", "table", "term"]),
-    ("bench", &["mnemon", "node", "resp", "table", "store", "term"]),
+    ("fuzz", &["resp", "store", "table", "term"]),
+    ("bench", &["mnemon", "node", "otp", "resp", "table", "store", "term"]),
 ];
 
 /// What only tests depend on, beside what is below the crate under test.

@@ -1,19 +1,86 @@
-//! `CLIENT`: what is known of this connection.
+//! `CLIENT`: what is known of connections, and what one client may ask of others.
+
+mod kill;
+mod listing;
+
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::answer::Answer;
-use crate::command::argument::{arg, is};
+use crate::command::argument::{arg, integer, is};
+use crate::command::channel;
 use crate::command::entry::Subcommand;
-use crate::protocol::{Args, Reply, Version};
+use crate::host::Host;
+use crate::protocol::{Args, Reply};
 use crate::refusal;
-use crate::session::Session;
+use crate::session::{Session, Voice};
+pub(crate) use listing::{command_code, command_name};
 
 /// The subcommands.
 pub(super) const SUBCOMMANDS: &[Subcommand] = &[
-    Subcommand { name: "id", arity: 2 },
+    Subcommand { name: "caching", arity: 3 },
     Subcommand { name: "getname", arity: 2 },
-    Subcommand { name: "setname", arity: 3 },
-    Subcommand { name: "setinfo", arity: 4 },
+    Subcommand { name: "getredir", arity: 2 },
+    Subcommand { name: "help", arity: 2 },
+    Subcommand { name: "id", arity: 2 },
     Subcommand { name: "info", arity: 2 },
+    Subcommand { name: "kill", arity: -3 },
+    Subcommand { name: "list", arity: -2 },
+    Subcommand { name: "no-evict", arity: 3 },
+    Subcommand { name: "no-touch", arity: 3 },
+    Subcommand { name: "pause", arity: -3 },
+    Subcommand { name: "reply", arity: 3 },
+    Subcommand { name: "setinfo", arity: 4 },
+    Subcommand { name: "setname", arity: 3 },
+    Subcommand { name: "tracking", arity: -3 },
+    Subcommand { name: "trackinginfo", arity: 2 },
+    Subcommand { name: "unblock", arity: -3 },
+    Subcommand { name: "unpause", arity: 2 },
+];
+
+const HELP: &[&str] = &[
+    "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "GETREDIR",
+    "    Return the client ID we are redirecting to when tracking is enabled.",
+    "GETNAME",
+    "    Return the name of the current connection.",
+    "ID",
+    "    Return the ID of the current connection.",
+    "INFO",
+    "    Return information about the current client connection.",
+    "KILL <ip:port>",
+    "    Kill connection made from <ip:port>.",
+    "KILL <option> <value> [<option> <value> [...]]",
+    "    Kill connections. Options are:",
+    "    * ADDR (<ip:port>|<unixsocket>:0)",
+    "      Kill connections made from the specified address",
+    "    * LADDR (<ip:port>|<unixsocket>:0)",
+    "      Kill connections made to specified local address",
+    "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+    "      Kill connections by type.",
+    "    * USER <username>",
+    "      Kill connections authenticated by <username>.",
+    "    * SKIPME (YES|NO)",
+    "      Skip killing current connection (default: yes).",
+    "LIST [options ...]",
+    "    Return information about client connections. Options:",
+    "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+    "      Return clients of specified type.",
+    "UNPAUSE",
+    "    Stop the current client pause, resuming traffic.",
+    "PAUSE <timeout> [WRITE|ALL]",
+    "    Suspend all, or just write, clients for <timeout> milliseconds.",
+    "REPLY (ON|OFF|SKIP)",
+    "    Control the replies sent to the current connection.",
+    "SETNAME <name>",
+    "    Assign the name <name> to the current connection.",
+    "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+    "    Unblock the specified blocked client.",
+    "TRACKINGINFO",
+    "    Report tracking status for the current connection.",
+    "NO-EVICT (ON|OFF)",
+    "    Protect current client connection from eviction.",
+    "HELP",
+    "    Prints this help.",
 ];
 
 /// A name is printable ASCII without blanks.
@@ -27,28 +94,46 @@ pub(super) fn check_name(name: &[u8]) -> Result<(), Answer> {
     Err(Answer::error("ERR Client names cannot contain spaces, newlines or special characters."))
 }
 
-/// `CLIENT ID|GETNAME|SETNAME|SETINFO|INFO`
+/// `CLIENT` and its subcommands
 pub(super) fn client(session: &mut Session, args: Args<'_>) -> Answer {
-    let subcommand = arg(args, 1);
-    if is("ID", subcommand) {
-        return Answer::Int(i64::try_from(session.id()).unwrap_or(i64::MAX));
+    let Some(subcommand) = args.get(1) else { return refusal::SYNTAX };
+    match subcommand.to_ascii_lowercase().as_slice() {
+        b"id" => Answer::Int(i64::try_from(session.id()).unwrap_or(i64::MAX)),
+        b"getname" if session.name().is_empty() => Answer::NULL,
+        b"getname" => Reply::bulk(session.name()).into(),
+        b"setname" => set_name(session, arg(args, 2)),
+        b"setinfo" => set_info(arg(args, 2), arg(args, 3)),
+        b"info" => listing::info(session),
+        b"list" => listing::list(session, args.skip(2)),
+        b"kill" => kill::kill(session, args.skip(2)),
+        b"reply" => reply(session, arg(args, 2)),
+        b"no-evict" => no_evict(session, arg(args, 2)),
+        b"no-touch" => on_or_off(arg(args, 2)).map_or(refusal::SYNTAX, |_| Answer::OK),
+        b"pause" => pause(session.host(), args.skip(2)),
+        b"unpause" => {
+            session.host().pause.end();
+            Answer::OK
+        }
+        b"unblock" => unblock(args.skip(2)),
+        b"getredir" => Answer::Int(-1),
+        b"trackinginfo" => tracking_info(),
+        b"tracking" => tracking(arg(args, 2)),
+        b"caching" => Answer::error(
+            "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT \
+             mode enabled",
+        ),
+        _ => channel::help(HELP),
     }
-    if is("GETNAME", subcommand) {
-        return if session.name().is_empty() { Answer::NULL } else { Reply::bulk(session.name()).into() };
+}
+
+fn set_name(session: &mut Session, name: &[u8]) -> Answer {
+    match check_name(name) {
+        Ok(()) => {
+            session.set_name(name);
+            Answer::OK
+        }
+        Err(refusal) => refusal,
     }
-    if is("SETNAME", subcommand) {
-        return match check_name(arg(args, 2)) {
-            Ok(()) => {
-                session.set_name(arg(args, 2));
-                Answer::OK
-            }
-            Err(refusal) => refusal,
-        };
-    }
-    if is("SETINFO", subcommand) {
-        return set_info(arg(args, 2), arg(args, 3));
-    }
-    Reply::text(info(session)).into()
 }
 
 /// What libraries tell of themselves is checked and not kept: nothing shows it.
@@ -63,18 +148,79 @@ fn set_info(attribute: &[u8], value: &[u8]) -> Answer {
     Answer::OK
 }
 
-fn info(session: &Session) -> String {
-    format!(
-        "id={} addr={} laddr={} name={} age={} db={} sub={} multi={} watch={} user=default resp={}\n",
-        session.id(),
-        session.peer(),
-        session.host().settings.addr,
-        String::from_utf8_lossy(session.name()),
-        session.age_ms() / 1000,
-        session.database_number(),
-        session.subscriptions(),
-        session.queued().map_or_else(|| "-1".to_owned(), |queued| queued.to_string()),
-        session.watched(),
-        if session.version() == Version::Resp3 { 3 } else { 2 },
-    )
+fn reply(session: &mut Session, how: &[u8]) -> Answer {
+    if is("ON", how) {
+        session.set_voice(Voice::On);
+        return Answer::OK;
+    }
+    if is("OFF", how) {
+        session.set_voice(Voice::Off);
+    } else if is("SKIP", how) {
+        if session.voice() != Voice::Off {
+            session.set_voice(Voice::SkipNext);
+        }
+    } else {
+        return refusal::SYNTAX;
+    }
+    Answer::Static(b"")
+}
+
+fn on_or_off(word: &[u8]) -> Option<bool> {
+    if is("ON", word) { Some(true) } else { is("OFF", word).then_some(false) }
+}
+
+fn no_evict(session: &Session, word: &[u8]) -> Answer {
+    let Some(on) = on_or_off(word) else { return refusal::SYNTAX };
+    session.presence().no_evict.store(on, Relaxed);
+    Answer::OK
+}
+
+fn pause(host: &Host, args: Args<'_>) -> Answer {
+    let Some(timeout_ms) = integer(arg(args, 0)) else {
+        return Answer::error("ERR timeout is not an integer or out of range");
+    };
+    let Ok(timeout_ms) = u64::try_from(timeout_ms) else {
+        return Answer::error("ERR timeout is negative");
+    };
+    let everything = match args.get(1) {
+        None => true,
+        Some(mode) if is("ALL", mode) => true,
+        Some(mode) if is("WRITE", mode) => false,
+        Some(_) => return Answer::error("ERR CLIENT PAUSE mode must be WRITE or ALL"),
+    };
+    if args.len() > 2 {
+        return refusal::SYNTAX;
+    }
+    host.pause.begin(host.now_ms().saturating_add(timeout_ms), everything);
+    Answer::OK
+}
+
+/// No command blocks a client here, so there is nobody to unblock.
+fn unblock(args: Args<'_>) -> Answer {
+    match args.get(1) {
+        Some(reason) if args.len() > 2 || !(is("TIMEOUT", reason) || is("ERROR", reason)) => {
+            return Answer::error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+        }
+        _ => {}
+    }
+    if integer(arg(args, 0)).is_none() { refusal::NOT_AN_INTEGER } else { Answer::ZERO }
+}
+
+fn tracking(word: &[u8]) -> Answer {
+    match on_or_off(word) {
+        Some(false) => Answer::OK,
+        Some(true) => {
+            Answer::error("ERR CLIENT TRACKING is not supported; use T.SUBSCRIBE to follow changes")
+        }
+        None => refusal::SYNTAX,
+    }
+}
+
+fn tracking_info() -> Answer {
+    let facts = [
+        ("flags", Reply::Set(vec![Reply::StaticBulk("off")])),
+        ("redirect", Reply::Int(-1)),
+        ("prefixes", Reply::Array(Vec::new())),
+    ];
+    Reply::Map(facts.into_iter().map(|(name, fact)| (Reply::StaticBulk(name), fact)).collect()).into()
 }

@@ -1,9 +1,7 @@
 //! The connection itself: greeting, authentication, the selected database, the end.
 
-use mnemon_table::DATABASES;
-
 use crate::answer::Answer;
-use crate::command::argument::{arg, integer, is};
+use crate::command::argument::{self, arg, integer, is};
 use crate::command::client;
 use crate::protocol::{Args, Reply, Version};
 use crate::refusal;
@@ -36,13 +34,7 @@ pub(super) fn echo(_: &mut Session, args: Args<'_>) -> Answer {
 /// # Errors
 /// The refusal to answer.
 pub(crate) fn selected(args: Args<'_>) -> Result<usize, Answer> {
-    let number = integer(arg(args, 1)).ok_or(refusal::NOT_AN_INTEGER)?;
-    if i32::try_from(number).is_err() {
-        let text = "ERR value is out of range, value must between -2147483648 and 2147483647";
-        return Err(Answer::error(text));
-    }
-    let number = usize::try_from(number).ok().filter(|number| *number < DATABASES);
-    number.ok_or(Answer::error("ERR DB index is out of range"))
+    argument::database(arg(args, 1))
 }
 
 /// `SELECT index`
@@ -132,7 +124,7 @@ fn read_greeting(args: Args<'_>) -> Result<Greeting<'_>, Answer> {
 /// `AUTH [username] password`
 pub(super) fn auth(session: &mut Session, args: Args<'_>) -> Answer {
     let (user, password) = match args.len() {
-        2 if !session.needs_password() => {
+        2 if !session.host().users.need_password() => {
             return Answer::error(
                 "ERR AUTH <password> called without any password configured for the default user. Are you sure \
                  your configuration is correct?",

@@ -1,5 +1,7 @@
 //! Hashes: fields with values under one key.
 
+pub(in crate::command) mod part;
+
 use mnemon_store::collection::Hash;
 use mnemon_store::{Collection, Op, OpError, Outcome, Row, Value, When, decimal};
 use mnemon_table::Table;
@@ -24,7 +26,7 @@ fn found(outcome: Result<Outcome, OpError>) -> Result<Option<Row>, Answer> {
     }
 }
 
-fn hash(row: &Row) -> Option<&Hash> {
+pub(super) fn hash(row: &Row) -> Option<&Hash> {
     match row.value() {
         Value::Collection(Collection::Hash(hash)) => Some(hash),
         _ => None,
@@ -32,7 +34,7 @@ fn hash(row: &Row) -> Option<&Hash> {
 }
 
 /// Answers about the hash that was read; `of` gets `None` when there is no row.
-fn about(outcome: Result<Outcome, OpError>, of: impl FnOnce(Option<&Hash>) -> Answer) -> Answer {
+pub(super) fn about(outcome: Result<Outcome, OpError>, of: impl FnOnce(Option<&Hash>) -> Answer) -> Answer {
     match found(outcome) {
         Ok(row) => of(row.as_ref().and_then(hash)),
         Err(refusal) => refusal,

@@ -1,44 +1,49 @@
 //! `INFO`: the state of the server in the form that Redis's tools read.
 
 use std::fmt::Write;
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::answer::Answer;
+use crate::broker::Kind;
 use crate::command::argument::is;
 use crate::command::connection::REDIS_VERSION;
 use crate::host::Host;
 use crate::protocol::{Args, Reply};
-use crate::session::Session;
 
-/// A section: its name and what writes its lines.
-type Section = (&'static str, fn(&Host, &mut Lines));
+/// A section: its name, whether `INFO` shows it unasked, and what writes its lines.
+type Section = (&'static str, bool, fn(&Host, &mut Lines));
 
-const SECTIONS: [Section; 9] = [
-    ("Server", server),
-    ("Clients", clients),
-    ("Memory", memory),
-    ("Persistence", persistence),
-    ("Stats", stats),
-    ("Replication", replication),
-    ("CPU", cpu),
-    ("Keyspace", keyspace),
-    ("Tables", tables),
+const SECTIONS: [Section; 12] = [
+    ("Server", true, server),
+    ("Clients", true, clients),
+    ("Memory", true, memory),
+    ("Persistence", true, persistence),
+    ("Stats", true, stats),
+    ("Replication", true, replication),
+    ("CPU", true, cpu),
+    ("Modules", true, |_, _| {}),
+    ("Commandstats", false, commandstats),
+    ("Cluster", true, cluster),
+    ("Keyspace", true, keyspace),
+    ("Tables", true, tables),
 ];
 
 /// `INFO [section [section ...]]`
-pub(super) fn info(session: &mut Session, args: Args<'_>) -> Answer {
-    let all = ["default", "all", "everything"];
+pub(super) fn info(host: &Host, args: Args<'_>) -> Answer {
     let wanted = args.skip(1);
-    let everything = wanted.is_empty() || wanted.iter().any(|arg| all.iter().any(|word| is(word, arg)));
+    let asked = |words: &[&str]| wanted.iter().any(|arg| words.iter().any(|word| is(word, arg)));
+    let usual = wanted.is_empty() || asked(&["default"]);
+    let all = asked(&["all", "everything"]);
     let mut text = Lines(String::with_capacity(2048));
-    for (name, write) in SECTIONS {
-        if everything || wanted.iter().any(|arg| is(name, arg)) {
+    for (name, unasked, write) in SECTIONS {
+        if all || usual && unasked || asked(&[name]) {
             if !text.0.is_empty() {
                 text.0.push_str("\r\n");
             }
             text.0.push_str("# ");
             text.0.push_str(name);
             text.0.push_str("\r\n");
-            write(session.host(), &mut text);
+            write(host, &mut text);
         }
     }
     Reply::text(text.0).into()
@@ -55,7 +60,7 @@ impl Lines {
 }
 
 fn server(host: &Host, lines: &mut Lines) {
-    let now_ms = host.catalog.store().now_ms();
+    let now_ms = host.now_ms();
     let uptime_s = now_ms.saturating_sub(host.started_ms) / 1000;
     lines.put("redis_version", REDIS_VERSION);
     lines.put("mnemon_version", env!("CARGO_PKG_VERSION"));
@@ -63,52 +68,99 @@ fn server(host: &Host, lines: &mut Lines) {
     lines.put("os", format_args!("{} {}", std::env::consts::OS, std::env::consts::ARCH));
     lines.put("arch_bits", usize::BITS);
     lines.put("process_id", std::process::id());
-    lines.put("tcp_port", host.settings.addr.port());
+    lines.put("tcp_port", host.addr.port());
     lines.put("server_time_usec", now_ms.saturating_mul(1000));
     lines.put("uptime_in_seconds", uptime_s);
     lines.put("uptime_in_days", uptime_s / 86_400);
-    lines.put("io_threads_active", host.settings.threads);
+    lines.put("hz", 10);
+    lines.put("config_file", "");
+    lines.put("io_threads_active", host.threads);
 }
 
 fn clients(host: &Host, lines: &mut Lines) {
-    lines.put("connected_clients", host.stats.totals().connected);
-    lines.put("maxclients", host.settings.max_clients);
-    lines.put("blocked_clients", 0);
+    let (mut blocked, mut subscribers, mut input, mut output) = (0, 0, 0, 0);
+    for client in host.roster.iter() {
+        blocked += usize::from(client.blocked.load(Relaxed));
+        subscribers += usize::from(client.subscribed.any());
+        input = client.unread.load(Relaxed).max(input);
+        output = client.waiting_bytes().max(output);
+    }
+    lines.put("connected_clients", host.roster.len());
+    lines.put("cluster_connections", 0);
+    lines.put("maxclients", host.bounds().max_clients);
+    lines.put("client_recent_max_input_buffer", input);
+    lines.put("client_recent_max_output_buffer", output);
+    lines.put("blocked_clients", blocked);
+    lines.put("tracking_clients", 0);
+    lines.put("clients_in_timeout_table", 0);
+    lines.put("pubsub_clients", subscribers);
 }
 
 fn memory(host: &Host, lines: &mut Lines) {
-    let rows: usize = host.catalog.tables().iter().map(|table| table.info().memory_bytes).sum();
-    let resident = resident_bytes();
-    let used = resident.unwrap_or(0).max(rows as u64);
+    let used = host.dataset_bytes();
+    let max = host.bounds().max_memory;
     lines.put("used_memory", used);
     lines.put("used_memory_human", human(used));
-    if let Some(resident) = resident {
+    if let Some(resident) = resident_bytes() {
         lines.put("used_memory_rss", resident);
         lines.put("used_memory_rss_human", human(resident));
     }
-    lines.put("used_memory_dataset", rows);
-    lines.put("maxmemory", 0);
-    lines.put("maxmemory_human", "0B");
+    lines.put("used_memory_dataset", used);
+    lines.put("maxmemory", max);
+    lines.put("maxmemory_human", human(max));
     lines.put("maxmemory_policy", "noeviction");
-    lines.put("mem_allocator", "system");
 }
 
 fn persistence(_: &Host, lines: &mut Lines) {
-    lines.put("loading", 0);
-    lines.put("rdb_bgsave_in_progress", 0);
-    lines.put("aof_enabled", 0);
+    for name in
+        ["loading", "async_loading", "rdb_changes_since_last_save", "rdb_bgsave_in_progress", "aof_enabled"]
+    {
+        lines.put(name, 0);
+    }
 }
 
 fn stats(host: &Host, lines: &mut Lines) {
     let totals = host.stats.totals();
     lines.put("total_connections_received", totals.accepted);
     lines.put("total_commands_processed", totals.commands);
-    let now_ms = host.catalog.store().now_ms();
-    lines.put("instantaneous_ops_per_sec", host.stats.commands_per_second(now_ms));
+    lines.put("instantaneous_ops_per_sec", host.stats.commands_per_second(host.now_ms()));
     lines.put("total_net_input_bytes", totals.bytes_in);
     lines.put("total_net_output_bytes", totals.bytes_out);
     lines.put("rejected_connections", totals.rejected);
+    let sums = host
+        .catalog
+        .tables()
+        .iter()
+        .map(|table| table.info())
+        .fold((0, 0), |sums, info| (sums.0 + info.expired, sums.1 + info.evicted));
+    lines.put("expired_keys", sums.0);
+    lines.put("evicted_keys", sums.1);
+    lines.put("pubsub_channels", host.broker.count(Kind::Channel));
+    lines.put("pubsub_patterns", host.broker.count(Kind::Pattern));
+    lines.put("pubsubshard_channels", host.broker.count(Kind::Shard));
+    lines.put("client_query_buffer_limit_disconnections", totals.bad_requests);
     lines.put("client_output_buffer_limit_disconnections", totals.overflowed);
+    lines.put("client_write_timeout_disconnections", totals.stalled);
+    lines.put("client_idle_disconnections", totals.idle);
+    lines.put("commands_refused_out_of_memory", totals.out_of_memory);
+    lines.put("slowlog_entries", host.slowlog.len());
+}
+
+fn commandstats(host: &Host, lines: &mut Lines) {
+    for command in host.stats.commands() {
+        let us = command.time_ns / 1_000;
+        let per_call =
+            if command.calls == 0 { 0.0 } else { command.time_ns as f64 / 1e3 / command.calls as f64 };
+        let facts = format_args!(
+            "calls={},usec={us},usec_per_call={per_call:.2},rejected_calls={},failed_calls={}",
+            command.calls, command.rejected, command.failed
+        );
+        lines.put(&format!("cmdstat_{}", command.name), facts);
+    }
+}
+
+fn cluster(_: &Host, lines: &mut Lines) {
+    lines.put("cluster_enabled", 0);
 }
 
 fn replication(_: &Host, lines: &mut Lines) {

@@ -2,7 +2,7 @@
 
 use crate::answer::Answer;
 use crate::command::argument::{arg, is};
-use crate::command::entry::{Command, Family, Subcommand, flag};
+use crate::command::entry::{Command, Family, Subcommand, fits as fits_arity, flag};
 use crate::command::lookup::find;
 use crate::command::table::COMMANDS;
 use crate::glob;
@@ -48,18 +48,46 @@ fn number(value: i16) -> Reply {
 }
 
 fn entry(command: &Command) -> Reply {
-    let (first, last, step) = command.keys;
+    let (name, arity) = (Reply::StaticBulk(command.name), command.arity);
+    let subcommands = command.subcommands.iter().map(|sub| subentry(command, sub)).collect();
+    // The keys of a command of two words belong to its subcommands.
+    let keys = if command.subcommands.is_empty() { command.keys } else { (0, 0, 0) };
+    described(command, name, arity, keys, subcommands)
+}
+
+/// The entry of a subcommand that has enough arguments to have the command's keys.
+fn subentry(command: &Command, sub: &Subcommand) -> Reply {
+    let keys = if has_keys(command, sub) { command.keys } else { (0, 0, 0) };
+    described(command, Reply::Bulk(whole_name(command, sub)), sub.arity, keys, Vec::new())
+}
+
+fn has_keys(command: &Command, sub: &Subcommand) -> bool {
+    command.keys.0 > 0 && i32::from(sub.arity.unsigned_abs()) > i32::from(command.keys.0)
+}
+
+fn whole_name(command: &Command, sub: &Subcommand) -> Vec<u8> {
+    format!("{}|{}", command.name, sub.name).into_bytes()
+}
+
+fn described(
+    command: &Command,
+    name: Reply,
+    arity: i16,
+    keys: (i16, i16, i16),
+    subcommands: Vec<Reply>,
+) -> Reply {
+    let (first, last, step) = keys;
     Reply::Array(vec![
-        Reply::StaticBulk(command.name),
-        number(command.arity),
+        name,
+        number(arity),
         Reply::Set(flags(command).map(Reply::simple).collect()),
         number(first),
         number(last),
         number(step),
         Reply::Set(categories(command).map(Reply::simple).collect()),
         Reply::Array(Vec::new()),
-        Reply::Array(key_specs(command)),
-        Reply::Array(Vec::new()),
+        Reply::Array(key_specs(command, keys)),
+        Reply::Array(subcommands),
     ])
 }
 
@@ -72,8 +100,10 @@ fn categories(command: &Command) -> impl Iterator<Item = &'static str> {
     let family = match command.family {
         Family::Generic => "@keyspace",
         Family::Hash => "@hash",
+        Family::Bitmap => "@bitmap",
         Family::String => "@string",
         Family::Connection => "@connection",
+        Family::PubSub => "@pubsub",
         Family::Transactions => "@transaction",
         Family::Table => "@table",
         Family::Server => "",
@@ -95,8 +125,8 @@ fn categories(command: &Command) -> impl Iterator<Item = &'static str> {
 }
 
 /// Where the keys stand, in the form of Redis 7.
-fn key_specs(command: &Command) -> Vec<Reply> {
-    let (first, last, step) = command.keys;
+fn key_specs(command: &Command, keys: (i16, i16, i16)) -> Vec<Reply> {
+    let (first, last, step) = keys;
     if first == 0 {
         return Vec::new();
     }
@@ -126,35 +156,50 @@ fn key_specs(command: &Command) -> Vec<Reply> {
 }
 
 fn docs(names: Args<'_>) -> Answer {
-    let described = |command: &Command| {
-        let group = match command.family {
-            Family::String => "string",
-            Family::Generic => "generic",
-            Family::Hash => "hash",
-            Family::Connection => "connection",
-            Family::Server => "server",
-            Family::Transactions => "transactions",
-            Family::Table => "table",
-        };
-        let facts = [("summary", command.summary), ("group", group)];
-        let facts = facts.map(|(name, fact)| (Reply::StaticBulk(name), Reply::StaticBulk(fact)));
-        (Reply::StaticBulk(command.name), Reply::Map(facts.into()))
-    };
     let pairs = if names.is_empty() {
-        COMMANDS.iter().map(described).collect()
+        COMMANDS.iter().map(documented).collect()
     } else {
-        names.iter().filter_map(find).map(described).collect()
+        names.iter().filter_map(find).map(documented).collect()
     };
     Reply::Map(pairs).into()
 }
 
+fn documented(command: &Command) -> (Reply, Reply) {
+    let facts =
+        [("summary", command.summary), ("group", command.family.name()), ("complexity", command.complexity)];
+    let facts = facts.map(|(name, fact)| (Reply::StaticBulk(name), Reply::StaticBulk(fact)));
+    let mut facts = Vec::from(facts);
+    if !command.differs.is_empty() {
+        facts.push((Reply::StaticBulk("differs"), Reply::StaticBulk(command.differs)));
+    }
+    if !command.subcommands.is_empty() {
+        let group = || vec![(Reply::StaticBulk("group"), Reply::StaticBulk(command.family.name()))];
+        let sub = |sub: &Subcommand| (Reply::Bulk(whole_name(command, sub)), Reply::Map(group()));
+        let subs = command.subcommands.iter().map(sub).collect();
+        facts.push((Reply::StaticBulk("subcommands"), Reply::Map(subs)));
+    }
+    (Reply::StaticBulk(command.name), Reply::Map(facts))
+}
+
 fn keys(request: Args<'_>) -> Answer {
-    let Some(command) = find(request.name()) else { return Answer::error("ERR Invalid command specified") };
+    const INVALID: Answer = Answer::error("ERR Invalid command specified");
+    const NO_KEYS: Answer = Answer::error("ERR The command has no key arguments");
+    let Some(command) = find(request.name()) else { return INVALID };
+    let mut fits = command.takes(request.len());
+    if !command.subcommands.is_empty()
+        && let Some(name) = request.get(1)
+    {
+        let Some(sub) = command.subcommand(name) else { return INVALID };
+        if !has_keys(command, sub) {
+            return NO_KEYS;
+        }
+        fits = fits_arity(sub.arity, request.len());
+    }
     let (first, last, step) = command.keys;
     if first == 0 {
-        return Answer::error("ERR The command has no key arguments");
+        return NO_KEYS;
     }
-    if !command.takes(request.len()) {
+    if !fits {
         return Answer::error("ERR Invalid number of arguments specified for command");
     }
     let place = |number: i16| usize::from(number.unsigned_abs());

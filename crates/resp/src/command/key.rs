@@ -1,5 +1,9 @@
 //! Keys of any type: existence, type, expiry.
 
+pub(in crate::command) mod carry;
+pub(in crate::command) mod object;
+pub(in crate::command) mod walk;
+
 use mnemon_store::{Cause, ExpireWhen, Op, OpError, Outcome, Row};
 use mnemon_table::Table;
 
@@ -42,7 +46,7 @@ fn read(args: Args<'_>) -> Op<'_> {
     Op::Get { key: bytes(args, 1) }
 }
 
-/// `EXISTS key [key ...]`
+/// `EXISTS key [key ...]`, `TOUCH key [key ...]`
 pub(super) fn exists<'a>(context: &Context<'_>, args: Args<'a>) -> Plan<'a> {
     if args.len() == 2 {
         return Plan::on_database(read(args), |_, _, outcome| found(outcome).is_some().into());

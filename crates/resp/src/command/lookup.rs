@@ -66,6 +66,15 @@ const fn slot_of(packed: u128) -> usize {
 /// The command of this name, in whatever case. O(length of the name).
 #[inline]
 pub(crate) fn find(name: &[u8]) -> Option<&'static Command> {
+    find_place(name).map(|(_, command)| command)
+}
+
+/// A command and its place in the command table, if there is one.
+pub(crate) type Found = Option<(usize, &'static Command)>;
+
+/// As [`find`], with the command's place.
+#[inline]
+pub(crate) fn find_place(name: &[u8]) -> Found {
     if name.len() > LONGEST {
         return None;
     }
@@ -75,7 +84,8 @@ pub(crate) fn find(name: &[u8]) -> Option<&'static Command> {
         let at = usize::from(*INDEX.get(slot)?);
         if *NAMES.get(at)? == packed {
             // A name that ends in NUL bytes packs like the one without.
-            return COMMANDS.get(at).filter(|command| command.name.len() == name.len());
+            let command = COMMANDS.get(at).filter(|command| command.name.len() == name.len())?;
+            return Some((at, command));
         }
         slot = (slot + 1) % SLOTS;
     }

@@ -2,13 +2,15 @@
 //!
 //! Planning apart from running is what lets `EXEC` make one commit of many commands.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use mnemon_store::{Op, OpError, Outcome, Row, TableOp};
 use mnemon_table::{Catalog, Table};
 
 use crate::answer::Answer;
-use crate::command::table_query::Request;
+use crate::command::request::Request;
+use crate::dice::Dice;
 use crate::protocol::Args;
 
 /// What a planner may look at.
@@ -16,6 +18,8 @@ pub(crate) struct Context<'s> {
     pub(crate) catalog: &'s Arc<Catalog>,
     /// The selected database.
     pub(crate) database: &'s Arc<Table>,
+    /// Where random numbers come from.
+    pub(crate) dice: &'s Dice,
 }
 
 impl Context<'_> {
@@ -34,6 +38,13 @@ pub(crate) type FinishMany = fn(&Table, Args<'_>, &mut Outcomes<'_>) -> Answer;
 /// Decides on the present rows of the keys that were asked for.
 pub(crate) type Decide = for<'a> fn(&Table, Args<'a>, &[Option<Row>]) -> Decision<'a>;
 
+/// The same for keys of several tables; each key comes with its table.
+pub(crate) type DecideAcross = for<'a> fn(&[Place<'a>], Args<'a>, &[Option<Row>]) -> Decision<'a>;
+/// Makes the answer from the row under one key.
+pub(crate) type FinishRead = Box<dyn FnOnce(Option<Row>) -> Answer + Send>;
+/// A key of a table.
+pub(crate) type Place<'a> = (Arc<Table>, Cow<'a, [u8]>);
+
 /// The table that a plan's operations are for.
 pub(crate) enum Target {
     /// The selected database.
@@ -48,11 +59,15 @@ pub(crate) enum Plan<'a> {
     Answered(Answer),
     /// One operation.
     One(Target, Op<'a>, FinishOne),
+    /// A read of one row of the selected database, for answers that need more than the arguments tell.
+    Read(&'a [u8], FinishRead),
     /// Operations that must be applied together.
     Many(Target, Vec<TableOp<'a>>, FinishMany),
     /// Operations on the selected database that depend on rows: read these keys, decide, and commit under the
     /// condition that they have not changed.
     Guarded(Vec<&'a [u8]>, Decide),
+    /// The same with keys of several databases.
+    Across(Vec<Place<'a>>, DecideAcross),
     /// A read of several rows of a table.
     Query(Box<Request>),
 }
@@ -61,8 +76,10 @@ pub(crate) enum Plan<'a> {
 pub(crate) enum Decision<'a> {
     /// Nothing: it is answered.
     Answered(Answer),
-    /// These operations.
+    /// These operations on the selected database.
     Commit(Vec<Op<'a>>, FinishMany),
+    /// These operations.
+    CommitAcross(Vec<TableOp<'a>>, FinishMany),
 }
 
 impl<'a> Plan<'a> {

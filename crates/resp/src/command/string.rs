@@ -1,5 +1,8 @@
 //! Strings: values of plain bytes.
 
+pub(in crate::command) mod lcs;
+pub(in crate::command) mod part;
+
 use mnemon_store::{Cause, ExpireWhen, Expiry, Op, OpError, Outcome, Row, When};
 use mnemon_table::Table;
 

@@ -19,8 +19,8 @@ use crate::session::{Execution, Session};
 /// `T.SUBSCRIBE table [DETAILED]`
 pub(super) fn subscribe(session: &mut Session, args: Args<'_>) -> Execution {
     let detail = match args.get(2) {
-        None => Detail::Simple,
-        Some(option) if is("DETAILED", option) && args.len() == 3 => Detail::Detailed,
+        None => None,
+        Some(option) if is("DETAILED", option) && args.len() == 3 => Some(Detail::Detailed),
         Some(option) => {
             let after = "'; T.SUBSCRIBE takes table [DETAILED]";
             return Execution::Done(refusal::quoting("ERR unknown option '", option, after));

@@ -1,87 +1,17 @@
 //! `T.` commands that read several records by a condition: each is a [`Request`], answered from one snapshot.
 
 use std::ops::Bound;
-use std::sync::Arc;
 
-use mnemon_store::Before;
-use mnemon_table::query::{Plan as Access, Query};
-use mnemon_table::{KeyRange, Object, Search, Table, TableError};
+use mnemon_table::query::Query;
+use mnemon_table::{KeyRange, Search, Table, TableError};
 
 use crate::answer::Answer;
-use crate::command::argument::{arg, is, natural};
+use crate::command::argument::{Once, arg, is, natural};
 use crate::command::plan::{Context, Plan};
 use crate::command::record;
-use crate::protocol::{Args, Reply};
+use crate::command::request::Request;
+use crate::protocol::Args;
 use crate::refusal;
-
-/// Up to this many records are read on the I/O thread; more may take long and go to a thread of their own.
-const READ_AT_ONCE: usize = 256;
-
-/// A question to one table.
-pub(crate) struct Request {
-    table: Arc<Table>,
-    search: Search,
-}
-
-impl Request {
-    /// Whether the answer takes so little time that others may wait for it.
-    pub(crate) fn is_short(&self) -> bool {
-        match &self.search {
-            Search::Range(range) => range.limit.is_some_and(|limit| limit <= READ_AT_ONCE),
-            Search::Select(query) => {
-                let indexed = self.table.copy().indexed();
-                match query.plan(self.table.kind(), &indexed) {
-                    Access::Key(_) => true,
-                    Access::Keys(keys) => keys.len() <= READ_AT_ONCE,
-                    _ => false,
-                }
-            }
-            _ => false,
-        }
-    }
-
-    /// Reads and answers.
-    pub(crate) async fn answer(self) -> Answer {
-        let found = self.search.run(&self.table).await;
-        self.records(found)
-    }
-
-    /// The same on a thread of its own, so that the clients of this I/O thread need not wait.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
-    pub(crate) async fn answer_aside(self) -> Answer {
-        let runtime = tokio::runtime::Handle::current();
-        aside(move || runtime.block_on(self.answer())).await
-    }
-
-    /// Answers as of the middle of a transaction's commit: after its first `ahead` operations.
-    pub(crate) fn answer_during(&self, before: Option<&Before>, ahead: usize) -> Answer {
-        let none = || TableError::Aborted("the state of the transaction's commit was not kept".to_owned());
-        let found = before.ok_or_else(none);
-        self.records(found.and_then(|before| self.search.run_during(&self.table, before, ahead)))
-    }
-
-    fn records(&self, found: Result<Vec<Object>, TableError>) -> Answer {
-        let objects = match found {
-            Ok(objects) => objects,
-            Err(error) => return refusal::of_table(&error),
-        };
-        let json = |object: &Object| {
-            let schema = self.table.schema_of(object.version());
-            Reply::Bulk(record::record_json(object.record(), &schema.attribute_names()))
-        };
-        Reply::Array(objects.iter().map(json).collect()).into()
-    }
-}
-
-/// Makes an answer on a thread that may take its time. Must be awaited inside a tokio runtime.
-pub(crate) async fn aside(answer: impl FnOnce() -> Answer + Send + 'static) -> Answer {
-    match tokio::task::spawn_blocking(answer).await {
-        Ok(answer) => answer,
-        Err(stopped) => Answer::failure(format!("ERR the query was given up: {stopped}; ask again")),
-    }
-}
 
 fn ask<'a>(
     context: &Context<'_>,
@@ -98,7 +28,7 @@ fn ask<'a>(
         return refusal::of_table(&TableError::Unsupported { table: table.name(), cause }).into();
     }
     match search(&table) {
-        Ok(search) => Plan::Query(Box::new(Request { table, search })),
+        Ok(search) => Plan::Query(Box::new(Request::search(table, search))),
         Err(refusal) => refusal.into(),
     }
 }
@@ -114,8 +44,10 @@ struct Options<'a> {
 
 fn options<'a>(options: Args<'a>, bounds: bool, usage: &str) -> Result<Options<'a>, Answer> {
     let mut read = Options::default();
+    let mut once = Once::default();
     let mut place = 0;
     while let Some(option) = options.get(place) {
+        once.meet(option)?;
         let value = options.get(place + 1);
         place += 2;
         match value {

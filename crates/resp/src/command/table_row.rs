@@ -8,7 +8,7 @@ use mnemon_table::{Table, TableError};
 use mnemon_term::{Record, Term};
 
 use crate::answer::Answer;
-use crate::command::argument::{arg, integer, is, natural};
+use crate::command::argument::{Once, arg, integer, is, natural};
 use crate::command::plan::{Context, Plan, Target};
 use crate::command::record;
 use crate::protocol::{Args, Reply};
@@ -83,8 +83,10 @@ struct WriteOptions {
 
 fn write_options(options: Args<'_>) -> Result<WriteOptions, Answer> {
     let mut read = WriteOptions { when: When::Always, ttl_ms: None };
+    let mut once = Once::default();
     let mut place = 0;
     while let Some(option) = options.get(place) {
+        once.meet(option)?;
         if is("NX", option) {
             read.when = When::Absent;
             place += 1;

@@ -5,11 +5,13 @@ use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use mnemon_table::schema::{AccessMode, Kind, Schema, SchemaBuilder, parse_attributes};
+use mnemon_table::schema::{
+    AccessMode, Kind, Schema, SchemaBuilder, Storage, durability_text, parse_attributes, parse_durability,
+};
 use mnemon_table::{Catalog, Table, TableError};
 
 use crate::answer::Answer;
-use crate::command::argument::{arg, is, natural};
+use crate::command::argument::{Once, arg, is, natural};
 use crate::command::plan::Context;
 use crate::protocol::{Args, Reply};
 use crate::refusal;
@@ -61,16 +63,19 @@ fn access(word: &[u8]) -> Result<AccessMode, Answer> {
 }
 
 const CREATE_USAGE: &str = "'; T.CREATE takes name [KIND set|ordered_set|bag] [ATTRS name[:type],...] [INDEX name,...] \
-                            [TTL ms] [MAXENTRIES n] [MAXBYTES n] [ACCESS rw|ro]";
+                            [TTL ms] [MAXENTRIES n] [MAXBYTES n] [ACCESS rw|ro] \
+                            [STORAGE ram|disc] [DURABILITY commit|interval:MS|none]";
 
 /// `T.CREATE name [KIND k] [ATTRS name[:type],...] [INDEX name,...] [TTL ms] [MAXENTRIES n] [MAXBYTES n] [ACCESS rw|ro]`
 pub(super) fn create(context: &Context<'_>, args: Args<'_>) -> Result<SchemaFuture, Answer> {
     let mut builder = Schema::builder(text(args, 1));
+    let mut once = Once::default();
     let mut place = 2;
     while let Some(option) = args.get(place) {
         let incomplete = || refusal::quoting("ERR unknown or incomplete option '", option, CREATE_USAGE);
         let value = args.get(place + 1).ok_or_else(incomplete)?;
         builder = option_of_create(builder, option, value).unwrap_or_else(|| Err(incomplete()))?;
+        once.meet(option)?;
         place += 2;
     }
     let schema = builder.build().map_err(|error| refusal::of_table(&error))?;
@@ -103,6 +108,12 @@ fn option_of_create(
         bound().map(|bytes| builder.max_bytes(bytes))
     } else if is("ACCESS", option) {
         access(value).map(|access| builder.access(access))
+    } else if is("STORAGE", option) {
+        let storage: Result<Storage, TableError> = words.to_ascii_lowercase().parse();
+        storage.map(|storage| builder.storage(storage)).map_err(|error| refusal::of_table(&error))
+    } else if is("DURABILITY", option) {
+        let durability = parse_durability(&words.to_ascii_lowercase());
+        durability.map(|durability| builder.durability(durability)).map_err(|error| refusal::of_table(&error))
     } else {
         return None;
     })
@@ -146,6 +157,14 @@ pub(super) fn info(session: &mut Session, args: Args<'_>) -> Answer {
     }
 }
 
+/// Null for a table that is in RAM alone.
+fn durability(schema: &Schema) -> Reply {
+    match schema.storage() {
+        Storage::Disc => Reply::bulk(durability_text(schema.durability())),
+        _ => Reply::Null,
+    }
+}
+
 fn describe(table: &Table) -> Vec<(Reply, Reply)> {
     let schema = table.schema();
     let info = table.info();
@@ -162,7 +181,8 @@ fn describe(table: &Table) -> Vec<(Reply, Reply)> {
         ),
         ("indexes", Reply::Array(indexes.map(|attribute| Reply::bulk(attribute.name())).collect())),
         ("access", Reply::StaticBulk(access)),
-        ("storage", Reply::bulk(format!("{:?}", schema.storage()).to_ascii_lowercase())),
+        ("storage", Reply::bulk(schema.storage().to_string())),
+        ("durability", durability(&schema)),
         ("placement", Reply::bulk(format!("{:?}", schema.placement()).to_ascii_lowercase())),
         ("ttl_ms", optional(schema.ttl_ms())),
         ("max_entries", optional(schema.max_entries())),

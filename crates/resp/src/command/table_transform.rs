@@ -63,6 +63,9 @@ fn options(args: Args<'_>) -> Result<Wanted<'_>, Answer> {
         if value.is_none() {
             return Err(refusal::quoting("ERR incomplete option '", option, USAGE));
         }
+        if slot.is_some() {
+            return Err(refusal::twice(option));
+        }
         *slot = value;
         place += 2;
     }

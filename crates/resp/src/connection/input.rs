@@ -3,18 +3,28 @@
 //! What must stay true: unread bytes are contiguous; the buffer grows with what arrives, not with what is announced; a large
 //! request does not leave a large buffer behind.
 
-/// What one read offers at least.
+/// What the first read offers: enough for a command or two, since most connections of a large pool are idle.
+const FIRST_LEN: usize = 1024;
+/// What one read offers in the end, once reads have filled less.
 const READ_LEN: usize = 16 * 1024;
 /// An empty buffer keeps at most this much.
 const KEEP: usize = 64 * 1024;
 
 /// Bytes that have arrived and are not consumed, with room behind them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Input {
     /// All of it is initialised, so that a read needs no unsafe code; `start..end` has arrived.
     bytes: Vec<u8>,
     start: usize,
     end: usize,
+    /// What the next read offers at least.
+    read_len: usize,
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self { bytes: Vec::new(), start: 0, end: 0, read_len: FIRST_LEN }
+    }
 }
 
 impl Input {
@@ -39,12 +49,13 @@ impl Input {
                 self.bytes.shrink_to_fit();
             }
         }
-        let wanted = hint.max(READ_LEN);
-        if self.bytes.len() - self.end < hint.max(READ_LEN / 4) && self.start > 0 {
+        let wanted = hint.max(self.read_len);
+        let least = hint.max(self.read_len / 4);
+        if self.bytes.len() - self.end < least && self.start > 0 {
             self.bytes.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
         }
-        if self.bytes.len() - self.end < hint.max(READ_LEN / 4) {
+        if self.bytes.len() - self.end < least {
             self.bytes.resize(self.end.saturating_add(wanted), 0);
         }
         self.bytes.get_mut(self.end..).unwrap_or_default()
@@ -53,6 +64,10 @@ impl Input {
     /// Notes that `count` bytes were read into the room.
     pub(super) fn arrived(&mut self, count: usize) {
         self.end = self.end.saturating_add(count).min(self.bytes.len());
+        if self.end == self.bytes.len() {
+            // There was probably more.
+            self.read_len = self.read_len.saturating_mul(4).min(READ_LEN);
+        }
     }
 }
 
@@ -103,5 +118,17 @@ mod tests {
         assert_eq!(input.unread(), b"");
         input.arrived(usize::MAX / 2);
         assert!(input.unread().len() <= input.bytes.len());
+    }
+
+    #[test]
+    fn an_idle_connection_holds_little_and_a_busy_one_reads_much() {
+        let mut input = Input::default();
+        assert_eq!(input.room(1).len(), FIRST_LEN);
+        for _ in 0..4 {
+            let len = input.room(1).len();
+            input.arrived(len);
+            input.consume(len);
+        }
+        assert!(input.room(1).len() >= READ_LEN);
     }
 }

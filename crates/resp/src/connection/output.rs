@@ -24,6 +24,16 @@ impl Output {
         self.bytes.len() - self.written
     }
 
+    /// Where the next answer begins, for `take_back`. Valid until something is written.
+    pub(super) fn end(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Takes back the answers from `end` on.
+    pub(super) fn take_back(&mut self, end: usize) {
+        self.bytes.truncate(end.max(self.written));
+    }
+
     /// Notes that the first `count` pending bytes are written.
     pub(super) fn wrote(&mut self, count: usize) {
         self.written = (self.written + count).min(self.bytes.len());

@@ -7,7 +7,7 @@ pub struct Limits {
     pub max_bulk_len: usize,
     /// Most arguments of one command. Default 1,048,576. Costs 16 bytes each while the command is read.
     pub max_args: usize,
-    /// Longest inline request, and longest line that announces a length, in bytes. Default 64 KiB.
+    /// Longest inline request, and longest line that announces a length, in bytes; below 4 counts as 4. Default 64 KiB.
     pub max_inline_len: usize,
     /// Longest request in bytes, framing included (Redis: `client-query-buffer-limit`). Default 1 GiB. This bounds the
     /// read buffer of one connection.

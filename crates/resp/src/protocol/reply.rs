@@ -46,6 +46,8 @@ pub enum Reply {
     Array(Vec<Reply>),
     /// Pairs of key and value; RESP2 gets a flat array.
     Map(Vec<(Reply, Reply)>),
+    /// Pairs in order: an array of arrays of two; RESP2 gets a flat array.
+    Pairs(Vec<(Reply, Reply)>),
     /// Replies without order or duplicates; RESP2 gets an array.
     Set(Vec<Reply>),
     /// A message outside the order of requests; RESP2 gets an array.

@@ -132,6 +132,13 @@ impl Parser {
         (self.accepted_args, self.accepted_bulk_len) = self.limits.accepted(authenticated);
     }
 
+    /// Sets other limits. Affects lengths that are read from now on. As for a new parser, the client counts as
+    /// authenticated until [`set_authenticated`](Self::set_authenticated) says otherwise.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.set_authenticated(true);
+    }
+
     /// Reads on in `buffer`, which must hold all bytes not yet consumed (see the rule above). O(new bytes).
     ///
     /// Empty requests (`*0`, `*-1`, blank lines) are skipped.

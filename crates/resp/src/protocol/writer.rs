@@ -45,6 +45,17 @@ pub fn write(reply: &Reply, version: Version, out: &mut Vec<u8>) {
                 write(value, version, out);
             }
         }
+        Reply::Pairs(pairs) => {
+            let flat = version == Version::Resp2;
+            write_array_header(out, if flat { pairs.len().saturating_mul(2) } else { pairs.len() });
+            for (key, value) in pairs {
+                if !flat {
+                    write_array_header(out, 2);
+                }
+                write(key, version, out);
+                write(value, version, out);
+            }
+        }
         Reply::Set(items) => {
             write_set_header(out, items.len(), version);
             write_all(items, version, out);

@@ -5,19 +5,34 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
+use crate::bounds::Bounds;
 use crate::host::Host;
+use crate::limit::Limit;
+use crate::server::place::Place;
 
-/// The listener, and one way to each thread.
-pub(super) type Parts = (TcpListener, Vec<mpsc::Sender<std::net::TcpStream>>);
+/// A socket that waits for its thread.
+pub(super) struct Arrival {
+    pub(super) stream: std::net::TcpStream,
+    pub(super) place: Place,
+    /// It speaks TLS.
+    pub(super) secure: bool,
+}
+
+/// A listener, and whether its clients speak TLS.
+pub(super) type Door = (TcpListener, bool);
+
+/// The ways to the threads.
+pub(super) type Inboxes = Arc<[mpsc::Sender<Arrival>]>;
 
 /// How long to wait when the process has no more file descriptors.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 
 /// Accepts for ever.
-pub(super) async fn accept((listener, inboxes): Parts, host: Arc<Host>) {
+pub(super) async fn accept((listener, secure): Door, inboxes: Inboxes, host: Arc<Host>) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {
@@ -27,7 +42,7 @@ pub(super) async fn accept((listener, inboxes): Parts, host: Arc<Host>) {
     };
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => dispatch(stream, &inboxes, &host).await,
+            Ok((stream, _)) => dispatch(stream, secure, &inboxes, &host).await,
             Err(error) => {
                 tracing::warn!(%error, "could not accept a RESP connection; trying again");
                 tokio::time::sleep(RETRY_AFTER).await;
@@ -36,28 +51,47 @@ pub(super) async fn accept((listener, inboxes): Parts, host: Arc<Host>) {
     }
 }
 
-async fn dispatch(stream: TcpStream, inboxes: &[mpsc::Sender<std::net::TcpStream>], host: &Host) {
+async fn dispatch(stream: TcpStream, secure: bool, inboxes: &Inboxes, host: &Arc<Host>) {
     let connected: usize = host.stats.threads().iter().map(|thread| thread.connected.load(Relaxed)).sum();
-    if connected >= host.settings.max_clients {
-        host.stats.rejected.fetch_add(1, Relaxed);
-        // A socket that was just opened takes so little at once.
-        let _ = stream.try_write(b"-ERR max number of clients reached\r\n");
+    let bounds = host.bounds();
+    if connected >= bounds.max_clients {
+        host.stats.limits.hit(Limit::Clients, &Peer(&stream), host.heartbeat_ms());
+        if !secure {
+            // A socket that was just opened takes so little at once.
+            let _ = stream.try_write(b"-ERR max number of clients reached\r\n");
+        }
         return;
     }
-    // Answers are written in whole batches, so waiting for more to send only costs time.
-    let _ = stream.set_nodelay(true);
+    prepare(&stream, &bounds);
     let fewest =
         host.stats.threads().iter().enumerate().min_by_key(|(_, thread)| thread.connected.load(Relaxed));
-    let Some((number, thread)) = fewest else { return };
+    let Some((number, _)) = fewest else { return };
     let (Some(inbox), Ok(stream)) = (inboxes.get(number), stream.into_std()) else { return };
-    thread.connected.fetch_add(1, Relaxed);
-    thread.accepted.fetch_add(1, Relaxed);
-    if inbox.send(stream).await.is_err() {
-        release(host, number);
+    let place = Place::take(host.clone(), number);
+    // If the thread has ended, so has the place.
+    drop(inbox.send(Arrival { stream, place, secure }).await);
+}
+
+/// Sets what can be set of a socket. Where that fails, the connection works all the same.
+fn prepare(stream: &TcpStream, bounds: &Bounds) {
+    // Answers are written in whole batches, so waiting for more to send only costs time.
+    let _ = stream.set_nodelay(true);
+    if bounds.tcp_keepalive_s > 0 {
+        let after = Duration::from_secs(bounds.tcp_keepalive_s);
+        // Asked again after each third of it, as Redis does.
+        let keepalive = TcpKeepalive::new().with_time(after).with_interval(after.div_f32(3.0));
+        let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
     }
 }
 
-/// Takes back the place of a connection that came to nothing.
-pub(super) fn release(host: &Host, number: usize) {
-    host.stats.thread(number).connected.fetch_sub(1, Relaxed);
+/// The address of the other side, asked for when it is shown.
+struct Peer<'a>(&'a TcpStream);
+
+impl std::fmt::Display for Peer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.peer_addr() {
+            Ok(peer) => write!(f, "{peer}"),
+            Err(_) => f.write_str("?"),
+        }
+    }
 }

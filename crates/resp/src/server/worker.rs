@@ -1,5 +1,6 @@
 //! An I/O thread: a runtime of its own and the connections that were given to it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -7,15 +8,20 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use crate::connection::Connection;
 use crate::error::RespError;
 use crate::host::Host;
 use crate::protocol::Limits;
-use crate::server::acceptor;
+use crate::server::acceptor::{self, Arrival, Door, Inboxes};
+use crate::server::{heartbeat, tls};
 
 /// Queries of this thread's clients that may run aside at once; others wait for one to end.
 const QUERY_THREADS: usize = 4;
+/// How long a stopping thread gives its clients to read the answers to what has arrived.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(2);
 /// How long a stopping thread waits for such queries.
 const QUERIES_WITHIN: Duration = Duration::from_secs(2);
 
@@ -24,15 +30,16 @@ pub(super) struct Worker {
     pub(super) number: usize,
     pub(super) host: Arc<Host>,
     pub(super) limits: Limits,
-    pub(super) inbox: mpsc::Receiver<std::net::TcpStream>,
+    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) inbox: mpsc::Receiver<Arrival>,
     pub(super) stopped: watch::Receiver<bool>,
     /// Dropped when the thread ends.
     pub(super) alive: mpsc::Sender<()>,
 }
 
 impl Worker {
-    /// Starts the thread; the first one gets the listener too.
-    pub(super) fn start(self, listener: Option<acceptor::Parts>) -> Result<JoinHandle<()>, RespError> {
+    /// Starts the thread; the first one gets the listeners too.
+    pub(super) fn start(self, doors: Option<(Vec<Door>, Inboxes)>) -> Result<JoinHandle<()>, RespError> {
         let name = format!("resp-{}", self.number);
         let failed = |cause| RespError::Thread { name: name.clone(), cause };
         let runtime = Builder::new_current_thread()
@@ -42,42 +49,63 @@ impl Worker {
             .build()
             .map_err(failed)?;
         let builder = std::thread::Builder::new().name(name.clone());
-        builder.spawn(move || self.run(runtime, listener)).map_err(failed)
+        builder.spawn(move || self.run(runtime, doors)).map_err(failed)
     }
 
-    fn run(mut self, runtime: Runtime, listener: Option<acceptor::Parts>) {
+    fn run(mut self, runtime: Runtime, doors: Option<(Vec<Door>, Inboxes)>) {
         runtime.block_on(async {
-            if let Some(parts) = listener {
-                tokio::spawn(acceptor::accept(parts, self.host.clone()));
+            let mut acceptors = JoinSet::new();
+            if let Some((doors, inboxes)) = doors {
+                for door in doors {
+                    acceptors.spawn(acceptor::accept(door, inboxes.clone(), self.host.clone()));
+                }
+                tokio::spawn(heartbeat::beat(self.host.clone()));
             }
+            let mut clients = JoinSet::new();
             loop {
-                let stream = tokio::select! {
+                let arrival = tokio::select! {
                     biased;
                     // Told to, or the server was dropped.
                     _ = self.stopped.wait_for(|stopped| *stopped) => break,
-                    stream = self.inbox.recv() => stream,
+                    Some(_) = clients.join_next(), if !clients.is_empty() => continue,
+                    arrival = self.inbox.recv() => arrival,
                 };
-                match stream {
-                    Some(stream) => self.serve(stream),
+                match arrival {
+                    Some(arrival) => self.serve(arrival, &mut clients),
                     None => break,
                 }
             }
+            acceptors.abort_all();
+            self.host.roster.iter().for_each(|client| client.ask_to_leave());
+            let all = async { while clients.join_next().await.is_some() {} };
+            // Who has not gone by then is cut off.
+            drop(tokio::time::timeout(GOODBYE_WITHIN, all).await);
         });
-        // Ends the connections with their tasks.
         runtime.shutdown_timeout(QUERIES_WITHIN);
         drop(self.alive);
     }
 
-    fn serve(&self, stream: std::net::TcpStream) {
-        match TcpStream::from_std(stream) {
-            Ok(stream) => {
-                let connection = Connection::new(stream, self.host.clone(), self.number, self.limits);
-                tokio::spawn(connection.serve());
-            }
+    fn serve(&self, arrival: Arrival, clients: &mut JoinSet<()>) {
+        let Arrival { stream, place, secure } = arrival;
+        let stream = match TcpStream::from_std(stream) {
+            Ok(stream) => stream,
             Err(error) => {
-                acceptor::release(&self.host, self.number);
                 tracing::warn!(%error, "could not take over a connection");
+                return;
             }
-        }
+        };
+        let shown =
+            |addr: std::io::Result<SocketAddr>| addr.map_or_else(|_| "?".to_owned(), |addr| addr.to_string());
+        let ends = [shown(stream.peer_addr()), shown(stream.local_addr())];
+        let limits = self.limits;
+        match self.tls.clone().filter(|_| secure) {
+            None => clients.spawn(Connection::new(stream, ends, place, limits).serve()),
+            Some(acceptor) => clients.spawn(async move {
+                let [peer, _] = &ends;
+                if let Some(stream) = tls::shake_hands(&acceptor, stream, peer).await {
+                    Connection::new(stream, ends, place, limits).serve().await;
+                }
+            }),
+        };
     }
 }

@@ -7,17 +7,17 @@
 
 use std::sync::Arc;
 
-use mnemon_store::{Applied, Check, OpError, Outcome, TableOp, Verdict};
+use mnemon_store::{Applied, Check, Op, OpError, Outcome, TableOp, Verdict};
 use mnemon_table::{Table, TableError};
 
 use crate::answer::Answer;
 use crate::command::{
-    Command, Context, Decide, Decision, FinishMany, FinishOne, Plan, Request, Run, Target, aside, connection,
-    flag,
+    Command, FinishMany, FinishOne, FinishRead, Place, Plan, Request, Run, Target, aside, connection, flag,
 };
+use crate::host::Host;
 use crate::protocol::{Args, ArgsBuf, Reply};
 use crate::refusal;
-use crate::session::guard;
+use crate::session::guard::{self, Decider};
 use crate::session::rehearsal::Rehearsal;
 use crate::session::watching::Watches;
 use crate::session::{Execution, Session};
@@ -34,6 +34,8 @@ const QUEUED: Answer = Answer::Static(b"+QUEUED\r\n");
 pub(super) struct Queue {
     commands: Vec<(&'static Command, ArgsBuf)>,
     bytes: usize,
+    /// The database in which the next command will run, if the queue selects one.
+    database: Option<usize>,
     /// A command was refused: `EXEC` will be.
     spoiled: bool,
 }
@@ -51,10 +53,12 @@ impl std::fmt::Debug for Queue {
 enum Piece {
     Answered(Answer),
     One(Arc<Table>, FinishOne),
+    Read(FinishRead),
     Many(Arc<Table>, usize, FinishMany),
     /// With the number of operations ahead of it.
     Query(Box<Request>, usize),
     Session(fn(&mut Session, Args<'_>) -> Answer),
+    Host(Arc<Host>, fn(&Host, Args<'_>) -> Answer),
 }
 
 /// A transaction that is ready to be submitted.
@@ -84,6 +88,16 @@ impl Session {
         let had = self.queue.take().is_some();
         self.look_again();
         had
+    }
+
+    /// The database in which the next command will run: inside `MULTI` what the queue selects.
+    pub(super) fn planned_database(&self) -> usize {
+        self.queue.as_ref().and_then(|queue| queue.database).unwrap_or(self.number)
+    }
+
+    /// Whether `EXEC` would run a command that fulfils a condition. O(queued commands).
+    pub(super) fn queues(&self, condition: impl Fn(&Command) -> bool) -> bool {
+        self.queue.as_ref().is_some_and(|queue| queue.commands.iter().any(|(command, _)| condition(command)))
     }
 
     /// How many commands are queued; `None` outside of `MULTI`.
@@ -118,6 +132,9 @@ impl Session {
             ));
         }
         queue.bytes += bytes;
+        if command.name == "select" {
+            queue.database = connection::selected(args).ok().or(queue.database);
+        }
         queue.commands.push((command, args.to_buf()));
         Some(QUEUED)
     }
@@ -133,11 +150,15 @@ impl Session {
             let text = "EXECABORT Transaction discarded because of previous errors.";
             return Execution::Done(Answer::error(text));
         }
+        if watches.came_and_went() {
+            return Execution::Done(Reply::NullArray.into());
+        }
         for _ in 0..guard::MAX_ATTEMPTS {
             let Planned { pieces, ops, looked_at, .. } = self.plan_all(&queue);
             let guarded = !looked_at.is_empty();
             let queries = pieces.iter().any(|piece| matches!(piece, Piece::Query(..)));
-            match self.submit_all(&watches, ops, looked_at, queries) {
+            self.touched = true;
+            match self.submit_all(&watches, ops, looked_at, queries).applied() {
                 Verdict::Ready(Ok(applied)) => {
                     let pieces = self.run_own(&queue, pieces);
                     if pieces.iter().any(Piece::takes_time) {
@@ -149,7 +170,7 @@ impl Session {
                 }
                 Verdict::Ready(Err(TableError::Conflict)) if guarded && self.hold(&watches) => {}
                 Verdict::Ready(Err(error)) => return Execution::Done(refused(&error)),
-                Verdict::Later(later) => {
+                later => {
                     // What concerns the session runs now, so that the future needs none; commands behind `EXEC` wait
                     // for it anyway.
                     let pieces = self.run_own(&queue, pieces);
@@ -192,7 +213,7 @@ impl Session {
             let args = args.as_args();
             let piece = match command.run {
                 Run::Data(plan) => {
-                    let plan = plan(&Context { catalog: &self.host.catalog, database: &database }, args);
+                    let plan = plan(&self.context_of(&database), args);
                     self.plan_one(&mut planned, &database, plan, args)
                 }
                 Run::Session(run) => {
@@ -203,6 +224,7 @@ impl Session {
                     }
                     Piece::Session(run)
                 }
+                Run::Host(run) => Piece::Host(self.host.clone(), run),
                 // Neither is ever queued.
                 Run::Control(_) | Run::Schema(_) => Piece::Answered(refusal::SYNTAX),
             };
@@ -234,7 +256,16 @@ impl Session {
                 planned.ops.extend(ops);
                 Piece::Many(table_of(target), count, finish)
             }
-            Plan::Guarded(keys, decide) => plan_guarded(planned, database, &keys, decide, args),
+            Plan::Read(key, finish) => {
+                planned.ops.push(TableOp { table: database.id(), op: Op::Get { key: key.into() } });
+                Piece::Read(finish)
+            }
+            Plan::Guarded(keys, decide) => {
+                plan_guarded(planned, database, guard::places(database, keys), Decider::Here(decide), args)
+            }
+            Plan::Across(places, decide) => {
+                plan_guarded(planned, database, places, Decider::Across(decide), args)
+            }
             Plan::Query(request) => Piece::Query(request, planned.ops.len()),
         }
     }
@@ -274,23 +305,22 @@ fn answer_all(queue: &Queue, pieces: Vec<Piece>, applied: Applied) -> Answer {
 fn plan_guarded<'q>(
     planned: &mut Planned<'q>,
     database: &Arc<Table>,
-    keys: &[&'q [u8]],
-    decide: Decide,
+    places: Vec<Place<'q>>,
+    decider: Decider,
     args: Args<'q>,
 ) -> Piece {
-    let table = database.id();
-    let rows = guard::rows_of(database, keys);
-    planned.looked_at.extend(guard::checks(table, keys, &rows));
+    let rows = guard::rows_of(&places);
+    planned.looked_at.extend(guard::checks(&places, &rows));
     let now_ms = database.store().now_ms();
-    let Some(rows) = planned.rehearsal.rows(table, keys, rows, &planned.ops, now_ms) else {
+    let Some(rows) = planned.rehearsal.rows(&places, rows, &planned.ops, now_ms) else {
         let text = "TOOLARGE the transaction writes and then reads the same keys too often; split it";
         return Piece::Answered(Answer::error(text));
     };
-    match decide(database, args, &rows) {
-        Decision::Answered(answer) => Piece::Answered(answer),
-        Decision::Commit(ops, finish) => {
+    match decider.decide(database, &places, args, &rows) {
+        Err(answer) => Piece::Answered(answer),
+        Ok((ops, finish)) => {
             let count = ops.len();
-            planned.ops.extend(guard::on_table(table, ops));
+            planned.ops.extend(ops);
             Piece::Many(database.clone(), count, finish)
         }
     }
@@ -303,9 +333,14 @@ fn answer_one(
 ) -> Answer {
     match piece {
         Piece::Answered(answer) => answer,
+        Piece::Host(host, run) => run(&host, args),
         Piece::One(table, finish) => match outcomes.next() {
             Some(outcome) => finish(&table, args, outcome),
             None => Answer::NULL,
+        },
+        Piece::Read(finish) => match outcomes.next() {
+            Some(Ok(Outcome::Row(row))) => finish(row),
+            _ => Answer::NULL,
         },
         Piece::Many(table, count, finish) => {
             let mut own = outcomes.take(count);

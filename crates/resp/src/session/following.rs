@@ -29,9 +29,16 @@ impl Follow {
 }
 
 impl Session {
-    /// Follows a table from now on: its name and the clock after which every commit is told.
-    pub(crate) fn follow(&mut self, table: Arc<Table>, detail: Detail) -> Result<(String, u64), TableError> {
+    /// Follows a table from now on: its name and the clock after which every commit is told. Asked again without
+    /// `detail`, it stays as detailed as it was.
+    pub(crate) fn follow(
+        &mut self,
+        table: Arc<Table>,
+        detail: Option<Detail>,
+    ) -> Result<(String, u64), TableError> {
         let name = table.name();
+        let known = self.follows.iter().find(|follow| follow.name == name).map(|follow| follow.detail);
+        let detail = detail.or(known).unwrap_or(Detail::Simple);
         let subscription = table.subscribe(detail, None)?;
         let clock = subscription.clock();
         self.unfollow(&name);
@@ -57,9 +64,16 @@ impl Session {
         self.follows.len()
     }
 
-    /// Whether the client speaks RESP2 and follows tables, so that it may run few commands.
+    /// Whether anything may be pushed to the client.
+    #[inline]
+    #[must_use]
+    pub fn has_pushes(&self) -> bool {
+        !self.follows.is_empty() || self.listens()
+    }
+
+    /// Whether the client speaks RESP2 and has subscriptions, so that it may run few commands.
     pub(crate) fn is_subscriber(&self) -> bool {
-        self.version == Version::Resp2 && !self.follows.is_empty()
+        self.version == Version::Resp2 && self.has_pushes()
     }
 
     /// The next push message; pending while there is none. Loses nothing when it is dropped half-way.
@@ -69,6 +83,10 @@ impl Session {
 
     /// As [`next_push`](Self::next_push), for callers that wait for other things too.
     pub fn poll_push(&mut self, context: &mut Context<'_>) -> Poll<Answer> {
+        self.attend(context.waker());
+        if let Some(message) = self.presence.take_message() {
+            return Poll::Ready(Answer::Message(message));
+        }
         for place in 0..self.follows.len() {
             let Some(follow) = self.follows.get_mut(place) else { break };
             match follow.poll(context) {

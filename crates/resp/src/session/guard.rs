@@ -1,10 +1,13 @@
 //! Plans that depend on rows: read, decide, commit if nothing has changed, else again.
 
-use mnemon_store::{Applied, Check, Op, Row, TableId, TableOp, Verdict};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use mnemon_store::{Applied, Check, Row, TableOp, Verdict};
 use mnemon_table::{Catalog, Table, TableError};
 
 use crate::answer::Answer;
-use crate::command::{Decide, Decision, FinishMany};
+use crate::command::{Decide, DecideAcross, Decision, FinishMany, Place};
 use crate::protocol::Args;
 use crate::refusal;
 use crate::session::{Execution, Session};
@@ -16,22 +19,55 @@ pub(super) const MAX_ATTEMPTS: usize = 1_000;
 pub(super) const GAVE_UP: Answer =
     Answer::error("ABORTED other clients changed the keys at every attempt; try again");
 
-/// The rows under keys, each as it is when it is read.
-pub(super) fn rows_of(table: &Table, keys: &[&[u8]]) -> Vec<Option<Row>> {
-    keys.iter().map(|key| table.store().get(table.copy(), key)).collect()
+/// Who decides.
+#[derive(Clone, Copy)]
+pub(super) enum Decider {
+    /// On keys of the selected database.
+    Here(Decide),
+    /// On keys of several.
+    Across(DecideAcross),
 }
 
-/// That these keys have these rows still.
-pub(super) fn checks<'a>(table: TableId, keys: &[&'a [u8]], rows: &[Option<Row>]) -> Vec<Check<'a>> {
+impl Decider {
+    /// The answer, or operations for the commit.
+    pub(super) fn decide<'a>(
+        self,
+        home: &Table,
+        places: &[Place<'a>],
+        args: Args<'a>,
+        rows: &[Option<Row>],
+    ) -> Result<(Vec<TableOp<'a>>, FinishMany), Answer> {
+        let decision = match self {
+            Self::Here(decide) => decide(home, args, rows),
+            Self::Across(decide) => decide(places, args, rows),
+        };
+        match decision {
+            Decision::Answered(answer) => Err(answer),
+            Decision::Commit(ops, finish) => {
+                let table = home.id();
+                Ok((ops.into_iter().map(|op| TableOp { table, op }).collect(), finish))
+            }
+            Decision::CommitAcross(ops, finish) => Ok((ops, finish)),
+        }
+    }
+}
+
+/// Keys of one database as places.
+pub(super) fn places<'k>(home: &Arc<Table>, keys: Vec<&'k [u8]>) -> Vec<Place<'k>> {
+    keys.into_iter().map(|key| (home.clone(), key.into())).collect()
+}
+
+/// The rows at places, each as it is when it is read.
+pub(super) fn rows_of(places: &[Place<'_>]) -> Vec<Option<Row>> {
+    places.iter().map(|(table, key)| table.store().get(table.copy(), key)).collect()
+}
+
+/// That these places have these rows still.
+pub(super) fn checks<'a>(places: &[Place<'a>], rows: &[Option<Row>]) -> Vec<Check<'a>> {
     let version = |row: &Option<Row>| row.as_ref().map_or(0, Row::version);
-    keys.iter()
-        .zip(rows)
-        .map(|(key, row)| Check::Key { table, key: (*key).into(), version: version(row) })
+    let both = places.iter().zip(rows);
+    both.map(|((table, key), row)| Check::Key { table: table.id(), key: key.clone(), version: version(row) })
         .collect()
-}
-
-pub(super) fn on_table<'a>(table: TableId, ops: Vec<Op<'a>>) -> impl Iterator<Item = TableOp<'a>> {
-    ops.into_iter().map(move |op| TableOp { table, op })
 }
 
 /// One attempt: an answer, or a commit under way.
@@ -40,13 +76,20 @@ enum Attempt {
     Submitted(Verdict<Result<Applied, TableError>>, FinishMany),
 }
 
-fn attempt(catalog: &Catalog, table: &Table, keys: &[&[u8]], decide: Decide, args: Args<'_>) -> Attempt {
-    let rows = rows_of(table, keys);
-    match decide(table, args, &rows) {
-        Decision::Answered(answer) => Attempt::Answered(answer),
-        Decision::Commit(ops, finish) => {
-            let checks = checks(table.id(), keys, &rows);
-            Attempt::Submitted(catalog.submit(checks, on_table(table.id(), ops).collect()), finish)
+fn attempt(
+    catalog: &Catalog,
+    home: &Table,
+    places: &[Place<'_>],
+    decider: Decider,
+    args: Args<'_>,
+) -> Attempt {
+    let rows = rows_of(places);
+    let places: Vec<Place<'_>> =
+        places.iter().map(|(table, key)| (table.clone(), Cow::Borrowed(&**key))).collect();
+    match decider.decide(home, &places, args, &rows) {
+        Err(answer) => Attempt::Answered(answer),
+        Ok((ops, finish)) => {
+            Attempt::Submitted(catalog.submit(checks(&places, &rows), ops).applied(), finish)
         }
     }
 }
@@ -67,9 +110,14 @@ fn settle(
 
 impl Session {
     /// Runs a guarded plan outside of a transaction.
-    pub(super) fn run_guarded(&mut self, keys: &[&[u8]], decide: Decide, args: Args<'_>) -> Execution {
+    pub(super) fn run_guarded(
+        &mut self,
+        places: &[Place<'_>],
+        decider: Decider,
+        args: Args<'_>,
+    ) -> Execution {
         for left in (0..MAX_ATTEMPTS).rev() {
-            match attempt(&self.host.catalog, &self.database, keys, decide, args) {
+            match attempt(&self.host.catalog, &self.database, places, decider, args) {
                 Attempt::Answered(answer) => return Execution::Done(answer),
                 Attempt::Submitted(Verdict::Ready(applied), finish) => {
                     if let Some(answer) = settle(&self.database, args, applied, finish) {
@@ -77,7 +125,7 @@ impl Session {
                     }
                 }
                 Attempt::Submitted(later, finish) => {
-                    return self.run_guarded_later(keys, decide, args, later, finish, left);
+                    return self.run_guarded_later(places, decider, args, later, finish, left);
                 }
             }
         }
@@ -87,22 +135,24 @@ impl Session {
     /// The same with an engine that answers later.
     fn run_guarded_later(
         &self,
-        keys: &[&[u8]],
-        decide: Decide,
+        places: &[Place<'_>],
+        decider: Decider,
         args: Args<'_>,
         mut verdict: Verdict<Result<Applied, TableError>>,
         mut finish: FinishMany,
         attempts: usize,
     ) -> Execution {
-        let (catalog, table) = (self.host.catalog.clone(), self.database.clone());
-        let (args, keys) = (args.to_buf(), keys.iter().map(|key| key.to_vec()).collect::<Vec<_>>());
+        let (catalog, home) = (self.host.catalog.clone(), self.database.clone());
+        let owned = places.iter().map(|(table, key)| (table.clone(), key.to_vec()));
+        let (args, owned) = (args.to_buf(), owned.collect::<Vec<_>>());
         Execution::Later(Box::pin(async move {
             for _ in 0..=attempts {
-                if let Some(answer) = settle(&table, args.as_args(), verdict.await, finish) {
+                if let Some(answer) = settle(&home, args.as_args(), verdict.await, finish) {
                     return answer;
                 }
-                let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
-                match attempt(&catalog, &table, &keys, decide, args.as_args()) {
+                let places: Vec<Place<'_>> =
+                    owned.iter().map(|(table, key)| (table.clone(), key.into())).collect();
+                match attempt(&catalog, &home, &places, decider, args.as_args()) {
                     Attempt::Answered(answer) => return answer,
                     Attempt::Submitted(again, then) => (verdict, finish) = (again, then),
                 }

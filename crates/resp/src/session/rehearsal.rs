@@ -7,11 +7,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use mnemon_store::{
-    Collection, CopySpec, ExpireWhen, Expiry, Kind, ManualClock, Op, Row, Store, StoreConfig, TableCopy,
-    TableId, TableOp, Value, When,
+    CopySpec, Expiry, Kind, ManualClock, Op, Row, Store, StoreConfig, TableCopy, TableId, TableOp, When,
 };
 
-/// Operations and elements that one transaction may have played, which takes some tenths of a second.
+use crate::command::Place;
+
+/// Operations and rows that one transaction may have played, which takes some tenths of a second.
 const MAX_PLAYED: usize = 1 << 21;
 
 /// The operations of a transaction so far, by key.
@@ -25,34 +26,46 @@ pub(super) struct Rehearsal {
 }
 
 impl Rehearsal {
-    /// The rows that `keys` will have when `ops` have been applied to their present `rows`. `None` when that would take
-    /// too long.
+    /// The rows that `places` will have when `ops` have been applied to their present `rows`. `None` when that would
+    /// take too long.
     pub(super) fn rows(
         &mut self,
-        table: TableId,
-        keys: &[&[u8]],
+        places: &[Place<'_>],
         rows: Vec<Option<Row>>,
         ops: &[TableOp<'_>],
         now_ms: u64,
     ) -> Option<Vec<Option<Row>>> {
         self.index(ops);
-        let places = self.places(table, keys);
-        if places.is_empty() {
-            return Some(rows);
+        let both = places.iter().zip(rows);
+        both.map(|((table, key), row)| self.row(table.id(), key, row, ops, now_ms)).collect()
+    }
+
+    /// `None`: it would take too long.
+    #[expect(clippy::option_option, reason = "the inner one says whether there is a row")]
+    fn row(
+        &mut self,
+        table: TableId,
+        key: &[u8],
+        row: Option<Row>,
+        ops: &[TableOp<'_>],
+        now_ms: u64,
+    ) -> Option<Option<Row>> {
+        let written = self.written(table, key);
+        if written.is_empty() {
+            return Some(row);
         }
-        let elements = |row: &Row| row.as_collection().map_or(1, |collection| collection.len());
-        self.played += places.len() + rows.iter().flatten().map(elements).sum::<usize>();
+        self.played += written.len() + usize::from(row.is_some());
         if self.played > MAX_PLAYED {
             return None;
         }
         let config = StoreConfig { shards: 1, ..StoreConfig::new(Box::new(ManualClock::at(now_ms))) };
         let store = Store::new(config);
         let copy = store.create(table, CopySpec::new(Kind::Set)).ok()?;
-        rows.iter().flatten().for_each(|row| seed(&store, &copy, row, now_ms));
-        for op in places.iter().filter_map(|place| ops.get(*place)) {
+        row.iter().for_each(|row| seed(&store, &copy, row, now_ms));
+        for op in written.iter().filter_map(|place| ops.get(*place)) {
             drop(store.commit_one(&copy, now_ms, &op.op));
         }
-        Some(keys.iter().map(|key| store.get(&copy, key)).collect())
+        Some(store.get(&copy, key))
     }
 
     fn index(&mut self, ops: &[TableOp<'_>]) {
@@ -68,71 +81,67 @@ impl Rehearsal {
         self.indexed = ops.len();
     }
 
-    /// The operations that change one of the keys, in order.
-    fn places(&self, table: TableId, keys: &[&[u8]]) -> Vec<usize> {
-        let written = self.written.get(&table);
-        let of_keys = keys.iter().filter_map(|key| written?.get(*key)).flatten();
+    /// The operations that change a key, in order.
+    fn written(&self, table: TableId, key: &[u8]) -> Vec<usize> {
+        let of_key = self.written.get(&table).and_then(|keys| keys.get(key)).into_iter().flatten();
         let mut places: Vec<usize> =
-            of_keys.chain(self.cleared.get(&table).into_iter().flatten()).copied().collect();
+            of_key.chain(self.cleared.get(&table).into_iter().flatten()).copied().collect();
         places.sort_unstable();
-        places.dedup();
         places
     }
 }
 
-/// Writes a copy of a row.
+/// Writes a row with the value of another; a collection is shared with it.
 fn seed(store: &Store, copy: &Arc<TableCopy>, row: &Row, now_ms: u64) {
-    let key = || row.key().into();
-    let put = match row.value() {
-        Value::Bytes(body) => Op::Put {
-            key: key(),
-            body: body.into(),
-            expiry: Expiry::Never,
-            when: When::Always,
-            over_bytes_only: false,
-        },
-        Value::Collection(Collection::Hash(hash)) => {
-            let fields = hash.iter().map(|element| (element.field().into(), element.value().into()));
-            Op::FieldPut { key: key(), fields: fields.collect(), when: When::Always }
-        }
-        Value::Collection(_) => return,
+    let key = row.key().into();
+    let expiry = row.expires_at().map_or(Expiry::Never, Expiry::At);
+    let put = match row.as_collection() {
+        None => Op::Put { key, body: row.body().into(), expiry, when: When::Always, over_bytes_only: false },
+        Some(collection) => Op::PutCollection { key, collection: collection.clone(), expiry },
     };
     drop(store.commit_one(copy, now_ms, &put));
-    if row.expires_at().is_some() {
-        let expire = Op::ExpireAt { key: key(), at_ms: row.expires_at(), when: ExpireWhen::Always };
-        drop(store.commit_one(copy, now_ms, &expire));
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use mnemon_store::Cause;
+    use mnemon_table::{Catalog, Table};
 
     use super::*;
 
     #[test]
     fn only_operations_on_the_keys_are_played() {
-        let table = TableId(1);
-        let put =
-            |key: &'static [u8]| TableOp { table, op: Op::Append { key: key.into(), tail: b"x"[..].into() } };
+        let catalog = Catalog::local(Box::new(ManualClock::at(1)));
+        let (here, there) = (catalog.database(0), catalog.database(1));
+        let put = |table: &Arc<Table>, key: &'static [u8]| TableOp {
+            table: table.id(),
+            op: Op::Append { key: key.into(), tail: b"x"[..].into() },
+        };
         let delete = Op::Delete { key: b"a"[..].into(), cause: Cause::Delete, version: 0 };
-        let mut ops = vec![put(b"a"), put(b"b"), put(b"a")];
+        let mut ops = vec![put(here, b"a"), put(here, b"b"), put(here, b"a"), put(there, b"a")];
         let mut rehearsal = Rehearsal::default();
         let old = Row::bytes(7, None, b"a", b"old");
-        let rows = rehearsal.rows(table, &[b"a", b"c"], vec![Some(old.clone()), None], &ops, 1).unwrap();
-        assert_eq!(rows[0].as_ref().map(Row::body), Some(&b"oldxx"[..]));
-        assert!(rows[1].is_none());
-        ops.push(TableOp { table, op: delete });
-        assert!(rehearsal.rows(table, &[b"a"], vec![Some(old)], &ops, 1).unwrap()[0].is_none());
-        assert_eq!(rehearsal.played, 3 + 4);
+        let places: [Place<'_>; 3] = [
+            (here.clone(), b"a"[..].into()),
+            (here.clone(), b"c"[..].into()),
+            (there.clone(), b"a"[..].into()),
+        ];
+        let rows = rehearsal.rows(&places, vec![Some(old.clone()), None, None], &ops, 1).unwrap();
+        let bodies: Vec<_> = rows.iter().map(|row| row.as_ref().map(Row::body)).collect();
+        assert_eq!(bodies, [Some(&b"oldxx"[..]), None, Some(b"x")]);
+        ops.push(TableOp { table: here.id(), op: delete });
+        assert!(rehearsal.rows(&places[..1], vec![Some(old)], &ops, 1).unwrap()[0].is_none());
+        assert_eq!(rehearsal.played, 3 + 1 + 4);
     }
 
     #[test]
     fn what_would_take_too_long_is_refused() {
-        let table = TableId(1);
-        let put = || TableOp { table, op: Op::Append { key: b"a"[..].into(), tail: b""[..].into() } };
+        let catalog = Catalog::local(Box::new(ManualClock::at(1)));
+        let table = catalog.database(0);
+        let put =
+            || TableOp { table: table.id(), op: Op::Append { key: b"a"[..].into(), tail: b""[..].into() } };
         let ops: Vec<_> = (0..1_000).map(|_| put()).collect();
         let mut rehearsal = Rehearsal { played: MAX_PLAYED - 500, ..Rehearsal::default() };
-        assert!(rehearsal.rows(table, &[b"a"], vec![None], &ops, 1).is_none());
+        assert!(rehearsal.rows(&[(table.clone(), b"a"[..].into())], vec![None], &ops, 1).is_none());
     }
 }

@@ -7,7 +7,9 @@
 )]
 
 mod client;
+mod clients;
 mod differential;
 mod protocol;
+mod replica;
 mod server;
 mod session;

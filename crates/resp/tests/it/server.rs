@@ -1,4 +1,9 @@
 //! The server over real sockets.
 
+mod hostile;
 mod limits;
+mod operators;
+mod rate;
+mod secure;
+mod stopping;
 mod stream;

@@ -1,5 +1,9 @@
 //! Sessions without a socket: commands in, answers out.
 
+mod administration;
+mod bits;
+mod carry;
+mod channel;
 mod command_table;
 mod hash;
 mod key;
@@ -8,6 +12,8 @@ mod string;
 mod subscription;
 mod table;
 mod transaction;
+mod users;
+mod walk;
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Strings of `db0`…`db15`: counters, appending, writing parts and bits.
 
-use crate::bits::{self, BitStep, STRING_MAX};
+use crate::bits::{self, BitStep, Overflow, STRING_MAX};
 use crate::cell::Cell;
 use crate::decimal;
 use crate::op::OpError;
@@ -71,8 +71,12 @@ pub(super) fn set_range(cell: &mut Cell<'_, '_>, offset: u64, part: &[u8]) -> Re
     }
     let first = usize::try_from(offset).map_err(|_| OpError::TooLong)?;
     let end = first.checked_add(part.len()).filter(|end| *end <= STRING_MAX).ok_or(OpError::TooLong)?;
+    let write = |body: &mut [u8]| body.iter_mut().skip(first).zip(part).for_each(|(byte, new)| *byte = *new);
+    if end <= len && cell.alter_bytes(write) {
+        return i64::try_from(len).map_err(|_| OpError::TooLong);
+    }
     let (mut body, expires_at) = grown(cell, end)?;
-    body.iter_mut().skip(first).zip(part).for_each(|(byte, new)| *byte = *new);
+    write(&mut body);
     cell.put_bytes(&body, expires_at);
     i64::try_from(body.len()).map_err(|_| OpError::TooLong)
 }
@@ -80,6 +84,17 @@ pub(super) fn set_range(cell: &mut Cell<'_, '_>, offset: u64, part: &[u8]) -> Re
 pub(super) fn bits(cell: &mut Cell<'_, '_>, steps: &[BitStep]) -> Result<Vec<Option<i64>>, OpError> {
     let len = string(cell)?.map_or(0, <[u8]>::len);
     let grown_len = bits::grown_len(len, steps).ok_or(OpError::TooLong)?;
+    // In place only what is sure to write: whether it can be done in place differs from copy to copy, and a row that
+    // was not written must keep its version on all of them.
+    let writes = steps.iter().any(BitStep::writes);
+    let sure = writes && steps.iter().all(|step| !step.writes() || step.overflow != Overflow::Fail);
+    let mut answers = Vec::with_capacity(steps.len());
+    if sure && len > 0 && grown_len == len {
+        let run = |body: &mut [u8]| answers.extend(steps.iter().map(|step| step.run(body)));
+        if cell.alter_bytes(run) {
+            return Ok(answers);
+        }
+    }
     let (mut body, expires_at) = grown(cell, grown_len)?;
     let answers: Vec<Option<i64>> = steps.iter().map(|step| step.run(&mut body)).collect();
     let wrote = steps.iter().zip(&answers).any(|(step, answer)| step.writes() && answer.is_some());

@@ -1,112 +1,43 @@
 //! A hash: fields and their values.
 //!
-//! Up to [`SMALL_FIELDS`] fields stand in a list in order of insertion, as Redis's listpacks do; a larger one becomes
-//! a persistent tree ordered by the field's hash. A field and its value share one allocation.
+//! Up to [`SMALL_FIELDS`] fields stand in one page in order of insertion, as Redis's listpacks do; a larger hash
+//! becomes a persistent trie of pages, ordered by the fields' hashes.
 
 mod walk;
 
-use std::cmp::Ordering;
-use std::hash::{BuildHasher, Hasher};
+use crate::collection::pages::page::Page;
+use crate::collection::pages::{Elements, FieldRank, Pages, Rank};
 
-use equivalent::{Comparable, Equivalent};
-use imbl::OrdMap;
-use triomphe::{Arc, ThinArc};
-
+pub use crate::collection::pages::Element;
 pub use walk::HashPage;
 
 /// Fields that a small hash holds at most (Redis: `hash-max-listpack-entries`).
 pub const SMALL_FIELDS: usize = 128;
 /// The longest field or value of a small hash (Redis: `hash-max-listpack-value`).
 pub const SMALL_BYTES: usize = 64;
-/// What an element costs beside its bytes in a tree that is about two thirds full.
-const ELEMENT_OVERHEAD: usize = 48;
+/// What an element costs beside its bytes: its lengths, tag and place, its share of the page's header and of the
+/// branches above, and the room that a page has left.
+const ELEMENT_OVERHEAD: usize = 20;
 
-/// One field with its value.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Element(ThinArc<u32, u8>);
-
-impl Element {
-    fn new(field: &[u8], value: &[u8]) -> Self {
-        let mut payload: smallvec::SmallVec<[u8; 256]> = smallvec::SmallVec::new();
-        payload.extend_from_slice(field);
-        payload.extend_from_slice(value);
-        let field_len =
-            u32::try_from(field.len()).expect("front doors limit a field's length far below 4 GiB");
-        Self(ThinArc::from_header_and_slice(field_len, &payload))
-    }
-
-    /// The field.
-    #[must_use]
-    pub fn field(&self) -> &[u8] {
-        &self.0.slice[..self.0.header.header as usize]
-    }
-
-    /// Its value.
-    #[must_use]
-    pub fn value(&self) -> &[u8] {
-        &self.0.slice[self.0.header.header as usize..]
-    }
-}
-
-impl std::fmt::Debug for Element {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?}: {:?}", self.field(), self.value())
-    }
-}
-
-/// Where an element stands in the tree: by its field's hash first, so that a comparison rarely leaves the node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
-    hash: u64,
-    element: Element,
-}
-
-impl Ord for Place {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.hash.cmp(&other.hash).then_with(|| self.element.field().cmp(other.element.field()))
-    }
-}
-
-impl PartialOrd for Place {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-/// A field that is looked for.
-struct Sought<'a> {
-    hash: u64,
-    field: &'a [u8],
-}
-
-impl Equivalent<Place> for Sought<'_> {
-    fn equivalent(&self, place: &Place) -> bool {
-        self.hash == place.hash && self.field == place.element.field()
-    }
-}
-
-impl Comparable<Place> for Sought<'_> {
-    fn compare(&self, place: &Place) -> Ordering {
-        self.hash.cmp(&place.hash).then_with(|| self.field.cmp(place.element.field()))
-    }
-}
-
-/// The seeds are fixed: an ordered tree does not degrade when hashes collide, and equal hashes must look alike on
-/// every copy.
-fn hash_of(field: &[u8]) -> u64 {
-    let mut hasher = ahash::RandomState::with_seeds(0x6d6e_656d, 0x6f6e, 0x6861, 0x7368).build_hasher();
-    hasher.write(field);
-    hasher.finish()
-}
-
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Form {
-    Small(Arc<Vec<Element>>),
-    Large(OrdMap<Place, ()>),
+    Small(Page),
+    Large(Pages),
 }
 
-/// Fields and their values.
-#[derive(Clone, Debug)]
+/// Fields and their values. A clone shares them; changing it afterwards copies a page and not the whole.
+///
+/// ```
+/// use mnemon_store::collection::Hash;
+///
+/// let mut hash = Hash::default();
+/// assert!(hash.insert(b"name", b"Ada"));
+/// let before = hash.clone();
+/// assert!(!hash.insert(b"name", b"Grace"), "the field was there");
+/// assert_eq!(hash.get(b"name"), Some(&b"Grace"[..]));
+/// assert_eq!(before.get(b"name"), Some(&b"Ada"[..]));
+/// ```
+#[derive(Clone)]
 pub struct Hash {
     form: Form,
     bytes: usize,
@@ -114,7 +45,7 @@ pub struct Hash {
 
 impl Default for Hash {
     fn default() -> Self {
-        Self { form: Form::Small(Arc::new(Vec::new())), bytes: 0 }
+        Self { form: Form::Small(Page::default()), bytes: 0 }
     }
 }
 
@@ -127,13 +58,24 @@ impl PartialEq for Hash {
 
 impl Eq for Hash {}
 
+impl std::fmt::Debug for Hash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// A field's tag in the page of a small hash.
+fn tag(field: &[u8]) -> u8 {
+    (FieldRank::bits(field, 0) >> 56) as u8
+}
+
 impl Hash {
     /// How many fields there are.
     #[must_use]
     pub fn len(&self) -> usize {
         match &self.form {
-            Form::Small(elements) => elements.len(),
-            Form::Large(tree) => tree.len(),
+            Form::Small(page) => page.len(),
+            Form::Large(pages) => pages.len(),
         }
     }
 
@@ -143,92 +85,77 @@ impl Hash {
         self.len() == 0
     }
 
-    /// The field's value. O(log n), O(n) up to [`SMALL_FIELDS`].
+    /// The field's value. O(log n); a small hash looks at a byte of each field.
     #[must_use]
     pub fn get(&self, field: &[u8]) -> Option<&[u8]> {
-        self.find(field).map(Element::value)
-    }
-
-    fn find(&self, field: &[u8]) -> Option<&Element> {
         match &self.form {
-            Form::Small(elements) => elements.iter().find(|element| element.field() == field),
-            Form::Large(tree) => {
-                tree.get_key_value(&Sought { hash: hash_of(field), field }).map(|(place, ())| &place.element)
-            }
+            Form::Small(page) => page.find(tag(field), field).map(|at| page.get(at).value()),
+            Form::Large(pages) => pages.get(field),
         }
     }
 
-    /// Sets a field; whether it is new. O(log n).
+    /// Sets a field; whether it is new. O(log n), and a page of at most a few KiB is copied when it is shared or full.
     pub fn insert(&mut self, field: &[u8], value: &[u8]) -> bool {
         self.grow_for(field, value);
-        let element = Element::new(field, value);
-        self.bytes += field.len() + value.len();
         let old = match &mut self.form {
-            Form::Small(elements) => {
-                let elements = Arc::make_mut(elements);
-                match elements.iter_mut().find(|old| old.field() == field) {
-                    Some(place) => Some(std::mem::replace(place, element)),
+            Form::Small(page) => {
+                let tag = tag(field);
+                match page.find(tag, field) {
+                    Some(at) => Some(page.replace(at, value)),
                     None => {
-                        elements.push(element);
+                        page.insert(page.len(), tag, field, value);
                         None
                     }
                 }
             }
-            Form::Large(tree) => {
-                let hash = hash_of(field);
-                // The way down is in the cache when it is walked again; inserting replaces an equal key.
-                let old =
-                    tree.get_key_value(&Sought { hash, field }).map(|(place, ())| place.element.clone());
-                tree.insert(Place { hash, element }, ());
-                old
-            }
+            Form::Large(pages) => pages.insert(field, value),
         };
+        self.bytes += value.len();
         match old {
-            Some(old) => {
-                self.bytes -= old.field().len() + old.value().len();
-                false
-            }
-            None => true,
+            Some(old) => self.bytes -= old,
+            None => self.bytes += field.len(),
         }
+        old.is_none()
     }
 
-    /// Removes a field; whether it was there. O(log n).
+    /// Removes a field; whether it was there. O(log n), and a page may be copied as by `insert`.
     pub fn remove(&mut self, field: &[u8]) -> bool {
         let old = match &mut self.form {
-            Form::Small(elements) => {
-                let at = elements.iter().position(|element| element.field() == field);
-                at.map(|at| Arc::make_mut(elements).remove(at))
-            }
-            Form::Large(tree) => {
-                tree.remove_with_key(&Sought { hash: hash_of(field), field }).map(|(place, ())| place.element)
-            }
+            Form::Small(page) => page.find(tag(field), field).map(|at| page.remove(at)),
+            Form::Large(pages) => pages.remove(field),
         };
-        if let Some(old) = &old {
-            self.bytes -= old.field().len() + old.value().len();
+        if let Some(old) = old {
+            self.bytes -= field.len() + old;
         }
         old.is_some()
     }
 
     /// Turns a small hash into a large one when the field would not fit. Never turned back, as in Redis.
     fn grow_for(&mut self, field: &[u8], value: &[u8]) {
-        let Form::Small(elements) = &self.form else { return };
-        let fits = elements.len() < SMALL_FIELDS || self.find(field).is_some();
-        if fits && field.len() <= SMALL_BYTES && value.len() <= SMALL_BYTES {
-            return;
+        let Form::Small(page) = &self.form else { return };
+        let fits = page.len() < SMALL_FIELDS || page.find(tag(field), field).is_some();
+        if !fits || field.len() > SMALL_BYTES || value.len() > SMALL_BYTES {
+            self.enlarge();
         }
-        let places = elements
-            .iter()
-            .map(|element| (Place { hash: hash_of(element.field()), element: element.clone() }, ()));
-        self.form = Form::Large(places.collect());
+    }
+
+    /// Makes a small hash large, whatever it holds.
+    pub(crate) fn enlarge(&mut self) {
+        if let Form::Small(page) = &self.form {
+            let mut pages = Pages::default();
+            for element in page.iter() {
+                pages.insert(element.field(), element.value());
+            }
+            self.form = Form::Large(pages);
+        }
     }
 
     /// The elements: in order of insertion while small, else in the order of their hashes.
-    pub fn iter(&self) -> impl Iterator<Item = &Element> {
-        let (small, large) = match &self.form {
-            Form::Small(elements) => (Some(elements.iter()), None),
-            Form::Large(tree) => (None, Some(tree.keys().map(|place| &place.element))),
-        };
-        small.into_iter().flatten().chain(large.into_iter().flatten())
+    pub fn iter(&self) -> impl Iterator<Item = Element<'_>> {
+        match &self.form {
+            Form::Small(page) => Elements::of_page(page),
+            Form::Large(pages) => pages.iter(),
+        }
     }
 
     /// An estimate of the bytes the hash takes.

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::collection::{Bag, Collection, Hash};
+use crate::op::Fields;
 
 #[derive(Serialize, Deserialize)]
 enum Image<'a> {
     Hash {
         large: bool,
         #[serde(borrow)]
-        elements: Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>,
+        elements: Fields<'a>,
     },
     Bag(#[serde(borrow)] Vec<Cow<'a, [u8]>>),
 }

@@ -7,6 +7,7 @@ mod machine;
 mod model;
 mod number;
 mod parts;
+mod recovery;
 mod regressions;
 mod step;
 mod truth;

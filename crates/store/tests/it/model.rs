@@ -30,7 +30,7 @@ impl ModelRow {
             None => Value::Bytes(row.body().to_vec()),
             Some(Collection::Bag(bag)) => Value::Bag(bag.iter().map(<[u8]>::to_vec).collect()),
             Some(Collection::Hash(hash)) => {
-                let pair = |element: &mnemon_store::collection::hash::Element| {
+                let pair = |element: mnemon_store::collection::hash::Element<'_>| {
                     (element.field().to_vec(), element.value().to_vec())
                 };
                 Value::Hash(hash.iter().map(pair).collect())

@@ -1,6 +1,6 @@
 //! Builds schemas: a new one from defaults, or a changed one from another.
 
-use mnemon_store::Kind;
+use mnemon_store::{Durability, Kind};
 
 use crate::TableError;
 use crate::schema::definition::Definition;
@@ -23,6 +23,7 @@ impl SchemaBuilder {
             indexes: Vec::new(),
             access: AccessMode::default(),
             storage: Storage::default(),
+            durability: Durability::default(),
             placement: Placement::default(),
             ttl_ms: None,
             max_entries: None,
@@ -78,6 +79,12 @@ impl SchemaBuilder {
     /// Where rows are stored; in RAM by default.
     pub fn storage(mut self, storage: Storage) -> Self {
         self.definition.storage = storage;
+        self
+    }
+
+    /// When commits on a table that is kept on disc are synced; before they are acknowledged by default.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.definition.durability = durability;
         self
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use mnemon_store::Durability;
 use serde::{Deserialize, Serialize};
 
 use crate::TableError;
@@ -51,6 +52,57 @@ pub enum Storage {
     /// In RAM; they end with the process.
     #[default]
     Ram,
+    /// In RAM and on disc, Mnesia's `disc_copies`: read as fast as in RAM, there again after a restart.
+    Disc,
+}
+
+impl fmt::Display for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ram => "ram",
+            Self::Disc => "disc",
+        })
+    }
+}
+
+impl FromStr for Storage {
+    type Err = TableError;
+
+    /// # Errors
+    /// `BadSchema` for any other word than those that `Display` writes.
+    fn from_str(text: &str) -> Result<Self, TableError> {
+        match text {
+            "ram" => Ok(Self::Ram),
+            "disc" => Ok(Self::Disc),
+            _ => Err(TableError::BadSchema(format!("unknown storage {text:?}; it is ram or disc"))),
+        }
+    }
+}
+
+/// Reads `commit`, `interval:MILLISECONDS` or `none`.
+///
+/// # Errors
+/// `BadSchema` for anything else.
+pub fn parse_durability(text: &str) -> Result<Durability, TableError> {
+    let interval = text.strip_prefix("interval:").and_then(|ms| ms.parse().ok()).filter(|ms| *ms > 0);
+    match (text, interval) {
+        ("commit", _) => Ok(Durability::Commit),
+        ("none", _) => Ok(Durability::None),
+        (_, Some(ms)) => Ok(Durability::Interval(ms)),
+        _ => Err(TableError::BadSchema(format!(
+            "unknown durability {text:?}; it is commit, interval:MILLISECONDS or none"
+        ))),
+    }
+}
+
+/// As [`parse_durability`] reads it.
+#[must_use]
+pub fn durability_text(durability: Durability) -> String {
+    match durability {
+        Durability::Commit => "commit".to_owned(),
+        Durability::Interval(ms) => format!("interval:{ms}"),
+        Durability::None => "none".to_owned(),
+    }
 }
 
 /// Which nodes hold the rows of a table.
@@ -66,6 +118,20 @@ pub enum Placement {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn storage_and_durability_read_as_they_are_written() {
+        for storage in [Storage::Ram, Storage::Disc] {
+            assert_eq!(storage.to_string().parse(), Ok(storage));
+        }
+        for durability in [Durability::Commit, Durability::Interval(100), Durability::None] {
+            assert_eq!(parse_durability(&durability_text(durability)), Ok(durability));
+        }
+        for wrong in ["", "interval", "interval:0", "interval:-1", "always"] {
+            assert!(parse_durability(wrong).is_err(), "{wrong}");
+        }
+        assert!("tape".parse::<Storage>().is_err());
+    }
 
     #[test]
     fn access_modes_read_as_they_are_written() {

@@ -1,6 +1,6 @@
 //! The fields of a schema and the rules they obey together.
 
-use mnemon_store::Kind;
+use mnemon_store::{Durability, Kind};
 use mnemon_term::MAX_ARITY;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,8 @@ pub(crate) struct Definition {
     pub(crate) indexes: Vec<u16>,
     pub(crate) access: AccessMode,
     pub(crate) storage: Storage,
+    #[serde(default)]
+    pub(crate) durability: Durability,
     pub(crate) placement: Placement,
     pub(crate) ttl_ms: Option<u64>,
     pub(crate) max_entries: Option<u64>,

@@ -193,7 +193,9 @@ fn judge_select(model: &ModelTable, query: &Query, found: &[Record]) {
     assert_eq!(found.len(), count, "the number of records of {query:?}: {found:?} of {expected:?}");
     match query.plan(model.kind, &model.indexes) {
         // In the order of the keys.
-        Plan::Scan | Plan::KeyRange { .. } if model.kind == Kind::OrderedSet => {
+        Plan::Scan | Plan::Key(_) | Plan::Keys(_) | Plan::KeyRange { .. }
+            if model.kind == Kind::OrderedSet =>
+        {
             if query.is_reverse() {
                 expected.reverse();
             }

@@ -7,6 +7,7 @@ use std::task::{Context, Waker};
 
 use mnemon_sim::Triple;
 use mnemon_store::{Kind, ManualClock};
+use mnemon_table::query::Query;
 use mnemon_table::schema::Schema;
 use mnemon_table::{Catalog, Table, TableError};
 use mnemon_term::{Record, Term};
@@ -155,4 +156,21 @@ async fn a_counter_expires_as_the_table_says() {
     assert!(table.read(&Term::Int(1)).await.unwrap().is_none());
     assert_eq!(table.update_counter(&Term::Int(1), 1, 1).await, Ok(1));
     triple.assert_equal();
+}
+
+/// Keys that a condition lists were read in ascending order, whichever was asked for, and the limit cut the wrong end.
+#[tokio::test]
+async fn listed_keys_of_an_ordered_set_come_in_reverse_too() {
+    let (_, _, table, _) = table(Kind::OrderedSet, None).await;
+    for key in 1..=4 {
+        table.write(record(key, key).as_ref()).await.unwrap();
+    }
+    for text in [r#"{"key":{"in":[3,1,2,9]}}"#, r#"{"$or":[{"key":1},{"key":{"in":[2,3]}}]}"#] {
+        let query = Query::from_json(text.as_bytes(), &table.schema()).unwrap().reverse(true);
+        for (limit, expected) in [(None, &[3, 2, 1][..]), (Some(2), &[3, 2]), (Some(0), &[])] {
+            let found = table.select(&query.clone().limit(limit)).await.unwrap();
+            let keys: Vec<i64> = found.iter().filter_map(|object| object.record().key()?.as_int()).collect();
+            assert_eq!(keys, expected, "{text} with LIMIT {limit:?}");
+        }
+    }
 }

@@ -11,6 +11,9 @@ use crate::protocol::{args::Span, error::ProtocolError, inline, integer};
 
 /// Least number of bytes a connection should offer to one read, and the floor of [`Progress::Incomplete`]'s hint.
 const MIN_READ: usize = 16 * 1024;
+/// Least limit of a line: what the fast road reads before it looks at limits, a tag and three digits. With less it would
+/// depend on how a line arrives whether it is too long.
+const MIN_LINE: usize = 4;
 
 /// The first line of a request.
 enum Opening {
@@ -178,7 +181,7 @@ impl Parser {
         request: &[u8],
         too_long: ProtocolError,
     ) -> Result<Option<usize>, ProtocolError> {
-        let max_len = self.limits.max_inline_len.min(self.limits.max_request_len);
+        let max_len = self.limits.max_inline_len.min(self.limits.max_request_len).max(MIN_LINE);
         let from = self.position.max(self.scanned);
         let last = self.position.saturating_add(max_len);
         let window = request.get(from..request.len().min(last.saturating_add(1))).unwrap_or_default();

@@ -1,5 +1,8 @@
 //! Random commands over a small space of keys, so that they meet one another's values; one in a few is wrong somehow.
 
+mod keys;
+mod strings;
+
 use std::hash::{BuildHasher, RandomState};
 
 use super::Command;
@@ -8,6 +11,8 @@ use super::Command;
 pub(super) const LARGE: &[u8] = b"large";
 
 const KEYS: [&str; 8] = ["k0", "k1", "k2", "k3", "h0", "h1", "n0", "n1"];
+/// Keys whose values are cut, extended and changed bit by bit.
+const BITTEN: [&str; 4] = ["k3", "h1", "n0", "n1"];
 const FIELDS: [&str; 6] = ["f0", "f1", "f2", "f3", "", "f\r\n"];
 const VALUES: [&[u8]; 15] = [
     b"",
@@ -42,15 +47,15 @@ const INTEGERS: [&str; 11] = [
 const FLOATS: [&str; 10] = ["0.5", "1", "-2.5", "1e2", "100", "x", "", " 1", "nan", "inf"];
 
 /// A small generator of its own, so that a seed means the same everywhere (SplitMix64).
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// A seed nobody has chosen.
-    pub(super) fn seed() -> u64 {
+    pub(crate) fn seed() -> u64 {
         RandomState::new().hash_one(0) >> 20
     }
 
@@ -62,11 +67,11 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    pub(super) fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
 
-    pub(super) fn one_in(&mut self, count: usize) -> bool {
+    pub(crate) fn one_in(&mut self, count: usize) -> bool {
         self.below(count) == 0
     }
 
@@ -145,34 +150,39 @@ impl Random {
     }
 
     /// Any command.
-    pub(super) fn command(&mut self) -> Command {
+    pub(crate) fn command(&mut self) -> Command {
         match self.below(40) {
             0 => self.server_command(),
-            1 => words(&["DBSIZE"]),
-            2 => self.wrong_command(),
+            1 => self.wrong_command(),
             _ => self.transaction_command(),
         }
     }
 
-    /// Any command whose reply inside a transaction is defined: the size of a database is that after the commit.
-    pub(super) fn transaction_command(&mut self) -> Command {
-        match self.below(30) {
+    /// Any command that a transaction takes.
+    pub(crate) fn transaction_command(&mut self) -> Command {
+        match self.below(48) {
             0..=8 => self.string_command(),
             9..=12 => self.counter_command(),
             13..=19 => self.key_command(),
             20..=27 => self.hash_command(),
-            28 => self.large_command(),
+            28..=31 => self.part_command(),
+            32..=36 => self.bit_command(),
+            37..=39 => self.carry_command(),
+            40..=42 => self.walk_command(),
+            43 => self.draw_command(),
+            44 => self.object_command(),
+            45 | 46 => self.large_command(),
             _ => self.connection_command(),
         }
     }
 
-    pub(super) fn watch(&mut self) -> Command {
+    pub(crate) fn watch(&mut self) -> Command {
         let mut command = words(&["WATCH"]);
         command.extend((0..=self.below(2)).map(|_| self.key()));
         command
     }
 
-    /// One write by another client. One only: a key that is made and deleted again is not seen to have been there.
+    /// One write by another client.
     pub(super) fn disturbance(&mut self) -> Command {
         match self.below(4) {
             0 => vec![b"SET".to_vec(), self.key(), self.value()],
@@ -193,7 +203,7 @@ impl Random {
             7 => vec![b"PSETEX".to_vec(), key, self.milliseconds().into_bytes(), value],
             8 => vec![b"STRLEN".to_vec(), key],
             // Not to keys that are counted in with fractions: long digits part 80-bit floats from decimal arithmetic.
-            9 => vec![b"APPEND".to_vec(), self.pick(&["k3", "h1", "n0"]).into(), value],
+            9 => vec![b"APPEND".to_vec(), self.bitten(), value],
             10 => vec![b"GETEX".to_vec(), key],
             11 => [words(&["MGET"]), (0..=self.below(3)).map(|_| self.key()).collect()].concat(),
             12 => {
@@ -327,7 +337,7 @@ impl Random {
     }
 
     fn server_command(&mut self) -> Command {
-        match self.below(11) {
+        match self.below(15) {
             0 => words(&["FLUSHALL"]),
             1 => words(&["COMMAND", "GETKEYS", "MSET", "a", "b", "c", "d"]),
             2 => words(&["COMMAND", "GETKEYS", "PING", "x"]),
@@ -336,7 +346,12 @@ impl Random {
             5 => words(&["HELLO", self.pick(&["4", "x", ""])]),
             6 => words(&["AUTH", "secret"]),
             7 => words(&["CONFIG", "SET", "nothing", "1"]),
-            8 => words(&["EXEC"]),
+            8 => words(&["EXEC", "now"][..=self.below(2)]),
+            11 => self.getkeys(),
+            12..=14 => {
+                let number = |random: &mut Self| random.pick(&["0", "1", "0", "1", "x", "16", ""]);
+                words(&["SWAPDB", number(self), number(self)])
+            }
             9 => words(&["DISCARD"]),
             _ => words(&["UNWATCH"]),
         }

@@ -122,6 +122,19 @@ fn limits_are_inclusive() {
     assert_eq!(refused(b"123456789\n"), Some(ProtocolError::InlineTooLong));
 }
 
+/// Whole short lines were taken before the limit was looked at, and refused when they came in pieces.
+#[test]
+fn a_limit_below_any_line_means_the_same_however_the_line_arrives() {
+    let limits = Limits { max_inline_len: 1, ..Limits::default() };
+    let request = b"*1\r\n$120\r\n";
+    let whole = receive(&mut Parser::new(limits), [&request[..]]);
+    assert_eq!(receive(&mut Parser::new(limits), request.chunks(1)), whole);
+    assert_eq!(whole.1, None);
+    let refused = |bytes: &[u8]| receive(&mut Parser::new(limits), bytes.chunks(1)).1;
+    assert_eq!(refused(b"*1234\r\n"), Some(ProtocolError::CountLineTooLong));
+    assert_eq!(refused(b"12345\n"), Some(ProtocolError::InlineTooLong));
+}
+
 #[test]
 fn a_request_is_bounded_as_a_whole_and_refused_on_announcement() {
     let request = b"*2\r\n$4\r\nECHO\r\n$100\r\n";

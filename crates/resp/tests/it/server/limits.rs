@@ -21,7 +21,7 @@ fn an_address_in_use_is_named() {
 
 #[test]
 fn too_many_clients_are_told_and_closed() {
-    let server = serve(|config| config.max_clients = 2);
+    let server = serve(|config| config.bounds.max_clients = 2);
     let mut clients: Vec<Client> = (0..2).map(|_| Client::connect(server.local_addr())).collect();
     clients.iter_mut().for_each(|client| assert_eq!(client.say("PING"), Reply::simple("PONG")));
     let refused = Client::connect(server.local_addr()).rest();

@@ -89,6 +89,19 @@ fn a_detailed_subscription_tells_what_was_there_before() {
 }
 
 #[test]
+fn a_subscription_asked_for_again_stays_detailed() {
+    let node = Node::new();
+    let (mut client, mut other) = (node.client(), node.client());
+    client.say("HELLO 3");
+    client.set_up(&["SET k old"]);
+    client.say("T.SUBSCRIBE db0 DETAILED");
+    client.say("T.SUBSCRIBE db0");
+    other.set_up(&["SET k new"]);
+    let event = push(&mut client).unwrap();
+    assert!(event.contains(r#"{"key":"k","value":"old"}"#), "{event}");
+}
+
+#[test]
 fn a_resp2_subscriber_runs_few_commands() {
     let node = Node::new();
     let mut client = node.client();

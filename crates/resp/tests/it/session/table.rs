@@ -245,3 +245,16 @@ fn tables_are_listed_described_and_dropped() {
     error(&mut client, "T.READ users 1", "NOTABLE");
     error(&mut client, "T.INFO users", "NOTABLE");
 }
+
+#[test]
+fn an_option_is_given_once() {
+    let mut client = Node::new().client();
+    let twice = |option: &str| format!("-ERR the option '{option}' is given twice; give it once\r\n");
+    assert_eq!(client.say("T.CREATE t KIND set kind bag"), twice("kind"));
+    client.set_up(&["T.CREATE t KIND ordered_set"]);
+    assert_eq!(client.say("T.WRITE t [1,1] NX NX"), twice("NX"));
+    assert_eq!(client.say("T.RANGE t LIMIT 1 LIMIT 2"), twice("LIMIT"));
+    assert_eq!(client.say("T.MATCH t {} REV rev"), twice("rev"));
+    assert_eq!(client.say("T.TRANSFORM t ATTRS a,b ATTRS a,c"), twice("ATTRS"));
+    assert_eq!(client.say("T.READ t 1"), "*0\r\n");
+}

@@ -44,8 +44,9 @@ fn a_command_that_is_refused_takes_the_transaction_along() {
     let mut client = Node::new().client();
     client.set_up(&["MULTI"]);
     let text =
-        "-EXECABORT Transaction discarded because of: ERR wrong number of arguments for 'exec' command\r\n";
-    check(&mut client, &[("EXEC now", text), ("EXEC", "-ERR EXEC without MULTI\r\n")]);
+        "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command\r\n";
+    let without = "-ERR EXEC without MULTI\r\n";
+    check(&mut client, &[("EXEC now", text), ("EXEC", without), ("EXEC now", text), ("EXEC", without)]);
 }
 
 #[test]
@@ -68,6 +69,25 @@ fn a_watched_key_that_changed_empties_the_transaction() {
         other.say(change);
         assert_eq!(client.say("EXEC"), "*-1\r\n", "{before}, {change}");
         check(&mut client, &[("EXISTS seen", ":0\r\n"), ("MULTI", "+OK\r\n"), ("EXEC", "*0\r\n")]);
+    }
+}
+
+#[test]
+fn an_absent_key_that_came_and_went_has_changed() {
+    let node = Node::new();
+    let (mut client, mut other) = (node.client(), node.client());
+    for (there, gone) in
+        [("SET k 1", "DEL k"), ("HSET k f v", "HDEL k f"), ("SET k 1", "FLUSHDB"), ("SET k 1", "RENAME k l")]
+    {
+        client.set_up(&["WATCH k", "MULTI"]);
+        other.say("DEL unrelated");
+        other.say(there);
+        other.say(gone);
+        assert_eq!(client.say("EXEC"), "*-1\r\n", "{there}, {gone}");
+        client.set_up(&["WATCH k", "MULTI"]);
+        other.set_up(&["SET unrelated 1"]);
+        other.say("DEL unrelated");
+        assert_eq!(client.say("EXEC"), "*0\r\n", "{there}, {gone}");
     }
 }
 

@@ -3,9 +3,7 @@
 //! A position of a large hash is the hash of a field, cut to 53 bits so that every client can hold it. Hashes of fields
 //! have fixed seeds, so a position means the same however the hash grows, shrinks or moves to another node.
 
-use std::ops::Bound;
-
-use super::{Element, Form, Hash, Place, hash_of};
+use super::{Element, FieldRank, Form, Hash, Rank};
 
 /// Bits of a field's hash that a position leaves out.
 const CUT: u32 = 11;
@@ -14,76 +12,51 @@ const CUT: u32 = 11;
 #[derive(Debug)]
 pub struct HashPage<'a> {
     /// The elements.
-    pub elements: Vec<&'a Element>,
+    pub elements: Vec<Element<'a>>,
     /// The position behind them; 0 at the end.
     pub next: u64,
 }
 
 impl Hash {
-    /// Whether the hash has outgrown the list that keeps the order of insertion.
+    /// Whether the hash has outgrown the page that keeps the order of insertion.
     #[must_use]
     pub fn is_large(&self) -> bool {
         matches!(self.form, Form::Large(_))
-    }
-
-    /// Makes a small hash large, whatever it holds.
-    pub(crate) fn enlarge(&mut self) {
-        if let Form::Small(elements) = &self.form {
-            let place =
-                |element: &Element| (Place { hash: hash_of(element.field()), element: element.clone() }, ());
-            self.form = Form::Large(elements.iter().map(place).collect());
-        }
     }
 
     /// Elements from a position on (0: the beginning): about `count` of a large hash, all of a small one. Elements
     /// that are there during a whole walk are met at least once. O(count + log n).
     #[must_use]
     pub fn page(&self, position: u64, count: usize) -> HashPage<'_> {
-        let tree = match &self.form {
-            Form::Small(elements) => return HashPage { elements: elements.iter().collect(), next: 0 },
-            Form::Large(tree) => tree,
+        let pages = match &self.form {
+            Form::Small(page) => return HashPage { elements: page.iter().collect(), next: 0 },
+            Form::Large(pages) => pages,
         };
         let Some(from) = position.checked_mul(1 << CUT) else {
             return HashPage { elements: Vec::new(), next: 0 };
         };
-        let first = Place::before(from);
-        let mut elements: Vec<&Element> = Vec::new();
+        let mut elements = Vec::new();
         let mut last = position;
-        for (place, ()) in tree.range((Bound::Included(first), Bound::Unbounded)) {
-            let at = place.hash >> CUT;
+        for element in pages.iter_from(from) {
+            let at = FieldRank::bits(element.field(), 0) >> CUT;
             // Never stops between two elements of one position, else a walk would not get on.
             if elements.len() >= count.max(1) && at > last {
                 return HashPage { elements, next: at };
             }
             last = at;
-            elements.push(&place.element);
+            elements.push(element);
         }
         HashPage { elements, next: 0 }
     }
 
-    /// An element chosen by a random number: any one of a small hash, of a large one that whose hash is the next.
-    /// `None` when there is none. O(log n).
+    /// The element that a random number chooses, each with the same chance. `None` when there is none. O(log n).
     #[must_use]
-    pub fn draw(&self, random: u64) -> Option<&Element> {
+    pub fn draw(&self, random: u64) -> Option<Element<'_>> {
+        let at = usize::try_from(random.checked_rem(self.len() as u64)?).ok()?;
         match &self.form {
-            Form::Small(elements) => {
-                let at = random.checked_rem(elements.len() as u64)?;
-                elements.get(usize::try_from(at).ok()?)
-            }
-            Form::Large(tree) => {
-                let from = Bound::Included(Place::before(random));
-                let next = tree.range((from, Bound::Unbounded)).next();
-                next.map(|(place, ())| &place.element)
-                    .or_else(|| tree.get_min().map(|(place, ())| &place.element))
-            }
+            Form::Small(page) => Some(page.get(at)),
+            Form::Large(pages) => pages.nth(at),
         }
-    }
-}
-
-impl Place {
-    /// The place before all elements of a hash.
-    fn before(hash: u64) -> Self {
-        Self { hash, element: Element::new(&[], &[]) }
     }
 }
 

@@ -1,0 +1,142 @@
+//! The types of the JSON API, apart from the node's own: what a field is called here stays so within `/api/v1`.
+//!
+//! Readers must ignore fields that they do not know.
+
+use serde::{Deserialize, Serialize};
+
+/// `GET /api/v1/status`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The node's name.
+    pub name: String,
+    /// The version of the program.
+    pub version: String,
+    /// Whether clients should be sent here.
+    pub ready: bool,
+    /// What is wrong, a line each.
+    pub failures: Vec<String>,
+    /// Since the node started.
+    pub uptime_s: u64,
+    /// Where Redis clients connect, if anywhere.
+    pub resp: Option<String>,
+    /// Redis clients that are connected.
+    pub clients: u64,
+    /// Commands executed since the start.
+    pub commands: u64,
+    /// Tables, the databases in use included.
+    pub tables: u64,
+    /// Rows of all tables.
+    pub rows: u64,
+    /// Bytes of all rows.
+    pub bytes: u64,
+    /// Commits since the start.
+    pub commits: u64,
+    /// Transactions that lost against others and had to run again, since the start.
+    pub conflicts: u64,
+    /// Snapshots that are open.
+    pub snapshots_open: u64,
+    /// Memory that the process holds, where the operating system tells.
+    pub resident_bytes: Option<u64>,
+}
+
+/// `GET /api/v1/tables?limit=N&after=NAME`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tables {
+    /// The tables, by name.
+    pub tables: Vec<TableSummary>,
+    /// Where to go on with `after`, if there are more.
+    pub next: Option<String>,
+}
+
+/// A table in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableSummary {
+    /// Its name.
+    pub name: String,
+    /// `set`, `ordered_set` or `bag`.
+    pub kind: String,
+    /// Rows, expired ones that are not yet deleted included.
+    pub rows: u64,
+    /// Bytes of the rows.
+    pub bytes: u64,
+    /// Rows that have a time to live.
+    pub expiring: u64,
+    /// Rows deleted because their time had passed, since the start.
+    pub expired: u64,
+    /// Rows deleted to keep the table within its bounds, since the start.
+    pub evicted: u64,
+    /// Live subscriptions.
+    pub subscribers: u64,
+}
+
+/// `GET /api/v1/tables/NAME`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    /// Its sizes.
+    #[serde(flatten)]
+    pub summary: TableSummary,
+    /// The attributes, the key first.
+    pub attributes: Vec<Attribute>,
+    /// `rw` or `ro`.
+    pub access: String,
+    /// `ram`, `disc` or `disc_only`.
+    pub storage: String,
+    /// How long a row lives unless its write says otherwise.
+    pub ttl_ms: Option<u64>,
+    /// The most rows it may hold.
+    pub max_entries: Option<u64>,
+    /// The most bytes its rows may take.
+    pub max_bytes: Option<u64>,
+    /// The version of its schema.
+    pub schema_version: u64,
+}
+
+/// An attribute of a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attribute {
+    /// Its name, and its type behind a colon unless any value is allowed.
+    pub name: String,
+    /// Whether there is an index on it.
+    pub indexed: bool,
+}
+
+/// `GET /api/v1/clients?limit=N&after=ID`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clients {
+    /// The clients, by their numbers.
+    pub clients: Vec<Client>,
+    /// Where to go on with `after`, if there are more.
+    pub next: Option<u64>,
+}
+
+/// A Redis client.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    /// Its number, as `CLIENT ID` gives it.
+    pub id: u64,
+    /// Where it connects from.
+    pub address: String,
+    /// The name it has given itself.
+    pub name: String,
+    /// Whom it has authenticated as.
+    pub user: String,
+    /// Its database.
+    pub database: u64,
+    /// The version of the protocol, 2 or 3.
+    pub protocol: u8,
+    /// Since it connected.
+    pub age_s: u64,
+    /// Since its last command.
+    pub idle_s: u64,
+    /// Its last command.
+    pub command: String,
+}
+
+/// What is answered instead of the above, with a status of 400 or more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// An upper-case word, the same as in RESP: `NOTABLE`, `NOAUTH`, ….
+    pub error: String,
+    /// What failed and what to try.
+    pub message: String,
+}

@@ -1,0 +1,18 @@
+//! What can go wrong with the server itself.
+
+use std::io;
+use std::net::SocketAddr;
+
+/// Why the HTTP server did not start or stop.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HttpError {
+    /// The address cannot be listened on.
+    #[error("HTTP cannot listen on {address}: {cause}; choose another address")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system says.
+        cause: io::Error,
+    },
+}

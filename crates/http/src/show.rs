@@ -1,0 +1,147 @@
+//! What the API shows: the node's state as the types of [`crate::api`].
+
+use axum::http::StatusCode;
+use mnemon_store::Kind;
+use mnemon_table::Table;
+use mnemon_table::schema::AccessMode;
+
+use crate::api;
+use crate::guard::Refused;
+use crate::observed::Observed;
+use crate::process;
+
+/// Entries of a list unless the request says otherwise.
+const PAGE: usize = 1_000;
+/// The most entries of a list.
+const PAGE_MAX: usize = 10_000;
+
+/// `/api/v1/status`. O(tables × shards).
+pub(crate) fn status(node: &dyn Observed) -> api::Status {
+    let catalog = node.catalog();
+    let tables = catalog.tables();
+    let failures: Vec<String> = node
+        .checks()
+        .into_iter()
+        .filter_map(|check| check.failure.map(|cause| format!("{}: {cause}", check.name)))
+        .collect();
+    let counts = node.counts().unwrap_or_default();
+    api::Status {
+        name: node.name().to_owned(),
+        version: node.version().to_owned(),
+        ready: failures.is_empty(),
+        failures,
+        uptime_s: catalog.store().now_ms().saturating_sub(node.started_ms()) / 1000,
+        resp: node.resp_address(),
+        clients: counts.connected as u64,
+        commands: counts.commands,
+        tables: tables.len() as u64,
+        rows: tables.iter().map(|table| table.copy().len() as u64).sum(),
+        bytes: tables.iter().map(|table| table.copy().memory() as u64).sum(),
+        commits: catalog.store().clock(),
+        conflicts: catalog.conflicts(),
+        snapshots_open: catalog.store().open_snapshots() as u64,
+        resident_bytes: process::resident_bytes(),
+    }
+}
+
+/// `/api/v1/tables`, a page of them.
+///
+/// # Errors
+/// 400.
+pub(crate) fn tables(node: &dyn Observed, query: &str) -> Result<api::Tables, Refused> {
+    let page = Page::read(query)?;
+    let mut tables = node.catalog().tables();
+    tables.sort_by_key(|table| table.name());
+    let from = page.after.map_or(0, |after| tables.partition_point(|table| table.name().as_str() <= after));
+    let rest = tables.get(from..).unwrap_or_default();
+    let shown = rest.get(..page.limit).unwrap_or(rest);
+    let next = if shown.len() < rest.len() { shown.last().map(|table| table.name()) } else { None };
+    Ok(api::Tables { tables: shown.iter().map(|table| summary(table)).collect(), next })
+}
+
+/// `/api/v1/tables/NAME`. A database that was never used is not made by looking at it.
+pub(crate) fn table(node: &dyn Observed, name: &str) -> Option<api::Table> {
+    let table = node.catalog().tables().into_iter().find(|table| table.name() == name)?;
+    let schema = table.schema();
+    let attributes = schema.attributes().iter().zip(0..).map(|(attribute, place): (_, u16)| api::Attribute {
+        name: attribute.to_string(),
+        indexed: schema.indexes().contains(&place),
+    });
+    Some(api::Table {
+        summary: summary(&table),
+        attributes: attributes.collect(),
+        access: if schema.access() == AccessMode::ReadOnly { "ro" } else { "rw" }.to_owned(),
+        storage: format!("{:?}", schema.storage()).to_ascii_lowercase(),
+        ttl_ms: schema.ttl_ms(),
+        max_entries: schema.max_entries(),
+        max_bytes: schema.max_bytes(),
+        schema_version: schema.version(),
+    })
+}
+
+fn summary(table: &Table) -> api::TableSummary {
+    let info = table.info();
+    let kind = match table.kind() {
+        Kind::Set => "set",
+        Kind::OrderedSet => "ordered_set",
+        Kind::Bag => "bag",
+    };
+    api::TableSummary {
+        name: table.name(),
+        kind: kind.to_owned(),
+        rows: info.size as u64,
+        bytes: info.memory_bytes as u64,
+        expiring: info.expiring as u64,
+        expired: info.expired,
+        evicted: info.evicted,
+        subscribers: info.subscribers as u64,
+    }
+}
+
+/// `/api/v1/clients`, a page of them.
+///
+/// # Errors
+/// 400.
+pub(crate) fn clients(node: &dyn Observed, query: &str) -> Result<api::Clients, Refused> {
+    let page = Page::read(query)?;
+    let after = match page.after.map(str::parse) {
+        None => 0,
+        Some(Ok(after)) => after,
+        Some(Err(_)) => return Err(BAD_PAGE),
+    };
+    // One more than is shown tells whether there are more.
+    let mut clients = node.clients(after, page.limit + 1);
+    let more = clients.len() > page.limit;
+    clients.truncate(page.limit);
+    let next = if more { clients.last().map(|client| client.id) } else { None };
+    Ok(api::Clients { clients, next })
+}
+
+/// Which part of a list is asked for.
+struct Page<'a> {
+    after: Option<&'a str>,
+    limit: usize,
+}
+
+const BAD_PAGE: Refused = Refused {
+    status: StatusCode::BAD_REQUEST,
+    error: "BADQUERY",
+    message: "unknown or bad query parameter: write limit=1…10000 and after= with the last answer's `next`",
+};
+
+impl<'a> Page<'a> {
+    fn read(query: &'a str) -> Result<Self, Refused> {
+        let mut page = Self { after: None, limit: PAGE };
+        for word in query.split('&').filter(|word| !word.is_empty()) {
+            match word.split_once('=') {
+                Some(("after", after)) => page.after = Some(after),
+                Some(("limit", limit)) => {
+                    let limit = limit.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit));
+                    page.limit = limit.ok_or(BAD_PAGE)?;
+                }
+                _ => return Err(BAD_PAGE),
+            }
+        }
+        Ok(page)
+    }
+}

@@ -1,0 +1,148 @@
+//! The node's data directory: brought back at the start, kept small by checkpoints, closed in order at the end.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mnemon_disc::log::Workers;
+use mnemon_disc::time::SystemTicker;
+use mnemon_disc::{DataDirectory, DiscError, Log, LogConfig};
+use mnemon_store::{Clock, Durability, StoreConfig, StoreError};
+use mnemon_table::{Catalog, TableError};
+use parking_lot::Mutex;
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+
+use crate::error::NodeError;
+
+/// How often the size of the log is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Random bytes of a node's UUID.
+const UUID_LEN: usize = 16;
+
+/// What of the disc runs beside the tables.
+pub(crate) struct Disc {
+    catalog: Arc<Catalog>,
+    directory: Mutex<DataDirectory>,
+    log: Log,
+    workers: Mutex<Option<Workers>>,
+    /// Bytes of log after which a checkpoint is made.
+    checkpoint_bytes: u64,
+}
+
+/// An error of the tables or of the disc on the way back.
+struct Failure(NodeError);
+
+impl From<TableError> for Failure {
+    fn from(cause: TableError) -> Self {
+        Self(NodeError::Data(cause.to_string()))
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(cause: StoreError) -> Self {
+        Self(NodeError::Data(cause.to_string()))
+    }
+}
+
+impl Disc {
+    /// Opens a data directory and brings back its tables. Blocks for as long as that takes.
+    ///
+    /// # Errors
+    /// `Data`: another node uses the directory, it is damaged, or the disc fails.
+    pub(crate) fn open(
+        path: &Path,
+        clock: Box<dyn Clock>,
+        databases: Durability,
+        checkpoint_bytes: u64,
+    ) -> Result<Self, NodeError> {
+        let directory = DataDirectory::open(path, random_uuid).map_err(data)?;
+        for cause in directory.damaged() {
+            tracing::error!(%cause, "a damaged file in the data directory; an older one was used instead");
+        }
+        let mut opened = None;
+        let config = StoreConfig::new(clock);
+        let catalog = Catalog::recovered(config, Some(databases), |store| {
+            let ticker = Box::new(SystemTicker::new());
+            let (tables, log) = store.recover(&directory, LogConfig::default(), ticker)?;
+            opened = Some(log);
+            Ok::<_, Failure>(tables)
+        });
+        let catalog = Arc::new(catalog.map_err(|Failure(cause)| cause)?);
+        let Some(opened) = opened else {
+            return Err(NodeError::Data("the log was not opened".to_owned()));
+        };
+        let (log, workers, found) = opened.start().map_err(data)?;
+        if let Some(torn) = &found.torn {
+            let (file, offset) = (&torn.file, torn.offset);
+            tracing::warn!(%file, offset, "a write that a crash had left unfinished was cut off the log");
+        }
+        tracing::info!(entries = found.entries, bytes = found.bytes, in_order = found.closed, "log replayed");
+        catalog.store().set_log(log.clone());
+        catalog.make_databases().map_err(|cause| NodeError::Data(cause.to_string()))?;
+        let (directory, workers) = (Mutex::new(directory), Mutex::new(Some(workers)));
+        Ok(Self { catalog, directory, log, workers, checkpoint_bytes })
+    }
+
+    pub(crate) fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// Makes checkpoints whenever the log has grown enough; until the task is aborted.
+    pub(crate) fn spawn(self: &Arc<Self>) -> JoinHandle<()> {
+        let disc = self.clone();
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(LOOK_EVERY);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                if disc.log.status().bytes < disc.checkpoint_bytes {
+                    continue;
+                }
+                let own = disc.clone();
+                if let Err(stopped) = tokio::task::spawn_blocking(move || own.checkpoint()).await {
+                    tracing::error!(cause = %stopped, "a checkpoint stopped; the next one begins anew");
+                }
+            }
+        })
+    }
+
+    fn checkpoint(&self) {
+        let mut directory = self.directory.lock();
+        match self.catalog.store().checkpoint(&mut directory) {
+            Ok(report) => {
+                tracing::info!(
+                    tables = report.tables,
+                    rows = report.rows,
+                    bytes = report.bytes,
+                    "checkpoint made"
+                );
+            }
+            Err(cause) => tracing::error!(%cause, "no checkpoint could be made; the log keeps growing"),
+        }
+    }
+
+    /// Makes a last checkpoint and closes the log, so that the next start has nothing to replay. Blocks.
+    pub(crate) fn close(&self) {
+        self.checkpoint();
+        if let Some(workers) = self.workers.lock().take()
+            && let Err(cause) = workers.close()
+        {
+            tracing::error!(%cause, "the log was not closed in order");
+        }
+    }
+}
+
+fn data(cause: DiscError) -> NodeError {
+    NodeError::Data(cause.to_string())
+}
+
+/// Random bytes from the keys that the standard library draws for its maps.
+fn random_uuid() -> [u8; UUID_LEN] {
+    use std::hash::{BuildHasher, RandomState};
+    let half = || RandomState::new().hash_one(0u8).to_le_bytes();
+    let mut bytes = [0; UUID_LEN];
+    bytes[..8].copy_from_slice(&half());
+    bytes[8..].copy_from_slice(&half());
+    bytes
+}

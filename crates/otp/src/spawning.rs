@@ -1,0 +1,63 @@
+//! How a process is to be started.
+
+use crate::pid::{Pid, Ref};
+
+/// Options of a new process.
+///
+/// ```
+/// use mnemon_otp::SpawnOptions;
+///
+/// let options = SpawnOptions::new().mailbox(100).link().monitor();
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct SpawnOptions {
+    pub(crate) mailbox: Option<u32>,
+    pub(crate) kind: Option<&'static str>,
+    pub(crate) link: bool,
+    pub(crate) monitor: bool,
+}
+
+impl SpawnOptions {
+    /// No link, no monitor, the system's bound for mailboxes.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Messages the mailbox holds at most; at least one.
+    #[must_use]
+    pub fn mailbox(mut self, messages: u32) -> Self {
+        self.mailbox = Some(messages);
+        self
+    }
+
+    /// What the process is, for those who look inside. Default: the type of its body.
+    #[must_use]
+    pub fn kind(mut self, kind: &'static str) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
+    /// Links it to its parent before it runs.
+    #[must_use]
+    pub fn link(mut self) -> Self {
+        self.link = true;
+        self
+    }
+
+    /// Has its parent monitor it before it runs.
+    #[must_use]
+    pub fn monitor(mut self) -> Self {
+        self.monitor = true;
+        self
+    }
+}
+
+/// A process that was started by another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spawned {
+    /// The process.
+    pub pid: Pid,
+    /// The monitor, where one was asked for.
+    pub monitor: Option<Ref>,
+}

@@ -1,0 +1,90 @@
+//! Registries: keys, values, and their end with the process.
+
+use mnemon_otp::{Error, ExitReason, Message, Registry, RegistryEvent};
+
+use crate::{idle, system, trapping};
+
+#[tokio::test(start_paused = true)]
+async fn a_unique_key_belongs_to_one_process_until_that_ends() {
+    let system = system();
+    let registry = Registry::<String, u8>::unique(&system);
+    let (first, second) = (idle(&system), idle(&system));
+    registry.register(first, "key".to_owned(), 1).unwrap();
+    let taken = registry.register(second, "key".to_owned(), 2);
+    assert_eq!(taken, Err(Error::AlreadyRegistered(first)));
+    assert_eq!(registry.lookup("key"), [(first, 1)]);
+    system.exit(first, ExitReason::Kill);
+    system.watch(first).await;
+    assert_eq!((registry.whereis("key"), registry.count()), (None, 0));
+    assert!(registry.keys(first).is_empty());
+    registry.register(second, "key".to_owned(), 2).unwrap();
+    assert_eq!(registry.whereis("key"), Some(second));
+    assert_eq!(registry.register(first, "other".to_owned(), 0), Err(Error::NoProcess));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_is_gone_before_anyone_hears_of_the_end() {
+    let system = system();
+    let (me, mut mailbox) = trapping(&system);
+    for _ in 0..50 {
+        let pid = idle(&system);
+        system.register_name("name", pid).unwrap();
+        me.monitor(pid);
+        system.exit(pid, ExitReason::Kill);
+        assert!(matches!(mailbox.recv().await, Some(Message::Down { .. })));
+        assert_eq!(system.whereis("name"), None);
+        assert!(!system.is_alive(pid));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_duplicate_key_is_shared_and_given_back_as_a_whole() {
+    let system = system();
+    let registry = Registry::<&str, u8>::duplicate(&system);
+    let (first, second) = (idle(&system), idle(&system));
+    registry.register(first, "topic", 1).unwrap();
+    registry.register(second, "topic", 2).unwrap();
+    registry.register(first, "topic", 3).unwrap();
+    registry.register(first, "other", 4).unwrap();
+    assert_eq!(registry.lookup("topic"), [(first, 1), (second, 2), (first, 3)]);
+    assert_eq!(registry.keys(first), ["topic", "topic", "other"]);
+    assert!(registry.unregister(first, "topic"));
+    assert!(!registry.unregister(first, "topic"));
+    assert_eq!(registry.lookup("topic"), [(second, 2)]);
+    assert_eq!(registry.keys(first), ["other"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn listeners_hear_of_keys_taken_and_given_back() {
+    let system = system();
+    let registry = Registry::<u8>::unique(&system);
+    let (me, mut mailbox) = trapping(&system);
+    registry.listen(me.pid());
+    let pid = idle(&system);
+    registry.register(pid, 1, ()).unwrap();
+    registry.register(pid, 2, ()).unwrap();
+    registry.unregister(pid, &1);
+    system.exit(pid, ExitReason::Kill);
+    let expected = [
+        RegistryEvent::Registered(1, pid),
+        RegistryEvent::Registered(2, pid),
+        RegistryEvent::Unregistered(1, pid),
+        RegistryEvent::Unregistered(2, pid),
+    ];
+    for event in expected {
+        let Some(Message::User(payload)) = mailbox.recv().await else { panic!("an event") };
+        assert_eq!(payload.downcast::<RegistryEvent<u8>>().ok(), Some(event));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_can_be_taken_away() {
+    let system = system();
+    let pid = idle(&system);
+    system.register_name("name", pid).unwrap();
+    assert_eq!(system.register_name("name", idle(&system)), Err(Error::AlreadyRegistered(pid)));
+    assert!(system.unregister_name("name"));
+    assert!(!system.unregister_name("name"));
+    assert_eq!(system.whereis("name"), None);
+    assert!(system.is_alive(pid));
+}

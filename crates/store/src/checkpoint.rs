@@ -1,0 +1,153 @@
+//! Checkpoints: the rows of tables that are kept on disc, as of one commit, so that the log before it can go.
+//!
+//! What must stay true: writers go on; what is published holds all commits that stand in the log before `log_from`, because
+//! an entry is appended after its commit's tick and the snapshot's clock is read after `log_from`. Commits behind `log_from`
+//! may be in a checkpoint too; replaying skips them by their clocks.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use mnemon_disc::checkpoint::CheckpointOptions;
+use mnemon_disc::{CheckpointRef, DataDirectory, DiscError, StreamId};
+use serde::{Deserialize, Serialize};
+
+use crate::copy::{CopySpec, TableCopy};
+use crate::error::StoreError;
+use crate::event::TableId;
+use crate::row_image;
+use crate::scan::Scan;
+use crate::snapshot::Snapshot;
+use crate::store::Store;
+
+/// How long a checkpoint may take before its snapshot is closed, in milliseconds.
+const SNAPSHOT_TTL_MS: u64 = 3_600_000;
+const SYNC_WITHIN: Duration = Duration::from_secs(60);
+/// The format of [`StoreImage`].
+const FORMAT: u8 = 1;
+
+/// What tables there are; part of every manifest.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StoreImage {
+    pub(crate) clock: u64,
+    pub(crate) time_ms: u64,
+    pub(crate) tables: Vec<TableImage>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TableImage {
+    pub(crate) table: TableId,
+    pub(crate) spec: CopySpec,
+    pub(crate) indexes: Vec<u16>,
+    pub(crate) schema_version: u64,
+    pub(crate) definition: Vec<u8>,
+}
+
+impl StoreImage {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, StoreError> {
+        postcard::to_extend(self, vec![FORMAT]).map_err(|cause| StoreError::Encoding(cause.to_string()))
+    }
+
+    /// # Errors
+    /// `Encoding`, also for a format that is not known.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+        let broken = |cause: String| StoreError::Encoding(format!("the list of tables: {cause}"));
+        match bytes.split_first() {
+            Some((&FORMAT, image)) => postcard::from_bytes(image).map_err(|cause| broken(cause.to_string())),
+            Some((format, _)) => Err(broken(format!("it has format {format}, known is {FORMAT}"))),
+            None => Err(broken("it is empty".to_owned())),
+        }
+    }
+}
+
+/// What a checkpoint has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CheckpointReport {
+    /// Tables that were written.
+    pub tables: usize,
+    /// Their rows.
+    pub rows: u64,
+    /// Bytes on disc.
+    pub bytes: u64,
+}
+
+impl Store {
+    /// Writes the rows of all tables that are kept on disc into the directory and frees the log before. Tables without
+    /// commits since their last checkpoint are left alone. Blocks, for as long as the disc takes; writers go on.
+    ///
+    /// # Errors
+    /// `Disc`, `SnapshotExpired`; then the checkpoints and the log of before still count.
+    pub fn checkpoint(&self, directory: &mut DataDirectory) -> Result<CheckpointReport, StoreError> {
+        let Some(journal) = self.journal() else { return Ok(CheckpointReport::default()) };
+        let log_from = journal.log.next();
+        let snapshot = self.snapshot(SNAPSHOT_TTL_MS);
+        let mut report = CheckpointReport::default();
+        let mut refs = Vec::new();
+        let copies = self.copies();
+        for copy in copies.iter().filter(|copy| copy.spec().disc.is_some()) {
+            let last_noted = copy.last_noted.load(Ordering::SeqCst);
+            let known = directory.manifest().checkpoints.iter().find(|of| of.table == u64::from(copy.id().0));
+            if let Some(known) = known.filter(|known| known.clock >= last_noted) {
+                refs.push(*known);
+                continue;
+            }
+            if last_noted == 0 && known.is_none() {
+                // Nothing was ever written to it.
+                continue;
+            }
+            let written = self.write_rows(directory, copy, &snapshot)?;
+            report.tables += 1;
+            report.rows += written.entries;
+            report.bytes += written.bytes;
+            refs.push(written);
+        }
+        journal.log.sync(SYNC_WITHIN).map_err(failed)?;
+        directory.publish(log_from, refs, self.image(&snapshot).encode()?).map_err(failed)?;
+        drop(snapshot);
+        // When there is no room for the note that it may go, it goes at the next checkpoint.
+        match journal.log.purge(StreamId::LOCAL, log_from) {
+            Err(cause @ (DiscError::Poisoned { .. } | DiscError::Closed)) => Err(failed(cause)),
+            _ => Ok(report),
+        }
+    }
+
+    fn write_rows(
+        &self,
+        directory: &DataDirectory,
+        copy: &TableCopy,
+        snapshot: &Snapshot,
+    ) -> Result<CheckpointRef, StoreError> {
+        let (table, clock) = (u64::from(copy.id().0), snapshot.clock());
+        let options = CheckpointOptions::default();
+        let mut writer = directory.write_checkpoint(table, clock, Vec::new(), options).map_err(failed)?;
+        let mut scan = Scan::all();
+        let mut bytes = Vec::new();
+        while let Some(page) = scan.next_page(self, copy, Some(snapshot))? {
+            for row in &page.rows {
+                bytes.clear();
+                bytes = row_image::encode(row, bytes)?;
+                writer.push(&bytes).map_err(failed)?;
+            }
+        }
+        let written = writer.finish().map_err(failed)?;
+        Ok(CheckpointRef { table, clock, entries: written.entries, bytes: written.bytes })
+    }
+
+    /// What tables there are now: at least those that the log knew when the checkpoint began.
+    fn image(&self, snapshot: &Snapshot) -> StoreImage {
+        let image = |copy: &TableCopy| TableImage {
+            table: copy.id(),
+            spec: copy.spec().clone(),
+            indexes: copy.indexed(),
+            schema_version: copy.schema_version(),
+            definition: Vec::clone(&copy.definition.load()),
+        };
+        let mut tables: Vec<TableImage> = self.copies().iter().map(|copy| image(copy)).collect();
+        tables.sort_unstable_by_key(|image| image.table);
+        StoreImage { clock: snapshot.clock(), time_ms: self.now_ms(), tables }
+    }
+}
+
+pub(crate) fn failed(cause: DiscError) -> StoreError {
+    StoreError::Disc(cause.to_string())
+}

@@ -1,0 +1,325 @@
+//! Commits in a log on a disc that loses power: what was synced is there again, and the rest up to some commit, whole.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mnemon_disc::log::Workers;
+use mnemon_disc::testing::{Fate, Fault, FaultyDisc};
+use mnemon_disc::time::SystemTicker;
+use mnemon_disc::{DataDirectory, Log, LogConfig};
+use mnemon_sim::TableState;
+use mnemon_store::{
+    Commit, CopySpec, Durability, Expiry, Kind, Local, ManualClock, Op, Replica, Row, SchemaChange, Store,
+    StoreConfig, StoreError, TableCopy, TableId, TableOp, When,
+};
+use parking_lot::RwLock;
+use proptest::prelude::*;
+
+use crate::config;
+use crate::step::{Content, START_MS, Step, step};
+
+const TABLE: TableId = TableId(7);
+const SYNC_WITHIN: Duration = Duration::from_secs(20);
+
+/// A store over a data directory.
+struct Node {
+    local: Local,
+    directory: DataDirectory,
+    log: Log,
+    workers: Workers,
+    time: Arc<ManualClock>,
+}
+
+impl Node {
+    fn start(disc: &FaultyDisc, shards: usize) -> Result<Self, StoreError> {
+        let time = Arc::new(ManualClock::at(START_MS));
+        let store = Store::new(StoreConfig { shards, ..StoreConfig::new(Box::new(time.clone())) });
+        let disc_error = |cause: mnemon_disc::DiscError| StoreError::Disc(cause.to_string());
+        let directory = DataDirectory::on(Arc::new(disc.clone()), || [7; 16]).map_err(disc_error)?;
+        let config = LogConfig { segment_bytes: 64 << 10, retry_ms: 1, ..LogConfig::default() };
+        let (_, opened) = store.recover(&directory, config, Box::new(SystemTicker::new()))?;
+        let (log, workers, _) = opened.start().map_err(disc_error)?;
+        store.set_log(log.clone());
+        Ok(Self { local: Local::new(store), directory, log, workers, time })
+    }
+
+    fn store(&self) -> &Store {
+        self.local.store()
+    }
+
+    fn create(&self, kind: Kind) {
+        let spec = CopySpec { disc: Some(Durability::Commit), ..CopySpec::new(kind) };
+        let created = self.local.change_schema(&SchemaChange::Create { table: TABLE, spec });
+        created.ready().unwrap().unwrap();
+    }
+
+    fn copy(&self) -> Arc<TableCopy> {
+        self.store().copy(TABLE).unwrap()
+    }
+
+    /// Does a step that writes; others are passed over.
+    fn perform(&mut self, step: &Step) -> Result<(), StoreError> {
+        let time_ms = self.store().now_ms();
+        match step {
+            Step::One(op) => self.local.commit_one(&self.copy(), time_ms, op).ready().unwrap().map(drop),
+            Step::Commit(_, ops) => {
+                let ops = ops.iter().map(|op| TableOp { table: TABLE, op: op.clone() }).collect();
+                let commit = Commit { time_ms, checks: Vec::new(), ops, with_before: false };
+                self.local.commit(&commit).ready().unwrap().map(drop)
+            }
+            Step::Advance(by_ms) => {
+                self.time.advance(*by_ms);
+                Ok(())
+            }
+            Step::AddIndex(attribute) => {
+                let add = SchemaChange::AddIndex { table: TABLE, attribute: *attribute };
+                match self.local.change_schema(&add).ready().unwrap() {
+                    Err(StoreError::Exists(_)) => Ok(()),
+                    answer => answer,
+                }
+            }
+            // Stands for a checkpoint here.
+            Step::Maintain => {
+                let Self { local, directory, .. } = self;
+                local.store().checkpoint(directory).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn sync(&self) {
+        self.log.sync(SYNC_WITHIN).unwrap();
+    }
+
+    fn seen(&self) -> String {
+        seen(self.store())
+    }
+}
+
+/// What readers see.
+fn seen(store: &Store) -> String {
+    let copy = store.copy(TABLE).unwrap();
+    let state = TableState::of(store, &copy);
+    state.check_indexes().unwrap();
+    let indexed = copy.indexed().into_iter().map(|at| (at, state.index_rows(at).len()));
+    format!("{:?} {:?}", state.rows(), indexed.collect::<BTreeMap<_, _>>())
+}
+
+/// Runs steps, loses power, and comes back: the state is that of some moment not before the last sync.
+fn crash_after(kind: Kind, steps: &[Step], syncs: &[bool], fate: Fate) {
+    let disc = FaultyDisc::new();
+    let mut node = Node::start(&disc, 8).unwrap();
+    node.create(kind);
+    node.sync();
+    let rows = |node: &Node| TableState::of(node.store(), &node.copy()).rows().to_vec();
+    let mut states = vec![rows(&node)];
+    let mut durable = 0;
+    for (place, step) in steps.iter().enumerate() {
+        node.perform(step).unwrap();
+        states.push(rows(&node));
+        if syncs.get(place % syncs.len().max(1)).is_some_and(|sync| *sync) {
+            node.sync();
+            durable = states.len() - 1;
+        }
+    }
+    let found = disc.restart(fate);
+    let again = Node::start(&found, 3).unwrap();
+    let now_ms = node.store().now_ms();
+    // Time goes on where it was, so that what had expired stays so.
+    again.time.advance(now_ms - START_MS);
+    // Earlier states show rows that have expired since.
+    let live = |rows: &[Row]| {
+        let live = rows.iter().filter(|row| !row.is_expired(now_ms));
+        live.map(|row| format!("{row:?}")).collect::<Vec<_>>()
+    };
+    again.seen();
+    let found = live(&rows(&again));
+    let place = states.iter().rposition(|state| live(state) == found);
+    assert!(
+        place.is_some_and(|place| place >= durable),
+        "after {fate:?} the state is that of {place:?}, durable was {durable} of {}\n found {found:?}\n last {:?}",
+        states.len() - 1,
+        states.last()
+    );
+    again.workers.close().unwrap();
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![Just(Fate::Lost), Just(Fate::Kept), any::<u64>().prop_map(Fate::Torn)]
+}
+
+fn contents(kind: Kind) -> Content {
+    if kind == Kind::Bag { Content::Objects } else { Content::Records }
+}
+
+proptest! {
+    #![proptest_config(config(60))]
+
+    #[test]
+    fn a_set_comes_back(
+        steps in prop::collection::vec(step(contents(Kind::Set)), 1..40),
+        syncs in prop::collection::vec(any::<bool>(), 1..8),
+        fate in fate(),
+    ) {
+        crash_after(Kind::Set, &steps, &syncs, fate);
+    }
+
+    #[test]
+    fn a_database_comes_back(
+        steps in prop::collection::vec(step(Content::Strings), 1..40),
+        syncs in prop::collection::vec(any::<bool>(), 1..8),
+        fate in fate(),
+    ) {
+        crash_after(Kind::Set, &steps, &syncs, fate);
+    }
+
+    #[test]
+    fn an_ordered_set_comes_back(
+        steps in prop::collection::vec(step(contents(Kind::OrderedSet)), 1..40),
+        syncs in prop::collection::vec(any::<bool>(), 1..8),
+        fate in fate(),
+    ) {
+        crash_after(Kind::OrderedSet, &steps, &syncs, fate);
+    }
+
+    #[test]
+    fn a_bag_comes_back(
+        steps in prop::collection::vec(step(contents(Kind::Bag)), 1..40),
+        syncs in prop::collection::vec(any::<bool>(), 1..8),
+        fate in fate(),
+    ) {
+        crash_after(Kind::Bag, &steps, &syncs, fate);
+    }
+}
+
+fn put(number: u32) -> Op<'static> {
+    Op::Put {
+        key: number.to_be_bytes().to_vec().into(),
+        body: vec![b'v'; 100].into(),
+        expiry: Expiry::Never,
+        when: When::Always,
+        over_bytes_only: false,
+    }
+}
+
+#[test]
+fn a_power_cut_at_any_step_of_the_disc_loses_nothing_that_was_synced() {
+    // How many steps the script takes without faults, to stop at each of them.
+    let run = |stop: Option<u64>| {
+        let disc = FaultyDisc::new();
+        let mut acknowledged = 0;
+        let started = Node::start(&disc, 2);
+        if let Some(step) = stop {
+            disc.fail_at(disc.steps() + step, Fault::Stop);
+        }
+        let Ok(mut node) = started else { return (disc, 0, 0) };
+        let before = disc.steps();
+        let spec = CopySpec { disc: Some(Durability::Commit), ..CopySpec::new(Kind::Set) };
+        let created = node.local.change_schema(&SchemaChange::Create { table: TABLE, spec });
+        if created.ready().is_some_and(|made| made.is_ok()) && node.log.sync(SYNC_WITHIN).is_ok() {
+            for number in 0..12u32 {
+                let done = node.perform(&Step::One(put(number)));
+                if done.is_err() || node.log.sync(SYNC_WITHIN).is_err() {
+                    break;
+                }
+                acknowledged = number + 1;
+                if number % 5 == 4 && node.perform(&Step::Maintain).is_err() {
+                    break;
+                }
+            }
+        }
+        let steps = disc.steps() - before;
+        drop(node);
+        (disc, acknowledged, steps)
+    };
+    let (_, all, steps) = run(None);
+    assert_eq!(all, 12);
+    for stop in 0..steps {
+        let (disc, acknowledged, _) = run(Some(stop));
+        for fate in [Fate::Lost, Fate::Kept, Fate::Torn(stop)] {
+            let again = Node::start(&disc.restart(fate), 2).unwrap();
+            let Ok(copy) = again.store().copy(TABLE) else {
+                assert_eq!(acknowledged, 0, "the table is gone after {fate:?} at step {stop}");
+                continue;
+            };
+            let rows = TableState::of(again.store(), &copy).rows().len();
+            assert!(
+                rows >= acknowledged as usize,
+                "{rows} of {acknowledged} rows after {fate:?} at step {stop}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_full_disc_refuses_writes_and_takes_them_again_when_there_is_room() {
+    let disc = FaultyDisc::new();
+    let mut node = Node::start(&disc, 2).unwrap();
+    node.create(Kind::Set);
+    node.sync();
+    let used: u64 = disc.names().iter().filter_map(|name| disc.bytes(name)).map(|b| b.len() as u64).sum();
+    disc.set_capacity(Some(used));
+    let mut written = 0;
+    let refused = loop {
+        match node.perform(&Step::One(put(written))) {
+            Ok(()) => written += 1,
+            Err(refused) => break refused,
+        }
+        assert!(written < 1_000_000, "the disc never gets full");
+    };
+    assert!(matches!(refused, StoreError::DiscFull(_)), "{refused:?}");
+    assert_eq!(node.copy().len(), written as usize, "what was refused was not applied");
+    disc.set_capacity(None);
+    let resumed = (0..1_000_000).any(|_| {
+        std::thread::yield_now();
+        node.perform(&Step::One(put(written))).is_ok()
+    });
+    assert!(resumed, "writes go on by themselves");
+    node.sync();
+    let again = Node::start(&disc.restart(Fate::Lost), 2).unwrap();
+    assert_eq!(again.copy().len(), written as usize + 1);
+}
+
+/// Counters show what is applied twice or not at all.
+#[test]
+fn checkpoints_beside_writers_neither_lose_nor_repeat_a_commit() {
+    let disc = FaultyDisc::new();
+    let mut node = Node::start(&disc, 4).unwrap();
+    node.create(Kind::Set);
+    let (threads, each) = (3, 400);
+    let Node { local, directory, log, .. } = &mut node;
+    let local = &*local;
+    // Held for writing to look at a moment at which nobody writes.
+    let gate = RwLock::new(());
+    let gate = &gate;
+    std::thread::scope(|scope| {
+        let counting: Vec<_> = (0..threads)
+            .map(|number| {
+                scope.spawn(move || {
+                    let copy = local.store().copy(TABLE).unwrap();
+                    for turn in 0..each {
+                        // Each thread has a counter of its own, and all share a few.
+                        let keys = [format!("own{number}"), format!("shared{}", turn % 3)];
+                        let ops = keys.map(|key| {
+                            let op = Op::Increment { key: key.into_bytes().into(), by: 1 };
+                            TableOp { table: copy.id(), op }
+                        });
+                        let ops = ops.to_vec();
+                        let commit =
+                            Commit { time_ms: START_MS, checks: Vec::new(), ops, with_before: false };
+                        let _open = gate.read();
+                        local.commit(&commit).ready().unwrap().unwrap();
+                    }
+                })
+            })
+            .collect();
+        while counting.iter().any(|thread| !thread.is_finished()) {
+            local.store().checkpoint(directory).unwrap();
+            let _closed = gate.write();
+            log.sync(SYNC_WITHIN).unwrap();
+            let again = Node::start(&disc.restart(Fate::Lost), 2).unwrap();
+            assert_eq!(again.seen(), seen(local.store()));
+        }
+    });
+}
