@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use mnemon_node::{Durability, parse_durability};
 
 use crate::bench::Bench;
 use crate::check::Check;
@@ -61,6 +62,14 @@ pub(crate) struct Settings {
     /// Where health, metrics and the operators' API are served; port 0 takes a free one, off serves none.
     #[arg(long, env = "MNEMON_HTTP", value_name = "ADDR|off", default_value = "127.0.0.1:7072", value_parser = door)]
     pub(crate) http: Door,
+
+    /// A directory to keep tables in [default: none, all data is in RAM and ends with the process].
+    #[arg(long, env = "MNEMON_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+
+    /// When writes to db0…db15 reach the disc, with --data: commit, interval:MILLISECONDS or none.
+    #[arg(long, env = "MNEMON_DEFAULT_DURABILITY", value_name = "WHEN", default_value = "interval:1000", value_parser = durability)]
+    pub(crate) default_durability: Durability,
 
     #[command(flatten)]
     pub(crate) clients: ClientSettings,
@@ -203,6 +212,10 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
         text.to_socket_addrs().map_err(|cause| format!("{cause}; {form}"))?.collect();
     let best = found.iter().find(|address| address.is_ipv4()).or(found.first());
     best.copied().ok_or_else(|| format!("the host has no address; {form}"))
+}
+
+fn durability(text: &str) -> Result<Durability, String> {
+    parse_durability(text).map_err(|error| error.to_string())
 }
 
 /// An address, or `off`.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use mnemon_node::{Bounds, Node, NodeBuilder};
 
@@ -26,7 +27,8 @@ async fn serve(settings: Settings) -> Result<(), CliError> {
     let node = builder(&settings).start().await?;
     if let Some(address) = node.resp_addr() {
         let protected = settings.clients.are_protected();
-        let doors = Doors { resp: address, tls: node.tls_addr(), http: node.http_addr(), protected };
+        let data = settings.data.clone();
+        let doors = Doors { resp: address, tls: node.tls_addr(), http: node.http_addr(), protected, data };
         announce(node.name(), &doors);
     }
     let (signal, _) = signals.next().await;
@@ -49,6 +51,9 @@ pub(crate) fn builder(settings: &Settings) -> NodeBuilder {
     if let Some(threads) = settings.resp_threads {
         node = node.resp_threads(threads);
     }
+    if let Some(directory) = &settings.data {
+        node = node.data(directory).database_durability(settings.default_durability);
+    }
     settings.clients.apply(node)
 }
 
@@ -69,11 +74,17 @@ struct Doors {
     http: Option<SocketAddr>,
     /// A password is needed.
     protected: bool,
+    /// The data directory.
+    data: Option<PathBuf>,
 }
 
 fn banner(name: &str, doors: &Doors) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let Doors { resp: address, http, .. } = *doors;
+    let data = match &doors.data {
+        None => "in RAM only: it is lost when this process ends".to_owned(),
+        Some(directory) => format!("in {}", directory.display()),
+    };
     let (host, port) = (address.ip(), address.port());
     let host = if host == std::net::Ipv4Addr::LOCALHOST || host.is_unspecified() {
         String::new()
@@ -90,7 +101,7 @@ fn banner(name: &str, doors: &Doors) -> String {
          {tls}\
          \x20 connect  redis-cli{host} -p {port}{secure}{login}\n\
          {http}\
-         \x20 data     in RAM only: it is lost when this process ends\n"
+         \x20 data     {data}\n"
     );
     if !doors.protected && !address.ip().to_canonical().is_loopback() {
         text.push_str(
@@ -115,7 +126,8 @@ mod tests {
         ] {
             let address: SocketAddr = address.parse().unwrap();
             let http = Some(([127, 0, 0, 1], 7072).into());
-            let banner = banner("shop1", &Doors { resp: address, tls: None, http, protected: false });
+            let banner =
+                banner("shop1", &Doors { resp: address, tls: None, http, protected: false, data: None });
             assert!(
                 banner.contains(command)
                     && banner.contains("HTTP     http://127.0.0.1:7072/healthz\n")
@@ -130,7 +142,11 @@ mod tests {
     #[test]
     fn the_banner_tells_of_tls_and_passwords() {
         let resp: SocketAddr = "0.0.0.0:7070".parse().unwrap();
-        let text = banner("shop1", &Doors { resp, tls: Some(resp), http: None, protected: true });
+        let text = banner(
+            "shop1",
+            &Doors { resp, tls: Some(resp), http: None, protected: true, data: Some("/d".into()) },
+        );
+        assert!(text.contains("data     in /d\n"), "{text}");
         assert!(text.contains("TLS      0.0.0.0:7070\n"), "{text}");
         assert!(text.contains("redis-cli -p 7070 --tls --askpass\n") && !text.contains("warning"), "{text}");
     }

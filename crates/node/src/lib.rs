@@ -23,4 +23,6 @@ mod overview;
 pub use config::NodeBuilder;
 pub use error::NodeError;
 pub use mnemon_resp::{Bounds, OutputLimit, TlsSettings, UserSpec};
+pub use mnemon_store::Durability;
+pub use mnemon_table::schema::parse_durability;
 pub use node::Node;

@@ -15,7 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("table", &["store", "term"]),
     ("resp", &["table", "store", "term"]),
     ("http", &["table", "store", "term"]),
-    ("node", &["http", "resp", "table", "store", "term"]),
+    ("node", &["disc", "http", "resp", "table", "store", "term"]),
     ("mnemon", &["node", "table", "store", "term"]),
     ("cli", &["http", "resp", "node", "mnemon"]),
     ("sim", &["store", "table", "term"]),

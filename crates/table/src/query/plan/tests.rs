@@ -126,7 +126,8 @@ fn holds(plan: &Plan, kind: Kind, record: RecordRef<'_>) -> bool {
     let key = encode(record.key().unwrap(), kind.keying());
     let within = |from: &Bound<Vec<u8>>, to: &Bound<Vec<u8>>, position: &Vec<u8>| {
         use std::ops::RangeBounds;
-        (from.as_ref(), to.as_ref()).contains(position)
+        // Spelled out: with the crate `bytes` in a program, more types can be compared with `Vec<u8>`.
+        RangeBounds::<Vec<u8>>::contains(&(from.as_ref(), to.as_ref()), position)
     };
     match plan {
         Plan::Key(bytes) => *bytes == key,
