@@ -21,8 +21,10 @@ pub(crate) fn launch(given: Option<&Path>) -> Result<Launch, Error> {
         Some(path) => absolute(path)?,
         None => built()?,
     };
-    // Its data, if it keeps any, goes to the directory it is started in, which vanishes with it.
-    Ok(Launch { program, arguments: ["serve", "--resp", "127.0.0.1:PORT"].map(str::to_owned).to_vec() })
+    Ok(Launch {
+        program,
+        arguments: ["serve", "--ram", "--resp", "127.0.0.1:PORT"].map(str::to_owned).to_vec(),
+    })
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Error> {
@@ -63,6 +65,6 @@ mod tests {
     #[test]
     fn the_port_stands_in_the_address() {
         let launch = launch(Some(Path::new("/bin/sh"))).unwrap();
-        assert!(launch.command("7070").to_string().ends_with(" serve --resp 127.0.0.1:7070"));
+        assert!(launch.command("7070").to_string().ends_with(" serve --ram --resp 127.0.0.1:7070"));
     }
 }

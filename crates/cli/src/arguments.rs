@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use mnemon_node::{Durability, parse_durability};
+use mnemon_node::{Durability, Storage, TableError, parse_durability};
 
 use crate::bench::Bench;
 use crate::check::Check;
@@ -63,11 +63,19 @@ pub(crate) struct Settings {
     #[arg(long, env = "MNEMON_HTTP", value_name = "ADDR|off", default_value = "127.0.0.1:7072", value_parser = door)]
     pub(crate) http: Door,
 
-    /// A directory to keep tables in [default: none, all data is in RAM and ends with the process].
+    /// The directory that tables are kept in, made if need be [default: mnemon-data in the working directory].
     #[arg(long, env = "MNEMON_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
 
-    /// When writes to db0…db15 reach the disc, with --data: commit, interval:MILLISECONDS or none.
+    /// Runs without a data directory: all data is in RAM and ends with the process.
+    #[arg(long, env = "MNEMON_RAM")]
+    pub(crate) ram: bool,
+
+    /// Where db0…db15 are kept, disc (and RAM) or ram alone [default: disc, with --ram ram].
+    #[arg(long, env = "MNEMON_DEFAULT_STORAGE", value_name = "WHERE", value_parser = storage)]
+    pub(crate) default_storage: Option<Storage>,
+
+    /// When writes to db0…db15 reach the disc: commit, interval:MILLISECONDS or none.
     #[arg(long, env = "MNEMON_DEFAULT_DURABILITY", value_name = "WHEN", default_value = "interval:1000", value_parser = durability)]
     pub(crate) default_durability: Durability,
 
@@ -90,6 +98,9 @@ pub(crate) struct Settings {
     #[arg(long, env = "MNEMON_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }
+
+/// The data directory unless told otherwise.
+const DATA: &str = "mnemon-data";
 
 /// Where a server listens, if it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,11 +181,26 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Parsed {
 }
 
 impl Settings {
+    /// The data directory; `None` with `--ram`.
+    pub(crate) fn directory(&self) -> Option<PathBuf> {
+        (!self.ram).then(|| self.data.clone().unwrap_or_else(|| DATA.into()))
+    }
+
     /// Whether the settings may stand together.
     ///
     /// # Errors
-    /// `Unprotected`.
+    /// `Unprotected`, `Usage`.
     fn check(&self) -> Result<(), CliError> {
+        let refuse = |cause: &str| Err(CliError::Usage(cause.to_owned()));
+        match (self.ram, &self.data, self.default_storage) {
+            (true, Some(_), _) => {
+                return refuse("--ram keeps nothing in the directory of --data; leave one of them out");
+            }
+            (true, _, Some(Storage::Disc)) => {
+                return refuse("--default-storage disc needs a data directory; leave out --ram");
+            }
+            _ => {}
+        }
         let http = match self.http {
             Door::At(address) => Some(address),
             Door::Off => None,
@@ -212,6 +238,10 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
         text.to_socket_addrs().map_err(|cause| format!("{cause}; {form}"))?.collect();
     let best = found.iter().find(|address| address.is_ipv4()).or(found.first());
     best.copied().ok_or_else(|| format!("the host has no address; {form}"))
+}
+
+fn storage(text: &str) -> Result<Storage, String> {
+    text.parse().map_err(|error: TableError| error.to_string())
 }
 
 fn durability(text: &str) -> Result<Durability, String> {
@@ -310,6 +340,18 @@ mod tests {
         for address in ["127.0.0.1:0", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "localhost:7070"] {
             assert!(settings(&["--resp", address]).resp.ip().to_canonical().is_loopback());
         }
+    }
+
+    #[test]
+    fn data_is_kept_in_a_directory_unless_it_is_to_be_in_ram() {
+        let directory = |words: &[&str]| settings(words).directory();
+        assert_eq!(directory(&["serve"]), Some("mnemon-data".into()));
+        assert_eq!(directory(&["--data", "/d"]), Some("/d".into()));
+        assert_eq!(directory(&["--ram", "--default-storage", "ram"]), None);
+        assert_eq!(settings(&["--default-storage", "ram"]).default_storage, Some(Storage::Ram));
+        assert!(refusal(&["--ram", "--data", "/d"]).contains("leave one of them out"));
+        assert!(refusal(&["--ram", "--default-storage", "disc"]).contains("needs a data directory"));
+        assert!(refusal(&["--default-storage", "tape"]).contains("ram or disc"));
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod layers;
 mod logging;
 mod operator;
 mod output;
+mod progress;
 mod serve;
 mod shell;
 mod signals;

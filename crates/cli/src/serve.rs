@@ -3,13 +3,17 @@
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use mnemon_node::{Bounds, Node, NodeBuilder};
+use mnemon_node::{Bounds, Node, NodeBuilder, Storage};
 
 use crate::arguments::{Door, Settings};
 use crate::error::CliError;
 use crate::signals::Signals;
-use crate::{descriptors, logging};
+use crate::{descriptors, logging, progress};
+
+/// How long the announcement waits for tables to be loaded.
+const READY_WITHIN: Duration = Duration::from_millis(50);
 
 /// Runs a node until a signal ends it.
 pub(crate) fn run(settings: Settings) -> Result<(), CliError> {
@@ -24,14 +28,39 @@ async fn serve(settings: Settings) -> Result<(), CliError> {
     let mut signals = Signals::new()?;
     let clients = settings.clients.max_clients.unwrap_or(Bounds::default().max_clients);
     descriptors::provide_for(clients);
-    let node = builder(&settings).start().await?;
-    if let Some(address) = node.resp_addr() {
-        let protected = settings.clients.are_protected();
-        let data = settings.data.clone();
-        let doors = Doors { resp: address, tls: node.tls_addr(), http: node.http_addr(), protected, data };
+    let node = builder(&settings).load_in_background(true).start().await?;
+    // A small node is ready at once and should say so.
+    let mut loaded = tokio::time::timeout(READY_WITHIN, node.loaded()).await;
+    if let Some(address) = node.resp_addr()
+        && !matches!(loaded, Ok(Err(_)))
+    {
+        let doors = Doors {
+            resp: address,
+            tls: node.tls_addr(),
+            http: node.http_addr(),
+            protected: settings.clients.are_protected(),
+            data: settings.directory(),
+            loading: node.catalog().loading().len(),
+        };
         announce(node.name(), &doors);
     }
-    let (signal, _) = signals.next().await;
+    let stopped = async {
+        if loaded.is_err() {
+            loaded = Ok(progress::watch(&node).await);
+        }
+        match &loaded {
+            Ok(Err(_)) => {}
+            _ => std::future::pending::<()>().await,
+        }
+    };
+    let signal = tokio::select! {
+        () = stopped => None,
+        (signal, _) = signals.next() => Some(signal),
+    };
+    let Some(signal) = signal else {
+        node.shutdown().await;
+        return loaded.unwrap_or(Ok(())).map_err(CliError::from);
+    };
     tracing::info!(signal, "stopping; a second signal stops at once");
     tokio::select! {
         () = node.shutdown() => Ok(()),
@@ -51,8 +80,10 @@ pub(crate) fn builder(settings: &Settings) -> NodeBuilder {
     if let Some(threads) = settings.resp_threads {
         node = node.resp_threads(threads);
     }
-    if let Some(directory) = &settings.data {
-        node = node.data(directory).database_durability(settings.default_durability);
+    if let Some(directory) = settings.directory() {
+        let on_disc = settings.default_storage != Some(Storage::Ram);
+        node =
+            node.data(directory).database_durability(settings.default_durability).databases_on_disc(on_disc);
     }
     settings.clients.apply(node)
 }
@@ -76,15 +107,22 @@ struct Doors {
     protected: bool,
     /// The data directory.
     data: Option<PathBuf>,
+    /// Tables that are still being loaded from it.
+    loading: usize,
 }
 
 fn banner(name: &str, doors: &Doors) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let Doors { resp: address, http, .. } = *doors;
+    let loading = match doors.loading {
+        0 => String::new(),
+        loading => format!("; {loading} tables are still being loaded and answer LOADING"),
+    };
     let data = match &doors.data {
         None => "in RAM only: it is lost when this process ends".to_owned(),
-        Some(directory) => format!("in {}", directory.display()),
+        Some(directory) => format!("in {}{loading}", directory.display()),
     };
+    let state = if doors.loading > 0 { "answers" } else { "is ready" };
     let (host, port) = (address.ip(), address.port());
     let host = if host == std::net::Ipv4Addr::LOCALHOST || host.is_unspecified() {
         String::new()
@@ -96,7 +134,7 @@ fn banner(name: &str, doors: &Doors) -> String {
     let login = if doors.protected { " --askpass" } else { "" };
     let tls = doors.tls.map_or_else(String::new, |tls| format!("  TLS      {tls}\n"));
     let mut text = format!(
-        "Mnemon {version}, node {name}, is ready\n\
+        "Mnemon {version}, node {name}, {state}\n\
          \x20 RESP     {address}\n\
          {tls}\
          \x20 connect  redis-cli{host} -p {port}{secure}{login}\n\
@@ -126,8 +164,10 @@ mod tests {
         ] {
             let address: SocketAddr = address.parse().unwrap();
             let http = Some(([127, 0, 0, 1], 7072).into());
-            let banner =
-                banner("shop1", &Doors { resp: address, tls: None, http, protected: false, data: None });
+            let banner = banner(
+                "shop1",
+                &Doors { resp: address, tls: None, http, protected: false, data: None, loading: 0 },
+            );
             assert!(
                 banner.contains(command)
                     && banner.contains("HTTP     http://127.0.0.1:7072/healthz\n")
@@ -144,9 +184,16 @@ mod tests {
         let resp: SocketAddr = "0.0.0.0:7070".parse().unwrap();
         let text = banner(
             "shop1",
-            &Doors { resp, tls: Some(resp), http: None, protected: true, data: Some("/d".into()) },
+            &Doors {
+                resp,
+                tls: Some(resp),
+                http: None,
+                protected: true,
+                data: Some("/d".into()),
+                loading: 2,
+            },
         );
-        assert!(text.contains("data     in /d\n"), "{text}");
+        assert!(text.contains("data     in /d; 2 tables are still being loaded"), "{text}");
         assert!(text.contains("TLS      0.0.0.0:7070\n"), "{text}");
         assert!(text.contains("redis-cli -p 7070 --tls --askpass\n") && !text.contains("warning"), "{text}");
     }

@@ -104,7 +104,7 @@ pub enum DiscError {
         own: String,
     },
     /// Another process uses the data directory.
-    #[error("the data directory {} is in use by another node; stop that node or choose another directory", .0.display())]
+    #[error("{} is in use by another node; stop that node or choose another directory", .0.display())]
     Locked(PathBuf),
     /// Entries that were asked for have been purged.
     #[error("entry {sequence} is no longer in the log; start from a checkpoint")]

@@ -2,7 +2,7 @@
 //!
 //! Each one is a file of its own with a growing generation, put in place at once. The newest one counts.
 
-use crate::checkpoint::checkpoint_name;
+use crate::checkpoint::{Checkpoint, checkpoint_name};
 use crate::disc::{Disc, read_whole, replace};
 use crate::error::DiscError;
 use crate::fields::{Fields, put_sized};
@@ -37,6 +37,21 @@ impl CheckpointRef {
     #[must_use]
     pub fn file(&self) -> String {
         checkpoint_name(self.table, self.clock)
+    }
+
+    /// Opens it on the disc of its node.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`]; `Corrupt` when it is not the one that is meant.
+    pub fn open(&self, disc: &dyn Disc, node: NodeId) -> Result<Checkpoint, DiscError> {
+        let name = self.file();
+        let checkpoint = Checkpoint::open(disc, &name, node)?;
+        let header = checkpoint.header();
+        if (header.table, header.clock, checkpoint.entries()) == (self.table, self.clock, self.entries) {
+            Ok(checkpoint)
+        } else {
+            Err(DiscError::corrupt(&name, 0, "it is not the checkpoint that the manifest means"))
+        }
     }
 }
 

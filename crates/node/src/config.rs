@@ -26,6 +26,8 @@ pub struct NodeBuilder {
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) data: Option<PathBuf>,
     pub(crate) database_durability: Durability,
+    pub(crate) databases_on_disc: bool,
+    pub(crate) load_in_background: bool,
     pub(crate) checkpoint_bytes: u64,
     pub(crate) maintenance_interval: Duration,
 }
@@ -44,6 +46,8 @@ impl Default for NodeBuilder {
             clock: Box::new(SystemClock),
             data: None,
             database_durability: Durability::Interval(1_000),
+            databases_on_disc: true,
+            load_in_background: false,
             checkpoint_bytes: 64 << 20,
             maintenance_interval: Duration::from_millis(100),
         }
@@ -135,6 +139,23 @@ impl NodeBuilder {
         self
     }
 
+    /// Whether `db0`…`db15` are kept on disc, if there is a data directory. Decided when a database is used for the first
+    /// time. Default: yes.
+    #[must_use]
+    pub fn databases_on_disc(mut self, on_disc: bool) -> Self {
+        self.databases_on_disc = on_disc;
+        self
+    }
+
+    /// Whether [`NodeBuilder::start`] returns while tables are still being loaded from the data directory. Until a table is
+    /// there it answers `Loading`; [`Node::loaded`] and [`Node::wait_for_tables`] wait for it. The doors for clients are open
+    /// meanwhile in either case. Default: no, all tables are there.
+    #[must_use]
+    pub fn load_in_background(mut self, in_background: bool) -> Self {
+        self.load_in_background = in_background;
+        self
+    }
+
     /// Bytes of log after which a checkpoint of the changed tables is made and the log before it is freed. More of them make
     /// fewer checkpoints and a longer start after a crash. Default: 64 MiB.
     #[must_use]
@@ -162,7 +183,7 @@ impl NodeBuilder {
     /// work uses.
     ///
     /// # Errors
-    /// `BadSetting`, or `Resp` or `Http` when an address cannot be bound.
+    /// `BadSetting`; `Data` when the data directory is in use or damaged; `Resp` or `Http` when an address cannot be bound.
     pub async fn start(self) -> Result<Node, NodeError> {
         self.check()?;
         Node::start(self).await

@@ -1,19 +1,20 @@
 //! The node's data directory: brought back at the start, kept small by checkpoints, closed in order at the end.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mnemon_disc::log::Workers;
 use mnemon_disc::time::SystemTicker;
 use mnemon_disc::{DataDirectory, DiscError, Log, LogConfig};
-use mnemon_store::{Clock, Durability, StoreConfig, StoreError};
+use mnemon_store::{Clock, Durability, Loading, StoreConfig, StoreError};
 use mnemon_table::{Catalog, TableError};
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use crate::error::NodeError;
+use crate::loading::Loads;
 
 /// How often the size of the log is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -28,6 +29,9 @@ pub(crate) struct Disc {
     workers: Mutex<Option<Workers>>,
     /// Bytes of log after which a checkpoint is made.
     checkpoint_bytes: u64,
+    /// Taken when the loading begins.
+    loading: Mutex<Option<Loading>>,
+    loads: OnceLock<Loads>,
 }
 
 /// An error of the tables or of the disc on the way back.
@@ -46,14 +50,15 @@ impl From<StoreError> for Failure {
 }
 
 impl Disc {
-    /// Opens a data directory and brings back its tables. Blocks for as long as that takes.
+    /// Opens a data directory, reads its log and learns what tables there are. Their rows come with [`Disc::load`]. Blocks
+    /// for as long as that takes.
     ///
     /// # Errors
     /// `Data`: another node uses the directory, it is damaged, or the disc fails.
     pub(crate) fn open(
         path: &Path,
         clock: Box<dyn Clock>,
-        databases: Durability,
+        databases: Option<Durability>,
         checkpoint_bytes: u64,
     ) -> Result<Self, NodeError> {
         let directory = DataDirectory::open(path, random_uuid).map_err(data)?;
@@ -62,14 +67,14 @@ impl Disc {
         }
         let mut opened = None;
         let config = StoreConfig::new(clock);
-        let catalog = Catalog::recovered(config, Some(databases), |store| {
+        let catalog = Catalog::recovered(config, databases, |store| {
             let ticker = Box::new(SystemTicker::new());
-            let (tables, log) = store.recover(&directory, LogConfig::default(), ticker)?;
-            opened = Some(log);
+            let (tables, log, loading) = store.begin_recovery(&directory, LogConfig::default(), ticker)?;
+            opened = Some((log, loading));
             Ok::<_, Failure>(tables)
         });
         let catalog = Arc::new(catalog.map_err(|Failure(cause)| cause)?);
-        let Some(opened) = opened else {
+        let Some((opened, loading)) = opened else {
             return Err(NodeError::Data("the log was not opened".to_owned()));
         };
         let (log, workers, found) = opened.start().map_err(data)?;
@@ -77,11 +82,51 @@ impl Disc {
             let (file, offset) = (&torn.file, torn.offset);
             tracing::warn!(%file, offset, "a write that a crash had left unfinished was cut off the log");
         }
-        tracing::info!(entries = found.entries, bytes = found.bytes, in_order = found.closed, "log replayed");
+        tracing::info!(entries = found.entries, bytes = found.bytes, in_order = found.closed, "log read");
         catalog.store().set_log(log.clone());
         catalog.make_databases().map_err(|cause| NodeError::Data(cause.to_string()))?;
         let (directory, workers) = (Mutex::new(directory), Mutex::new(Some(workers)));
-        Ok(Self { catalog, directory, log, workers, checkpoint_bytes })
+        let (loading, loads) = (Mutex::new(Some(loading)), OnceLock::new());
+        Ok(Self { catalog, directory, log, workers, checkpoint_bytes, loading, loads })
+    }
+
+    /// Begins to bring back the rows. Must be called inside a tokio runtime; more than once, it does nothing more.
+    pub(crate) fn load(&self) {
+        if let Some(loading) = self.loading.lock().take() {
+            // Nobody else sets it, as nobody else has taken the loading.
+            let _ = self.loads.set(Loads::begin(loading, self.catalog.clone()));
+        }
+    }
+
+    /// Waits until all rows are there.
+    ///
+    /// # Errors
+    /// `Data`.
+    pub(crate) async fn loaded(&self) -> Result<(), NodeError> {
+        match self.loads.get() {
+            Some(loads) => loads.ended().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the loading if it goes on.
+    pub(crate) async fn stop_loading(&self) {
+        if let Some(loads) = self.loads.get() {
+            loads.stop();
+            // Whether all of it is there is asked when the last checkpoint is made.
+            let _ = loads.ended().await;
+        }
+    }
+
+    /// The same without waiting.
+    pub(crate) fn abort_loading(&self) {
+        if let Some(loads) = self.loads.get() {
+            loads.stop();
+        }
+    }
+
+    fn is_loaded(&self) -> bool {
+        self.loads.get().is_some_and(Loads::is_complete)
     }
 
     pub(crate) fn catalog(&self) -> &Arc<Catalog> {
@@ -96,7 +141,7 @@ impl Disc {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
-                if disc.log.status().bytes < disc.checkpoint_bytes {
+                if !disc.is_loaded() || disc.log.status().bytes < disc.checkpoint_bytes {
                     continue;
                 }
                 let own = disc.clone();
@@ -122,9 +167,12 @@ impl Disc {
         }
     }
 
-    /// Makes a last checkpoint and closes the log, so that the next start has nothing to replay. Blocks.
+    /// Makes a last checkpoint and closes the log, so that the next start has nothing to replay. Tables that were not loaded
+    /// are as they were. Blocks.
     pub(crate) fn close(&self) {
-        self.checkpoint();
+        if self.is_loaded() {
+            self.checkpoint();
+        }
         if let Some(workers) = self.workers.lock().take()
             && let Err(cause) = workers.close()
         {

@@ -13,7 +13,7 @@ pub enum NodeError {
         cause: String,
     },
     /// The data directory cannot be used.
-    #[error("data directory: {0}")]
+    #[error("cannot use the data directory: {0}")]
     Data(String),
     /// The door for Redis clients could not be opened.
     #[error(transparent)]

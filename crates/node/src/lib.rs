@@ -16,6 +16,7 @@
 mod config;
 mod disc;
 mod error;
+mod loading;
 mod maintenance;
 mod node;
 mod overview;
@@ -24,5 +25,6 @@ pub use config::NodeBuilder;
 pub use error::NodeError;
 pub use mnemon_resp::{Bounds, OutputLimit, TlsSettings, UserSpec};
 pub use mnemon_store::Durability;
-pub use mnemon_table::schema::parse_durability;
+pub use mnemon_table::TableError;
+pub use mnemon_table::schema::{Storage, parse_durability};
 pub use node::Node;

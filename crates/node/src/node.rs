@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use mnemon_http::{HttpConfig, HttpServer};
 use mnemon_resp::{Server, ServerConfig};
-use mnemon_table::Catalog;
+use mnemon_table::{Catalog, TableError};
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
@@ -35,8 +36,8 @@ impl Node {
         let (catalog, disc) = match settings.data {
             None => (Arc::new(Catalog::local(settings.clock)), None),
             Some(path) => {
-                let (clock, databases, bytes) =
-                    (settings.clock, settings.database_durability, settings.checkpoint_bytes);
+                let databases = settings.databases_on_disc.then_some(settings.database_durability);
+                let (clock, bytes) = (settings.clock, settings.checkpoint_bytes);
                 let open = move || Disc::open(&path, clock, databases, bytes);
                 let opened = tokio::task::spawn_blocking(open).await;
                 let disc = opened.unwrap_or_else(|stopped| Err(NodeError::Data(stopped.to_string())))?;
@@ -77,12 +78,43 @@ impl Node {
         };
         let maintenance = maintenance::spawn(catalog, settings.maintenance_interval, pulse);
         let disc = disc.map(|disc| {
+            disc.load();
             let checkpoints = disc.spawn();
             (disc, checkpoints)
         });
         let node = Self { overview, http, maintenance, disc };
         tracing::info!(name = node.name(), resp = ?node.resp_addr(), http = ?node.http_addr(), "node started");
+        if !settings.load_in_background
+            && let Err(cause) = node.loaded().await
+        {
+            node.shutdown().await;
+            return Err(cause);
+        }
         Ok(node)
+    }
+
+    /// Waits until all tables are loaded from the data directory.
+    ///
+    /// # Errors
+    /// `Data` with the table and the file, when one cannot be brought back. That table and those that were not done stay
+    /// closed; shut the node down and look at the directory.
+    pub async fn loaded(&self) -> Result<(), NodeError> {
+        match &self.disc {
+            Some((disc, _)) => disc.loaded().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until these tables can be used, Mnesia's `wait_for_tables`.
+    ///
+    /// # Errors
+    /// As [`Catalog::wait_for_tables`].
+    pub async fn wait_for_tables(
+        &self,
+        names: &[impl AsRef<str>],
+        timeout: Duration,
+    ) -> Result<(), TableError> {
+        self.catalog().wait_for_tables(names, timeout).await
     }
 
     /// The node's name.
@@ -128,6 +160,7 @@ impl Node {
         self.maintenance.abort();
         if let Some((disc, checkpoints)) = self.disc.take() {
             checkpoints.abort();
+            disc.stop_loading().await;
             // A checkpoint under way is waited for by the lock that it holds.
             if let Err(stopped) = tokio::task::spawn_blocking(move || disc.close()).await {
                 tracing::error!(cause = %stopped, "the data directory was not closed in order");
@@ -143,8 +176,9 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         self.maintenance.abort();
-        if let Some((_, checkpoints)) = &self.disc {
+        if let Some((disc, checkpoints)) = &self.disc {
             checkpoints.abort();
+            disc.abort_loading();
         }
     }
 }

@@ -7,12 +7,15 @@ use std::time::Duration;
 use mnemon_http::api::Client;
 use mnemon_http::{Bucket, Check, Counts, Latency, Observed};
 use mnemon_resp::{ClientInfo, FamilyLatency, Host, Server};
-use mnemon_table::Catalog;
+use mnemon_table::{Catalog, TableLoading};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// How long the background work may be silent, unless it is asked for more rarely still.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// Tables that `/readyz` names while they are loaded; the others are counted.
+const LOADING_SHOWN: usize = 8;
 
 /// When the background work last came to the end of a pass.
 pub(crate) struct Pulse {
@@ -68,6 +71,29 @@ impl Overview {
             .then(|| "a thread that serves Redis clients has ended; restart the node".to_owned())
     }
 
+    /// What is still being loaded: table, rows and percent.
+    fn loading(&self) -> Option<String> {
+        if let Some(cause) = self.catalog.load_failure() {
+            return Some(format!(
+                "{cause}; stop the node and look at its data directory with `mnemon repair`"
+            ));
+        }
+        let loading = self.catalog.loading();
+        let show = |of: &TableLoading| {
+            format!(
+                "{} {} of {} rows ({} %)",
+                of.table,
+                of.progress.done,
+                of.progress.total,
+                of.progress.percent()
+            )
+        };
+        let shown: Vec<String> = loading.iter().take(LOADING_SHOWN).map(show).collect();
+        let more = loading.len().saturating_sub(shown.len());
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        (!loading.is_empty()).then(|| format!("tables are being loaded: {}{more}", shown.join(", ")))
+    }
+
     fn background_failure(&self) -> Option<String> {
         let silence = self.pulse.silence()?;
         Some(format!(
@@ -108,6 +134,7 @@ impl Observed for Overview {
         if self.host.is_some() {
             checks.push(check("resp", self.resp_failure(), true));
         }
+        checks.push(check("loading", self.loading(), false));
         checks.push(check("stopping", self.stopping(), false));
         checks
     }

@@ -34,6 +34,7 @@ mod table_query;
 mod table_row;
 mod table_schema;
 mod table_transform;
+mod table_wait;
 mod transaction;
 
 pub(crate) use client::{command_code, command_name};

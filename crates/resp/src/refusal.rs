@@ -1,6 +1,6 @@
 //! Errors as clients see them: an upper-case word, the cause, and what to try. Redis's own are to the letter.
 
-use mnemon_store::OpError;
+use mnemon_store::{OpError, StoreError};
 use mnemon_table::TableError;
 
 use crate::answer::Answer;
@@ -59,6 +59,9 @@ pub(crate) fn of_table(error: &TableError) -> Answer {
         TableError::SnapshotExpired(_) => "SNAPSHOTEXPIRED",
         TableError::DiscFull(_) => "DISCFULL",
         TableError::OutcomeUnknown(_) => "OUTCOMEUNKNOWN",
+        TableError::Loading { .. } => "LOADING",
+        TableError::NotLoaded { .. } => "NOTLOADED",
+        TableError::Store(StoreError::Disc(_)) => "DISCERROR",
         TableError::Refused { cause: OpError::WrongType, .. } => "WRONGTYPE",
         _ => "ERR",
     };

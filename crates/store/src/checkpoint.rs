@@ -76,9 +76,12 @@ impl Store {
     /// commits since their last checkpoint are left alone. Blocks, for as long as the disc takes; writers go on.
     ///
     /// # Errors
-    /// `Disc`, `SnapshotExpired`; then the checkpoints and the log of before still count.
+    /// `Disc`, `SnapshotExpired`, `Loading` while a table is still being loaded; then the checkpoints and the log of before still count.
     pub fn checkpoint(&self, directory: &mut DataDirectory) -> Result<CheckpointReport, StoreError> {
         let Some(journal) = self.journal() else { return Ok(CheckpointReport::default()) };
+        if let Some(loading) = self.copies().iter().find(|copy| copy.is_loading()) {
+            return Err(StoreError::Loading(loading.id()));
+        }
         let log_from = journal.log.next();
         let snapshot = self.snapshot(SNAPSHOT_TTL_MS);
         let mut report = CheckpointReport::default();

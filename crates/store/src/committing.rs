@@ -53,7 +53,7 @@ impl Store {
     /// Validates and applies a commit, as a whole or not at all. O(operations + rows checked).
     ///
     /// # Errors
-    /// `Conflict` when something read has changed, `NoTable`, `NoIndex`. Then nothing was applied.
+    /// `Conflict` when something read has changed, `NoTable`, `NoIndex`, `Loading`. Then nothing was applied.
     pub fn commit(&self, commit: &Commit<'_>) -> Result<Applied, StoreError> {
         self.commit_noted(commit).map(|(applied, _)| applied)
     }
@@ -70,6 +70,7 @@ impl Store {
         let lists = index_lists(&spots.copies);
         let indexes = lists.iter().map(|list| lock_indexes(list.as_deref())).collect();
         let mut held = Held { copies: &spots.copies, shards, indexes };
+        held.check_loaded()?;
         for (check, spot) in commit.checks.iter().zip(&spots.checks) {
             held.validate(check, *spot, commit.time_ms)?;
         }
@@ -194,6 +195,12 @@ fn copies_of<'c>(commit: &Commit<'_>, tables: &'c Tables) -> Result<Copies<'c>, 
 }
 
 impl Held<'_, '_> {
+    /// Of a copy that is being loaded nothing is there to be checked or read, either.
+    fn check_loaded(&self) -> Result<(), StoreError> {
+        let loading = self.copies.iter().find(|copy| copy.is_loading());
+        loading.map_or(Ok(()), |copy| Err(StoreError::Loading(copy.id())))
+    }
+
     /// A sealed copy is written only by who knows the version of its sealing.
     fn check_seals(&self, commit: &Commit<'_>, spots: &[Spot]) -> Result<(), StoreError> {
         if self.copies.iter().all(|copy| !copy.is_sealed()) {

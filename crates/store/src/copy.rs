@@ -11,11 +11,13 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
 use crate::durability::Durability;
+use crate::error::StoreError;
 use crate::event::TableId;
 use crate::eviction::{Policy, S3Fifo};
 use crate::hash_rows::Hasher;
 use crate::images::Dropped;
 use crate::index::{self, Index};
+use crate::recovery::LoadProgress;
 use crate::row::Row;
 use crate::rows::{At, Position, Rows, Span, leading_hash};
 use crate::shard::Shard;
@@ -91,6 +93,10 @@ pub struct TableCopy {
     pub(crate) definition: ArcSwap<Vec<u8>>,
     /// The clock of the last commit that was noted in the log; checkpoints at least as young need not be made again.
     pub(crate) last_noted: AtomicU64,
+    /// Rows are being read from the disc: nobody may read or write. Such a copy is sealed too.
+    loading: AtomicBool,
+    load_done: AtomicU64,
+    load_total: AtomicU64,
 }
 
 impl TableCopy {
@@ -122,6 +128,9 @@ impl TableCopy {
             bytes: AtomicI64::new(0),
             definition: ArcSwap::default(),
             last_noted: AtomicU64::new(0),
+            loading: AtomicBool::new(false),
+            load_done: AtomicU64::new(0),
+            load_total: AtomicU64::new(0),
         }
     }
 
@@ -211,6 +220,42 @@ impl TableCopy {
         self.sealed.load(Ordering::SeqCst)
     }
 
+    /// Whether the rows are still being read from the disc. Reads that cannot fail would show a part of them, so whoever
+    /// reads by [`crate::Store::get`] asks this first; scans and commits refuse by themselves.
+    #[must_use]
+    pub fn is_loading(&self) -> bool {
+        self.loading.load(Ordering::SeqCst)
+    }
+
+    /// How far the loading is, while it lasts.
+    #[must_use]
+    pub fn load_progress(&self) -> Option<LoadProgress> {
+        self.is_loading().then(|| LoadProgress {
+            done: self.load_done.load(Ordering::Relaxed),
+            total: self.load_total.load(Ordering::Relaxed),
+        })
+    }
+
+    pub(crate) fn begin_load(&self, total: u64) {
+        self.load_total.store(total, Ordering::Relaxed);
+        self.sealed.store(true, Ordering::SeqCst);
+        self.loading.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn advance_load(&self, by: u64) {
+        self.load_done.fetch_add(by, Ordering::Relaxed);
+    }
+
+    pub(crate) fn end_load(&self) {
+        self.sealed.store(false, Ordering::SeqCst);
+        self.loading.store(false, Ordering::SeqCst);
+    }
+
+    /// Why a sealed copy takes no commit.
+    pub(crate) fn sealed_error(&self) -> StoreError {
+        if self.is_loading() { StoreError::Loading(self.id) } else { StoreError::Sealed(self.id) }
+    }
+
     /// Whether commits report their changes.
     #[must_use]
     pub fn is_subscribed(&self) -> bool {
@@ -293,6 +338,15 @@ impl TableCopy {
         let key: Position = Position::from_slice(row.key());
         let old = shard.put(self.at(&key), row, None);
         self.count(i64::from(old.is_none()), shard.bytes() as i64 - before as i64);
+    }
+
+    /// Drops all rows of a copy that nobody else uses.
+    pub(crate) fn clear_unseen(&self, clock: u64) {
+        for shard in &self.shards {
+            let mut shard = shard.write();
+            self.count(-(shard.len() as i64), -(shard.bytes() as i64));
+            drop(shard.clear(None, clock));
+        }
     }
 
     /// Whether there are no rows.

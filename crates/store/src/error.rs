@@ -20,6 +20,9 @@ pub enum StoreError {
     /// The table takes no writes while its records are given a new shape.
     #[error("table {0:?} is being transformed; try again when it is done")]
     Sealed(TableId),
+    /// The table's rows are still being read from the disc.
+    #[error("table {0:?} is being loaded from the disc; wait for it, or try again when it is done")]
+    Loading(TableId),
     /// There is no index on this attribute.
     #[error("table {table:?} has no index on attribute {attribute}; add one or match without it")]
     NoIndex {

@@ -1,25 +1,27 @@
-//! The way back from the disc: the tables of the newest manifest, their checkpoints, then the log on top.
+//! The way back from the disc, first half: what tables there are, and which entries of the log concern each of them. The
+//! second half, [`Loading`], brings the rows back, table by table, while the tables that are done are used already.
 //!
-//! What must stay true: applying an entry again gives what it gave, because commits are deterministic; an entry whose effect
-//! is in a checkpoint already is skipped by its clock; indexes are built when all rows are there.
+//! What must stay true: an entry whose effect is in a checkpoint already is skipped by its clock; after the first half the
+//! commit clock stands where it stood, so new commits on loaded tables are younger than anything that is still to be loaded.
+
+mod loading;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use mnemon_disc::checkpoint::Checkpoint;
 use mnemon_disc::log::{Content, Opened, Record};
 use mnemon_disc::time::Ticker;
-use mnemon_disc::{DataDirectory, DiscError, LogConfig, StreamId};
+use mnemon_disc::{CheckpointRef, DataDirectory, DiscError, LogConfig, StreamId};
+
+use loading::TableLoad;
+pub use loading::{LoadFailure, LoadProgress, Loading, StopLoading};
 
 use crate::checkpoint::{StoreImage, failed};
-use crate::commit::{Commit, TableOp};
-use crate::copy::TableCopy;
 use crate::error::StoreError;
 use crate::event::TableId;
 use crate::journal::entry::{self, Entry};
 use crate::replica::SchemaChange;
-use crate::row_image;
 use crate::store::Store;
 
 /// A table that was brought back.
@@ -32,12 +34,13 @@ pub struct Recovered {
     pub definition: Vec<u8>,
 }
 
-/// What is known while the log is replayed.
+/// What is known while the log is read.
 #[derive(Default)]
 struct Replay {
-    /// The clocks that checkpoints reach to.
-    checkpoints: HashMap<TableId, u64>,
+    checkpoints: HashMap<TableId, CheckpointRef>,
     indexes: HashMap<TableId, BTreeSet<u16>>,
+    /// Entries that concern a table and are not in its checkpoint, in their order.
+    noted: HashMap<TableId, Vec<Arc<[u8]>>>,
     clock: u64,
 }
 
@@ -62,6 +65,24 @@ impl Store {
         config: LogConfig,
         ticker: Box<dyn Ticker>,
     ) -> Result<(Vec<Recovered>, Opened), StoreError> {
+        let (tables, opened, loading) = self.begin_recovery(directory, config, ticker)?;
+        loading.run(self, |_| 0, |_| ()).map_err(|failure| failure.cause)?;
+        Ok((tables, opened))
+    }
+
+    /// The first half of [`Store::recover`]: afterwards all tables are there and can be told to the outside, and the log
+    /// can be started and given to [`Store::set_log`]. Tables whose rows are still on the disc answer `Loading` until
+    /// [`Loading::run`] has brought them back; the others can be used. Reads the whole log, but no checkpoint; entries that
+    /// are to be applied wait in memory. Blocks.
+    ///
+    /// # Errors
+    /// As [`Store::recover`].
+    pub fn begin_recovery(
+        &self,
+        directory: &DataDirectory,
+        config: LogConfig,
+        ticker: Box<dyn Ticker>,
+    ) -> Result<(Vec<Recovered>, Opened, Loading), StoreError> {
         let mut replay = Replay::default();
         let manifest = directory.manifest();
         if !manifest.meta.is_empty() {
@@ -71,26 +92,38 @@ impl Store {
             let Ok(table) = u32::try_from(of.table).map(TableId) else { continue };
             // Without its table a checkpoint is of one that was dropped.
             let Ok(copy) = self.copy(table) else { continue };
-            self.load(&copy, &directory.checkpoint(of).map_err(failed)?)?;
             copy.last_noted.store(of.clock, Ordering::SeqCst);
-            replay.checkpoints.insert(table, of.clock);
+            replay.checkpoints.insert(table, *of);
         }
         let opened =
             directory.open_log(config, ticker, |record| self.replay(&record, &mut replay).map_err(Failure));
         let opened = opened.map_err(|Failure(cause)| cause)?;
         self.set_clock(replay.clock);
-        for (table, attributes) in &replay.indexes {
-            if let Ok(copy) = self.copy(*table) {
-                attributes.iter().try_for_each(|attribute| self.add_index(&copy, *attribute))?;
+        let mut copies = self.copies();
+        copies.sort_unstable_by_key(|copy| copy.id());
+        let recovered = |id| Recovered { table: id, definition: self.definition_of(id) };
+        let tables = copies.iter().map(|copy| recovered(copy.id())).collect();
+        let mut loads = Vec::new();
+        for copy in copies {
+            let id = copy.id();
+            let load = TableLoad {
+                checkpoint: replay.checkpoints.remove(&id),
+                noted: replay.noted.remove(&id).unwrap_or_default(),
+                indexes: replay.indexes.remove(&id).unwrap_or_default(),
+                copy,
+            };
+            if load.is_empty() {
+                load.indexes.iter().try_for_each(|attribute| self.add_index(&load.copy, *attribute))?;
+                continue;
             }
+            load.begin();
+            loads.push(load);
         }
-        let mut tables: Vec<Recovered> = self
-            .copies()
-            .iter()
-            .map(|copy| Recovered { table: copy.id(), definition: Vec::clone(&copy.definition.load()) })
-            .collect();
-        tables.sort_unstable_by_key(|recovered| recovered.table);
-        Ok((tables, opened))
+        Ok((tables, opened, Loading::new(directory, loads)))
+    }
+
+    fn definition_of(&self, table: TableId) -> Vec<u8> {
+        self.copy(table).map(|copy| Vec::clone(&copy.definition.load())).unwrap_or_default()
     }
 
     fn create_all(&self, image: StoreImage, replay: &mut Replay) -> Result<(), StoreError> {
@@ -105,32 +138,6 @@ impl Store {
         Ok(())
     }
 
-    /// Reads a checkpoint's blocks, each thread the next one.
-    fn load(&self, copy: &TableCopy, checkpoint: &Checkpoint) -> Result<(), StoreError> {
-        let next = AtomicUsize::new(0);
-        let work = || {
-            loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= checkpoint.blocks() {
-                    return Ok(());
-                }
-                let block = checkpoint.read_block(number).map_err(failed)?;
-                for entry in block.entries() {
-                    copy.restore(row_image::decode(entry)?);
-                }
-            }
-        };
-        let threads = thread::available_parallelism().map_or(1, usize::from).min(checkpoint.blocks());
-        if threads < 2 {
-            return work();
-        }
-        thread::scope(|scope| {
-            let all: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            let lost = || Err(StoreError::Disc("a thread that loaded a checkpoint panicked".to_owned()));
-            all.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|_| lost()))
-        })
-    }
-
     fn replay(&self, record: &Record<'_>, replay: &mut Replay) -> Result<(), StoreError> {
         let Content::Entry(bytes) = &record.content else { return Ok(()) };
         if record.stream != StreamId::LOCAL {
@@ -139,32 +146,29 @@ impl Store {
         let (clock, entry) = entry::decode(bytes)?;
         replay.clock = replay.clock.max(clock);
         match entry {
-            Entry::Commit { time_ms, ops } => self.replay_commit(clock, time_ms, ops, replay),
+            Entry::Commit { time_ms, ops } => {
+                self.observe_time(time_ms);
+                let tables: BTreeSet<TableId> = ops.iter().map(|op| op.table).collect();
+                self.note_commit(clock, bytes, tables, replay);
+                Ok(())
+            }
             Entry::Schema(change) => self.replay_schema(&change, replay),
         }
     }
 
-    fn replay_commit(
-        &self,
-        clock: u64,
-        time_ms: u64,
-        mut ops: Vec<TableOp<'_>>,
-        replay: &Replay,
-    ) -> Result<(), StoreError> {
-        self.observe_time(time_ms);
-        ops.retain(|op| {
-            let is_in = replay.checkpoints.get(&op.table).is_some_and(|reached| clock <= *reached);
-            !is_in && self.copy(op.table).is_ok()
-        });
-        if ops.is_empty() {
-            return Ok(());
+    /// Keeps a commit for those of its tables that do not contain it yet.
+    fn note_commit(&self, clock: u64, bytes: &[u8], tables: BTreeSet<TableId>, replay: &mut Replay) {
+        let mut shared: Option<Arc<[u8]>> = None;
+        for table in tables {
+            let is_in = replay.checkpoints.get(&table).is_some_and(|of| clock <= of.clock);
+            let Ok(copy) = self.copy(table) else { continue };
+            if is_in {
+                continue;
+            }
+            copy.last_noted.fetch_max(clock, Ordering::SeqCst);
+            let entry = shared.get_or_insert_with(|| bytes.into()).clone();
+            replay.noted.entry(table).or_default().push(entry);
         }
-        for op in &ops {
-            self.copy(op.table)?.last_noted.fetch_max(clock, Ordering::SeqCst);
-        }
-        // Nobody else is here, so the next commit has the clock that this one had.
-        self.set_clock(clock - 1);
-        self.commit(&Commit { time_ms, checks: Vec::new(), ops, with_before: false }).map(drop)
     }
 
     /// What the manifest had noted already may come once more.
@@ -182,6 +186,7 @@ impl Store {
             SchemaChange::Drop { table } => {
                 replay.indexes.remove(table);
                 replay.checkpoints.remove(table);
+                replay.noted.remove(table);
                 self.ignoring_absence(change)
             }
             // A transformation that the end of the process has interrupted holds nobody up.

@@ -69,7 +69,7 @@ impl Scan {
     /// The next rows; `None` at the end. `at`: as of this snapshot, else the present.
     ///
     /// # Errors
-    /// `NoIndex` when the index is gone or does not reach back to the snapshot, `SnapshotExpired`.
+    /// `NoIndex` when the index is gone or does not reach back to the snapshot, `SnapshotExpired`, `Loading`.
     pub fn next_page(
         &mut self,
         store: &Store,
@@ -78,6 +78,9 @@ impl Scan {
     ) -> Result<Option<ScanPage>, StoreError> {
         if self.done {
             return Ok(None);
+        }
+        if copy.is_loading() {
+            return Err(StoreError::Loading(copy.id()));
         }
         let (page, hashed) = match self.source {
             Source::Rows => {

@@ -308,7 +308,7 @@ impl Store {
         };
         let mut shard = copy.shards[copy.shard_of(at)].write();
         if copy.sealed.load(Ordering::SeqCst) {
-            return Err(StoreError::Sealed(copy.id()));
+            return Err(copy.sealed_error());
         }
         let indexes = copy.indexes_to_keep();
         let mut indexes = lock_indexes(indexes.as_deref());
@@ -327,6 +327,24 @@ impl Store {
         drop(indexes);
         drop(shard);
         Ok(((stamp.version, outcome), noted))
+    }
+
+    /// Applies an operation that was noted in the log once more, at the clock and time of then. For a copy that is being
+    /// loaded, which nobody else uses: no index, no subscriber and no snapshot knows its rows.
+    pub(crate) fn reapply(&self, copy: &TableCopy, clock: u64, time_ms: u64, op: &Op<'_>) {
+        let mut stamp =
+            Stamp { version: clock, now_ms: time_ms, keeping: None, changes: Vec::new(), report_all: false };
+        let Some(key) = op.key() else {
+            if matches!(op, Op::Clear) {
+                copy.clear_unseen(clock);
+            }
+            return;
+        };
+        let at = copy.at(key);
+        let shard = &mut copy.shards[copy.shard_of(at)].write();
+        let mut cell = Cell { copy, shard, indexes: &mut [], at, stamp: &mut stamp, subscribed: false };
+        // What was refused then is refused again: refusals change nothing, so they need not be told.
+        drop(apply(&mut cell, op));
     }
 
     /// An operation on a whole table.

@@ -12,6 +12,7 @@ use mnemon_store::{
 
 use crate::error::TableError;
 use crate::feed::Feed;
+use crate::loading::Loads;
 use crate::schema::{AccessMode, AttributeType, Schema, Storage};
 use crate::table::Table;
 use crate::transaction::Turns;
@@ -34,6 +35,7 @@ pub struct Catalog {
     pub(crate) changing: tokio::sync::Mutex<()>,
     pub(crate) turns: Turns,
     database_storage: DatabaseStorage,
+    pub(crate) reading: Loads,
     /// Attempts of transactions that were lost.
     pub(crate) conflicts: AtomicU64,
 }
@@ -51,6 +53,8 @@ impl Catalog {
     ///
     /// # Errors
     /// `recover`'s, and `BadSchema` for a definition that cannot be read.
+    ///
+    /// `recover` may leave rows to be loaded later; see [`Catalog::note_loaded`].
     pub fn recovered<E: From<TableError>>(
         config: StoreConfig,
         database: DatabaseStorage,
@@ -66,6 +70,7 @@ impl Catalog {
         for Recovered { table, definition, .. } in tables? {
             catalog.adopt(table, &definition)?;
         }
+        catalog.begin_loading();
         Ok(catalog)
     }
 
@@ -115,6 +120,7 @@ impl Catalog {
             changing: tokio::sync::Mutex::new(()),
             turns: Turns::default(),
             database_storage: None,
+            reading: Loads::default(),
             conflicts: AtomicU64::new(0),
         }
     }
@@ -261,6 +267,7 @@ impl Catalog {
             let cause = "the databases db0…db15 keep their shape; make a table of your own";
             return Err(TableError::Unsupported { table: name.to_owned(), cause });
         }
+        table.check_exists()?;
         Ok(table)
     }
 
@@ -362,9 +369,9 @@ impl Catalog {
         verdict: Verdict<Result<Applied, StoreError>>,
     ) -> Verdict<Result<Applied, TableError>> {
         match verdict {
-            Verdict::Ready(answer) => Verdict::Ready(answer.map_err(TableError::from)),
+            Verdict::Ready(answer) => Verdict::Ready(answer.map_err(|error| self.explain(error))),
             Verdict::Unsynced(Unsynced { answer, synced, .. }) => Verdict::Unsynced(Unsynced {
-                answer: answer.map_err(TableError::from),
+                answer: answer.map_err(|error| self.explain(error)),
                 synced,
                 failed: |cause| Err(cause.into()),
             }),
@@ -372,6 +379,13 @@ impl Catalog {
                 Verdict::Later(Box::pin(async move { answer.await.map_err(TableError::from) }))
             }
         }
+    }
+
+    /// With the table's name where the error is about one that loads.
+    fn explain(&self, error: StoreError) -> TableError {
+        let StoreError::Loading(id) = &error else { return error.into() };
+        let found = self.tables().into_iter().find(|table| table.id() == *id);
+        found.map_or_else(|| error.clone().into(), |table| table.loading_error())
     }
 
     fn make_room(&self, commit: &Commit<'_>) {
@@ -387,7 +401,7 @@ impl Catalog {
     /// at most some hundreds of rows a shard go at each call, so that it never holds up writers.
     pub fn maintain(&self) -> usize {
         let mut expired = 0;
-        for table in self.tables() {
+        for table in self.tables().into_iter().filter(|table| !table.copy().is_loading()) {
             expired += table.expire(256);
             if table.copy().is_subscribed() {
                 table.sweep_subscribers();

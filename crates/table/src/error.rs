@@ -31,6 +31,22 @@ pub enum TableError {
     /// The table is read-only.
     #[error("table {0:?} is read-only; change its access mode first")]
     ReadOnly(String),
+    /// The table's records are still being read from the disc.
+    #[error("table {table:?} is being loaded from the disc ({percent} %); wait for it or try again")]
+    Loading {
+        /// The table.
+        table: String,
+        /// How much of it is there.
+        percent: u8,
+    },
+    /// The table's records cannot be read from the disc.
+    #[error("table {table:?} could not be loaded: {cause}")]
+    NotLoaded {
+        /// The table.
+        table: String,
+        /// Why loading ended, with the table and file at fault, which may be another one.
+        cause: String,
+    },
     /// The table's records are being transformed.
     #[error("table {0:?} is being transformed; try again when it is done")]
     Transforming(String),
@@ -123,6 +139,7 @@ impl TableError {
             Self::Conflict
                 | Self::Aborted(_)
                 | Self::Transforming(_)
+                | Self::Loading { .. }
                 | Self::SnapshotExpired(_)
                 | Self::DiscFull(_)
         )
@@ -136,6 +153,7 @@ impl From<StoreError> for TableError {
             expired @ StoreError::SnapshotExpired(_) => Self::SnapshotExpired(expired),
             full @ StoreError::DiscFull(_) => Self::DiscFull(full),
             unknown @ StoreError::OutcomeUnknown(_) => Self::OutcomeUnknown(unknown),
+            StoreError::Loading(table) => Self::Loading { table: format!("number {}", table.0), percent: 0 },
             other => Self::Store(other),
         }
     }

@@ -163,6 +163,8 @@ impl Table {
     /// # Errors
     /// `NoIndex`, `SnapshotExpired`.
     pub async fn index_read(&self, attribute: &str, value: &Term) -> Result<Vec<Object>, TableError> {
+        // An index is built when all rows are there, so a table that loads has none yet.
+        self.check_exists()?;
         let attribute = self.indexed_place(attribute)?;
         let snapshot = self.snapshot()?;
         reading::index_read(&mut AsOf { store: self.store(), snapshot: &snapshot }, self, attribute, value)

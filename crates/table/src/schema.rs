@@ -127,6 +127,11 @@ impl Schema {
         self.0.max_bytes
     }
 
+    /// Tables with a higher one are loaded before others at the start of a node.
+    pub fn load_order(&self) -> i32 {
+        self.0.load_order
+    }
+
     /// Counts the changes of this table's schema, from 1.
     pub fn version(&self) -> u64 {
         self.0.version
@@ -230,5 +235,15 @@ mod tests {
             let broken = serde_json::from_str::<Schema>(&text.replace(from, to));
             assert!(broken.is_err(), "{to}");
         }
+    }
+
+    #[test]
+    fn a_schema_from_before_there_was_a_load_order_is_read() {
+        let schema = Schema::builder("t").load_order(-3).build().unwrap();
+        let text = serde_json::to_string(&schema).unwrap();
+        assert_eq!(serde_json::from_str::<Schema>(&text).unwrap().load_order(), -3);
+        let older = text.replace(",\"load_order\":-3", "");
+        assert_ne!(older, text);
+        assert_eq!(serde_json::from_str::<Schema>(&older).unwrap().load_order(), 0);
     }
 }

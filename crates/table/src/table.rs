@@ -190,9 +190,12 @@ impl Table {
     }
 
     /// # Errors
-    /// `NoTable` once the table was dropped.
+    /// `NoTable` once the table was dropped, `Loading` while its rows come from the disc.
     pub(crate) fn check_exists(&self) -> Result<(), TableError> {
-        if self.dropped.load(Ordering::Relaxed) { Err(TableError::NoTable(self.name())) } else { Ok(()) }
+        if self.dropped.load(Ordering::Relaxed) {
+            return Err(TableError::NoTable(self.name()));
+        }
+        if self.copy.is_loading() { Err(self.loading_error()) } else { Ok(()) }
     }
 
     pub(crate) fn check_writable(&self) -> Result<(), TableError> {
@@ -294,6 +297,7 @@ impl Table {
         match error {
             StoreError::Sealed(_) => TableError::Transforming(self.name()),
             StoreError::NoTable(_) => TableError::NoTable(self.name()),
+            StoreError::Loading(_) => self.loading_error(),
             other => TableError::from(other),
         }
     }

@@ -1,6 +1,7 @@
 //! The integration tests of the `mnemon` binary, and of the workspace it stands on top of.
 
 mod bench;
+mod data;
 mod manual;
 mod operator;
 mod process;

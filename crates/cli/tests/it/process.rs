@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{JoinHandle, spawn};
@@ -22,7 +22,14 @@ pub(crate) fn binary() -> Command {
         }
     }
     // The default port may be taken: by another test, or by a node on this machine.
-    command.env_remove("RUST_LOG").env("MNEMON_HTTP", "off").stdin(Stdio::null());
+    command.env_remove("RUST_LOG").env("MNEMON_HTTP", "off").env("MNEMON_RAM", "true").stdin(Stdio::null());
+    command
+}
+
+/// The same with a data directory.
+pub(crate) fn binary_on(data: &Path) -> Command {
+    let mut command = binary();
+    command.env_remove("MNEMON_RAM").args(["serve", "--resp", "127.0.0.1:0", "--data"]).arg(data);
     command
 }
 

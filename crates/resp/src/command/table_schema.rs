@@ -64,9 +64,10 @@ fn access(word: &[u8]) -> Result<AccessMode, Answer> {
 
 const CREATE_USAGE: &str = "'; T.CREATE takes name [KIND set|ordered_set|bag] [ATTRS name[:type],...] [INDEX name,...] \
                             [TTL ms] [MAXENTRIES n] [MAXBYTES n] [ACCESS rw|ro] \
-                            [STORAGE ram|disc] [DURABILITY commit|interval:MS|none]";
+                            [STORAGE ram|disc] [DURABILITY commit|interval:MS|none] [LOADORDER n]";
 
-/// `T.CREATE name [KIND k] [ATTRS name[:type],...] [INDEX name,...] [TTL ms] [MAXENTRIES n] [MAXBYTES n] [ACCESS rw|ro]`
+/// `T.CREATE name [KIND k] [ATTRS name[:type],...] [INDEX name,...] [TTL ms] [MAXENTRIES n] [MAXBYTES n] [ACCESS rw|ro]
+/// [STORAGE s] [DURABILITY d] [LOADORDER n]`
 pub(super) fn create(context: &Context<'_>, args: Args<'_>) -> Result<SchemaFuture, Answer> {
     let mut builder = Schema::builder(text(args, 1));
     let mut once = Once::default();
@@ -111,6 +112,15 @@ fn option_of_create(
     } else if is("STORAGE", option) {
         let storage: Result<Storage, TableError> = words.to_ascii_lowercase().parse();
         storage.map(|storage| builder.storage(storage)).map_err(|error| refusal::of_table(&error))
+    } else if is("LOADORDER", option) {
+        let order = words.parse().map_err(|_| {
+            refusal::quoting(
+                "BADSCHEMA '",
+                value,
+                "' is no load order; write a whole number, higher loads first",
+            )
+        });
+        order.map(|order| builder.load_order(order))
     } else if is("DURABILITY", option) {
         let durability = parse_durability(&words.to_ascii_lowercase());
         durability.map(|durability| builder.durability(durability)).map_err(|error| refusal::of_table(&error))
@@ -183,6 +193,8 @@ fn describe(table: &Table) -> Vec<(Reply, Reply)> {
         ("access", Reply::StaticBulk(access)),
         ("storage", Reply::bulk(schema.storage().to_string())),
         ("durability", durability(&schema)),
+        ("load_order", Reply::Int(schema.load_order().into())),
+        ("loaded", Reply::Int(i64::from(!table.copy().is_loading()))),
         ("placement", Reply::bulk(format!("{:?}", schema.placement()).to_ascii_lowercase())),
         ("ttl_ms", optional(schema.ttl_ms())),
         ("max_entries", optional(schema.max_entries())),

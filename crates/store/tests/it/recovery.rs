@@ -1,7 +1,7 @@
 //! Commits in a log on a disc that loses power: what was synced is there again, and the rest up to some commit, whole.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mnemon_disc::log::Workers;
@@ -10,10 +10,10 @@ use mnemon_disc::time::SystemTicker;
 use mnemon_disc::{DataDirectory, Log, LogConfig};
 use mnemon_sim::TableState;
 use mnemon_store::{
-    Commit, CopySpec, Durability, Expiry, Kind, Local, ManualClock, Op, Replica, Row, SchemaChange, Store,
-    StoreConfig, StoreError, TableCopy, TableId, TableOp, When,
+    Clock, Commit, CopySpec, Durability, Expiry, Kind, Local, ManualClock, Op, Replica, Row, SchemaChange,
+    Store, StoreConfig, StoreError, TableCopy, TableId, TableOp, When,
 };
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use proptest::prelude::*;
 
 use crate::config;
@@ -279,6 +279,81 @@ fn a_full_disc_refuses_writes_and_takes_them_again_when_there_is_room() {
     node.sync();
     let again = Node::start(&disc.restart(Fate::Lost), 2).unwrap();
     assert_eq!(again.copy().len(), written as usize + 1);
+}
+
+/// A clock that lets somebody commit at the moment at which it is read: a checkpoint reads it after it has noted its place
+/// in the log and before its snapshot is taken.
+#[derive(Default)]
+struct Interrupting {
+    store: OnceLock<Arc<Local>>,
+    armed: Mutex<Vec<Op<'static>>>,
+}
+
+impl Clock for Interrupting {
+    fn now_ms(&self) -> u64 {
+        let ops = std::mem::take(&mut *self.armed.lock());
+        for op in ops {
+            self.store
+                .get()
+                .unwrap()
+                .commit_one(&self.copy(), START_MS, &op)
+                .ready()
+                .unwrap()
+                .unwrap()
+                .1
+                .unwrap();
+        }
+        START_MS
+    }
+}
+
+impl Interrupting {
+    fn copy(&self) -> Arc<TableCopy> {
+        self.store.get().unwrap().store().copy(TABLE).unwrap()
+    }
+}
+
+/// What, applied a second time, is seen.
+fn unrepeatable() -> Vec<Op<'static>> {
+    let key = |name: &'static str| name.as_bytes().into();
+    vec![
+        Op::Increment { key: key("sum"), by: 7 },
+        Op::Append { key: key("text"), tail: b"once"[..].into() },
+        Op::FieldIncrement { key: key("hash"), field: b"field"[..].into(), by: 3 },
+        Op::IncrementFloat { key: key("float"), by: b"0.5"[..].into() },
+    ]
+}
+
+#[test]
+fn an_entry_that_a_checkpoint_contains_already_is_not_applied_again() {
+    for rounds in 1..4 {
+        let disc = FaultyDisc::new();
+        let clock = Arc::new(Interrupting::default());
+        let store = Store::new(StoreConfig { shards: 4, ..StoreConfig::new(Box::new(clock.clone())) });
+        let mut directory = DataDirectory::on(Arc::new(disc.clone()), || [7; 16]).unwrap();
+        let (_, opened) =
+            store.recover(&directory, LogConfig::default(), Box::new(SystemTicker::new())).unwrap();
+        let (log, workers, _) = opened.start().unwrap();
+        store.set_log(log.clone());
+        let local = Arc::new(Local::new(store));
+        assert!(clock.store.set(local.clone()).is_ok());
+        let spec = CopySpec { disc: Some(Durability::Commit), ..CopySpec::new(Kind::Set) };
+        local.change_schema(&SchemaChange::Create { table: TABLE, spec }).ready().unwrap().unwrap();
+        for _ in 0..rounds {
+            *clock.armed.lock() = unrepeatable();
+            local.store().checkpoint(&mut directory).unwrap();
+            assert!(clock.armed.lock().is_empty(), "a checkpoint reads the clock");
+        }
+        // The window is what this is about: the entries stand behind the place, and the checkpoint holds them.
+        let manifest = directory.manifest();
+        assert!(manifest.log_from < log.next() - 1, "entries stand behind the place of the checkpoint");
+        assert_eq!(manifest.checkpoints[0].clock, local.store().clock(), "and are in it");
+        let expected = seen(local.store());
+        workers.close().unwrap();
+        let again = Node::start(&disc.restart(Fate::Lost), 2).unwrap();
+        assert_eq!(again.seen(), expected, "after {rounds} checkpoints");
+        again.workers.close().unwrap();
+    }
 }
 
 /// Counters show what is applied twice or not at all.

@@ -29,6 +29,7 @@ impl SchemaBuilder {
             max_entries: None,
             max_bytes: None,
             version: 1,
+            load_order: 0,
         };
         Self { definition, indexes: Vec::new() }
     }
@@ -109,6 +110,13 @@ impl SchemaBuilder {
     /// Most bytes the rows take in RAM.
     pub fn max_bytes(mut self, max_bytes: impl Into<Option<u64>>) -> Self {
         self.definition.max_bytes = max_bytes.into();
+        self
+    }
+
+    /// When the table is loaded at the start of a node, Mnesia's `load_order`: tables with a higher one first, 0 by default.
+    /// Among equals the smallest is first.
+    pub fn load_order(mut self, load_order: i32) -> Self {
+        self.definition.load_order = load_order;
         self
     }
 

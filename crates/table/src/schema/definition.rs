@@ -26,6 +26,8 @@ pub(crate) struct Definition {
     pub(crate) max_entries: Option<u64>,
     pub(crate) max_bytes: Option<u64>,
     pub(crate) version: u64,
+    #[serde(default)]
+    pub(crate) load_order: i32,
 }
 
 impl TryFrom<Definition> for Schema {

@@ -1,0 +1,292 @@
+//! The way back from the disc, second half: rows of checkpoints, then the entries of the log on top, then the indexes.
+//!
+//! What must stay true: a table is opened for readers and writers when all of it is there, not before; applying an entry
+//! again gives what it gave, because commits are deterministic. Entries of different tables need no common order, as an
+//! operation sees nothing but its own row; those of one table are applied in the order of the log.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use mnemon_disc::checkpoint::Checkpoint;
+use mnemon_disc::{CheckpointRef, DataDirectory, Disc, NodeId};
+use parking_lot::Mutex;
+
+use crate::checkpoint::failed;
+use crate::copy::TableCopy;
+use crate::error::StoreError;
+use crate::event::TableId;
+use crate::journal::entry::{self, Entry};
+use crate::row_image;
+use crate::store::Store;
+
+/// Entries of the log between two looks at whether to stop.
+const ENTRIES_A_LOOK: usize = 1024;
+
+/// How far the loading of a table is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadProgress {
+    /// Rows and entries of the log that have been read.
+    pub done: u64,
+    /// Of so many.
+    pub total: u64,
+}
+
+impl LoadProgress {
+    /// From 0 to 99, as a table of which all is there loads no longer.
+    #[must_use]
+    pub fn percent(self) -> u8 {
+        let percent = self.done.saturating_mul(100) / self.total.max(1);
+        u8::try_from(percent.min(99)).unwrap_or(99)
+    }
+}
+
+/// A table could not be brought back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LoadFailure {
+    /// Which one; `None` when loading was told to stop.
+    pub table: Option<TableId>,
+    /// Why, with the file.
+    pub cause: StoreError,
+}
+
+impl fmt::Display for LoadFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.table {
+            Some(table) => write!(f, "table {}: {}", table.0, self.cause),
+            None => self.cause.fmt(f),
+        }
+    }
+}
+
+/// What a table still has on the disc.
+pub(super) struct TableLoad {
+    pub(super) copy: Arc<TableCopy>,
+    pub(super) checkpoint: Option<CheckpointRef>,
+    pub(super) noted: Vec<Arc<[u8]>>,
+    pub(super) indexes: BTreeSet<u16>,
+}
+
+impl TableLoad {
+    /// Whether the table has nothing on the disc.
+    pub(super) fn is_empty(&self) -> bool {
+        self.checkpoint.is_none() && self.noted.is_empty()
+    }
+
+    /// Keeps others away from the table until it is loaded.
+    pub(super) fn begin(&self) {
+        let rows = self.checkpoint.map_or(0, |of| of.entries);
+        self.copy.begin_load(rows + self.noted.len() as u64);
+    }
+}
+
+/// Tables that are known, and whose rows are still on the disc.
+pub struct Loading {
+    disc: Arc<dyn Disc>,
+    node: NodeId,
+    loads: Vec<TableLoad>,
+    stop: Arc<AtomicBool>,
+}
+
+/// Ends a [`Loading`] from another thread.
+#[derive(Clone, Debug)]
+pub struct StopLoading(Arc<AtomicBool>);
+
+impl StopLoading {
+    /// Loading ends within milliseconds; tables that are not done stay closed.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Loading {
+    pub(super) fn new(directory: &DataDirectory, loads: Vec<TableLoad>) -> Self {
+        Self { disc: directory.disc().clone(), node: directory.node(), loads, stop: Arc::default() }
+    }
+
+    /// The tables that are to be loaded.
+    pub fn tables(&self) -> impl Iterator<Item = TableId> {
+        self.loads.iter().map(|load| load.copy.id())
+    }
+
+    /// What ends the loading before it is done.
+    #[must_use]
+    pub fn stopper(&self) -> StopLoading {
+        StopLoading(self.stop.clone())
+    }
+
+    /// Loads all tables: those of the highest `order` first, of the same order the smallest first, by as many threads as
+    /// there are cores. `loaded` is told of each when it can be used. Blocks.
+    ///
+    /// # Errors
+    /// The first table that cannot be brought back; it and those that were not done stay closed. Or that it was stopped.
+    pub fn run(
+        self,
+        store: &Store,
+        order: impl Fn(TableId) -> i64,
+        loaded: impl Fn(TableId) + Sync,
+    ) -> Result<(), LoadFailure> {
+        let Self { disc, node, mut loads, stop } = self;
+        // One that is not there had never been finished.
+        loads.retain(|load| store.copy(load.copy.id()).is_ok());
+        let weight = |load: &TableLoad| load.copy.load_progress().map_or(0, |progress| progress.total);
+        // The next one is taken from the end.
+        loads.sort_by_cached_key(|load| (Reverse(order(load.copy.id())), weight(load)));
+        loads.reverse();
+        let work = Work {
+            store,
+            disc: &*disc,
+            node,
+            stop: &stop,
+            loaded: &loaded,
+            queue: Mutex::new(Queue { waiting: loads, reading: Vec::new() }),
+            failure: Mutex::new(None),
+        };
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        thread::scope(|scope| {
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(|| work.run())).collect();
+            work.run();
+            for thread in others {
+                if thread.join().is_err() {
+                    let cause = "a thread that loaded tables panicked".to_owned();
+                    work.fail(None, StoreError::Disc(cause));
+                }
+            }
+        });
+        work.failure.into_inner().map_or(Ok(()), Err)
+    }
+}
+
+impl fmt::Debug for Loading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.tables()).finish()
+    }
+}
+
+/// A table whose checkpoint is being read, by several threads.
+struct Reading {
+    load: TableLoad,
+    checkpoint: Checkpoint,
+    next: AtomicUsize,
+    /// Blocks that are not in yet.
+    left: AtomicUsize,
+}
+
+struct Queue {
+    /// The next one is the last.
+    waiting: Vec<TableLoad>,
+    reading: Vec<Arc<Reading>>,
+}
+
+/// What a thread does next.
+enum Task {
+    Block(Arc<Reading>, usize),
+    /// All rows of its checkpoint are there, or it has none.
+    Finish(TableLoad),
+}
+
+struct Work<'w, L> {
+    store: &'w Store,
+    disc: &'w dyn Disc,
+    node: NodeId,
+    stop: &'w AtomicBool,
+    loaded: &'w L,
+    queue: Mutex<Queue>,
+    failure: Mutex<Option<LoadFailure>>,
+}
+
+impl<L: Fn(TableId) + Sync> Work<'_, L> {
+    fn run(&self) {
+        while !self.stop.load(Ordering::Relaxed) {
+            let (table, done) = match self.next() {
+                Ok(None) => return,
+                Ok(Some(Task::Finish(load))) => (load.copy.id(), self.finish(&load)),
+                Ok(Some(Task::Block(reading, number))) => {
+                    (reading.load.copy.id(), self.block(reading, number))
+                }
+                Err((table, cause)) => (table, Err(cause)),
+            };
+            if let Err(cause) = done {
+                self.fail(Some(table), cause);
+                return;
+            }
+        }
+        self.fail(None, StoreError::Disc("loading was stopped".to_owned()));
+    }
+
+    /// The first failure is told; the other threads end.
+    fn fail(&self, table: Option<TableId>, cause: StoreError) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.failure.lock().get_or_insert(LoadFailure { table, cause });
+    }
+
+    fn next(&self) -> Result<Option<Task>, (TableId, StoreError)> {
+        let mut queue = self.queue.lock();
+        for reading in &queue.reading {
+            let number = reading.next.fetch_add(1, Ordering::Relaxed);
+            if number < reading.checkpoint.blocks() {
+                return Ok(Some(Task::Block(reading.clone(), number)));
+            }
+        }
+        queue.reading.clear();
+        let Some(load) = queue.waiting.pop() else { return Ok(None) };
+        let Some(of) = load.checkpoint else { return Ok(Some(Task::Finish(load))) };
+        let opened = of.open(self.disc, self.node);
+        let checkpoint = opened.map_err(|cause| (load.copy.id(), failed(cause)))?;
+        let blocks = checkpoint.blocks();
+        if blocks == 0 {
+            return Ok(Some(Task::Finish(load)));
+        }
+        let reading = Reading { load, checkpoint, next: AtomicUsize::new(1), left: AtomicUsize::new(blocks) };
+        let reading = Arc::new(reading);
+        queue.reading.push(reading.clone());
+        Ok(Some(Task::Block(reading, 0)))
+    }
+
+    fn block(&self, reading: Arc<Reading>, number: usize) -> Result<(), StoreError> {
+        let block = reading.checkpoint.read_block(number).map_err(failed)?;
+        let copy = &reading.load.copy;
+        let mut rows = 0;
+        for entry in block.entries() {
+            copy.restore(row_image::decode(entry)?);
+            rows += 1;
+        }
+        copy.advance_load(rows);
+        if reading.left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.finish(&reading.load)?;
+        }
+        Ok(())
+    }
+
+    /// The log on top of the rows, the indexes over both; then the table is open.
+    fn finish(&self, load: &TableLoad) -> Result<(), StoreError> {
+        let copy = &load.copy;
+        for entries in load.noted.chunks(ENTRIES_A_LOOK) {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(StoreError::Disc("loading was stopped".to_owned()));
+            }
+            entries.iter().try_for_each(|entry| self.apply(copy, entry))?;
+            copy.advance_load(entries.len() as u64);
+        }
+        for attribute in &load.indexes {
+            self.store.add_index(copy, *attribute)?;
+        }
+        copy.end_load();
+        (self.loaded)(copy.id());
+        Ok(())
+    }
+
+    fn apply(&self, copy: &TableCopy, entry: &[u8]) -> Result<(), StoreError> {
+        let (clock, entry) = entry::decode(entry)?;
+        if let Entry::Commit { time_ms, ops } = entry {
+            for op in ops.iter().filter(|op| op.table == copy.id()) {
+                self.store.reapply(copy, clock, time_ms, &op.op);
+            }
+        }
+        Ok(())
+    }
+}
