@@ -55,7 +55,9 @@ pub(crate) struct Cell<'c, 'g> {
 impl Cell<'_, '_> {
     /// Deletes the row when its time has passed, so that what follows sees only live rows.
     pub(crate) fn expire(&mut self) {
-        if self.shard.get(self.at).is_some_and(|row| row.is_expired(self.stamp.now_ms)) {
+        if self.shard.expiring() > 0
+            && self.shard.get(self.at).is_some_and(|row| row.is_expired(self.stamp.now_ms))
+        {
             self.remove(Cause::Expired);
         }
     }
@@ -131,7 +133,7 @@ impl Cell<'_, '_> {
         change: impl FnOnce(&mut Collection) -> R,
         fields: impl FnOnce() -> Vec<FieldChange>,
     ) -> R {
-        let change = match self.change_in_place(change) {
+        let change = match self.change_in_place(|_| true, change) {
             Ok(result) => return result,
             Err(change) => change,
         };
@@ -168,9 +170,13 @@ impl Cell<'_, '_> {
         result
     }
 
-    /// Changes the row's collection where it is, when nothing but the rows has to be kept in step and nobody else
-    /// holds it. Saves building a row anew for each change of a field.
-    fn change_in_place<R, F>(&mut self, change: F) -> Result<R, F>
+    /// Changes the row's collection where it is, when it `is_wanted`, nothing but the rows has to be kept in step and
+    /// nobody else holds it. Saves building a row anew for each change of a field.
+    pub(crate) fn change_in_place<R, F>(
+        &mut self,
+        is_wanted: impl FnOnce(&Collection) -> bool,
+        change: F,
+    ) -> Result<R, F>
     where
         F: FnOnce(&mut Collection) -> R,
     {
@@ -180,7 +186,8 @@ impl Cell<'_, '_> {
         let before = self.shard.bytes();
         let (keeping, version) = (self.stamp.keeping, self.stamp.version);
         let seen_up_to = keeping.map_or(0, |keeping| keeping.seen_up_to);
-        let (result, is_empty) = self.shard.change_collection(self.at, seen_up_to, version, change)?;
+        let (result, is_empty) =
+            self.shard.change_collection(self.at, seen_up_to, version, is_wanted, change)?;
         if is_empty {
             self.shard.remove(self.at, keeping, version);
         }

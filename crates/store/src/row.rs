@@ -173,10 +173,15 @@ impl Row {
         })
     }
 
-    /// Changes the collection in place; the result tells also whether it is empty then. Gives the change back, and
+    /// Changes the collection in place, when it `is_wanted`; the result tells also whether it is empty then. Gives the change back, and
     /// nothing is done, unless nobody else holds the row or the collection, so that no reader, snapshot or event can
     /// see it change.
-    pub(crate) fn change_collection<R, F>(&mut self, version: u64, change: F) -> Result<(R, bool), F>
+    pub(crate) fn change_collection<R, F>(
+        &mut self,
+        version: u64,
+        is_wanted: impl FnOnce(&Collection) -> bool,
+        change: F,
+    ) -> Result<(R, bool), F>
     where
         F: FnOnce(&mut Collection) -> R,
     {
@@ -186,6 +191,9 @@ impl Row {
             let Some(collection) = header.collection.as_mut().and_then(Arc::get_mut) else {
                 return Err(change);
             };
+            if !is_wanted(collection) {
+                return Err(change);
+            }
             header.version = version;
             Ok((change(collection), collection.is_empty()))
         })
@@ -270,18 +278,20 @@ mod tests {
         };
         let hash = Arc::new(Collection::Hash(crate::collection::Hash::default()));
         let mut row = Row::collection(7, None, b"key", hash);
-        assert!(matches!(row.change_collection(8, set(b"one")), Ok((true, false))));
+        assert!(matches!(row.change_collection(8, |_| true, set(b"one")), Ok((true, false))));
         let held = row.clone();
-        assert!(row.change_collection(9, set(b"two")).is_err());
+        assert!(row.change_collection(9, |_| true, set(b"two")).is_err());
         drop(held);
         let restamped = row.restamped(9, None);
-        assert!(row.change_collection(10, set(b"two")).is_err(), "the collection is shared");
+        assert!(row.change_collection(10, |_| true, set(b"two")).is_err(), "the collection is shared");
         assert_eq!(
             (value(&row), value(&restamped), row.version()),
             (Some(b"one".to_vec()), Some(b"one".to_vec()), 8)
         );
         drop(restamped);
-        assert!(matches!(row.change_collection(10, set(b"two")), Ok((false, false))));
+        let refused = row.change_collection(10, |_| false, set(b"two")).is_err();
+        assert!(refused && row.version() == 8, "it is not the one that is wanted");
+        assert!(matches!(row.change_collection(10, |_| true, set(b"two")), Ok((false, false))));
         assert_eq!((value(&row), row.version()), (Some(b"two".to_vec()), 10));
     }
 

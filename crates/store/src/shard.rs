@@ -79,7 +79,7 @@ impl Shard {
         self.rows.rows.overwrite(at, seen_up_to, version, body)
     }
 
-    /// Changes a row's collection where it is. Gives the change back where that cannot be done: when somebody else
+    /// Changes a row's collection where it is, when it `is_wanted`. Gives the change back where that cannot be done: when somebody else
     /// holds the row (one that expires is also in the queue), or an open snapshot may see it (up to `seen_up_to`). The
     /// caller removes a row whose collection is empty then.
     pub(crate) fn change_collection<R, F>(
@@ -87,6 +87,7 @@ impl Shard {
         at: At<'_>,
         seen_up_to: u64,
         version: u64,
+        is_wanted: impl FnOnce(&Collection) -> bool,
         change: F,
     ) -> Result<(R, bool), F>
     where
@@ -95,7 +96,7 @@ impl Shard {
         let row = self.rows.rows.get_mut(at).filter(|row| row.version() > seen_up_to);
         let Some(row) = row else { return Err(change) };
         let before = row.memory();
-        let result = row.change_collection(version, change)?;
+        let result = row.change_collection(version, is_wanted, change)?;
         self.bytes = (self.bytes + row.memory()).saturating_sub(before);
         Ok(result)
     }

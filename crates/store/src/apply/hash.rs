@@ -37,6 +37,11 @@ pub(super) fn put(
     fields: &[(Bytes<'_>, Bytes<'_>)],
     when: When,
 ) -> Result<i64, OpError> {
+    if when == When::Always
+        && let Some(new) = put_in_place(cell, fields)
+    {
+        return Ok(new);
+    }
     let present = hash(cell)?;
     let has = |field: &[u8]| present.is_some_and(|hash| hash.get(field).is_some());
     let wanted: Vec<bool> = match when {
@@ -52,6 +57,17 @@ pub(super) fn put(
         |hash| chosen().map(|(_, (field, value))| i64::from(hash.insert(field, value))).sum(),
         || chosen().map(|(_, (field, value))| ((**field).into(), Some((**value).into()))).collect(),
     ))
+}
+
+/// Sets fields of a hash that is there and can be changed where it is, with one look at the row: how many are new.
+fn put_in_place(cell: &mut Cell<'_, '_>, fields: &[(Bytes<'_>, Bytes<'_>)]) -> Option<i64> {
+    let put = |collection: &mut Collection| match collection {
+        Collection::Hash(hash) => {
+            fields.iter().map(|(field, value)| i64::from(hash.insert(field, value))).sum()
+        }
+        Collection::Bag(_) => 0,
+    };
+    cell.change_in_place(|collection| matches!(collection, Collection::Hash(_)), put).ok()
 }
 
 pub(super) fn delete(cell: &mut Cell<'_, '_>, fields: &[Bytes<'_>]) -> Result<i64, OpError> {
