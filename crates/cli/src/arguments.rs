@@ -63,6 +63,10 @@ pub(crate) struct Settings {
     #[arg(long, env = "MNEMON_HTTP", value_name = "ADDR|off", default_value = "127.0.0.1:7072", value_parser = door)]
     pub(crate) http: Door,
 
+    /// Where HTTPS is spoken beside the plain address, or off [default: with a certificate at the HTTP address, and nothing plainly].
+    #[arg(long, env = "MNEMON_HTTP_TLS", value_name = "ADDR|off", value_parser = door, requires = "tls_cert")]
+    pub(crate) http_tls: Option<Door>,
+
     /// The directory that tables are kept in, made if need be [default: mnemon-data in the working directory].
     #[arg(long, env = "MNEMON_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
@@ -206,7 +210,11 @@ impl Settings {
             Door::Off => None,
         };
         let protected = self.clients.are_protected();
-        let open = [Some(self.resp), self.clients.resp_tls, http]
+        let https = match self.http_tls {
+            Some(Door::At(address)) if http.is_some() => Some(address),
+            _ => None,
+        };
+        let open = [Some(self.resp), self.clients.resp_tls, http, https]
             .into_iter()
             .flatten()
             .find(|address| !address.ip().to_canonical().is_loopback());

@@ -3,6 +3,7 @@
 //! What must stay true: what is measured is the time from before a batch is written until its last answer is read; every
 //! answer is read and an error among them fails the run; keys and values come from a seed, so that a run can be repeated.
 
+mod connection;
 mod load;
 mod workload;
 

@@ -8,6 +8,7 @@ use clap::Args;
 use mnemon_resp::protocol::{DecodeLimits, Decoder, Reply};
 
 use crate::error::CliError;
+use crate::trust::{self, SecureStream, Trust};
 
 /// How long a server may take to accept.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -32,12 +33,24 @@ pub(crate) struct Server {
     )]
     pub(crate) password: Option<String>,
 
+    /// Speaks TLS; --ca implies it.
+    #[arg(long)]
+    tls: bool,
+
+    #[command(flatten)]
+    pub(crate) trust: Trust,
+
     /// How long to wait for an answer, in seconds.
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) timeout: u64,
 }
 
 impl Server {
+    /// Whether TLS is spoken.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.tls || self.trust.ca.is_some()
+    }
+
     /// Asks for the password on the terminal if it is to be asked for.
     ///
     /// # Errors
@@ -67,9 +80,68 @@ pub(crate) fn encode(words: &[impl AsRef<[u8]>], out: &mut Vec<u8>) {
     }
 }
 
+/// What bytes go through.
+enum Link {
+    Plain(TcpStream),
+    Secure(Box<SecureStream>),
+}
+
+impl Link {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Secure(stream) => &stream.sock,
+        }
+    }
+
+    /// Whether the other side has hung up, if the socket does not block.
+    fn has_ended(&mut self) -> bool {
+        match self {
+            Self::Plain(stream) => match stream.peek(&mut [0]) {
+                Ok(count) => count == 0,
+                Err(cause) => cause.kind() != io::ErrorKind::WouldBlock,
+            },
+            // A farewell is encrypted, too. What else has come stays in the connection's own buffer.
+            Self::Secure(stream) => {
+                let SecureStream { conn, sock } = &mut **stream;
+                match conn.read_tls(sock) {
+                    Ok(0) => true,
+                    Ok(_) => conn.process_new_packets().map_or(true, |state| state.peer_has_closed()),
+                    Err(cause) => cause.kind() != io::ErrorKind::WouldBlock,
+                }
+            }
+        }
+    }
+}
+
+impl Read for Link {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(into),
+            Self::Secure(stream) => stream.read(into),
+        }
+    }
+}
+
+impl Write for Link {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(bytes),
+            Self::Secure(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush(),
+            Self::Secure(stream) => stream.flush(),
+        }
+    }
+}
+
 /// A connection. After an error it is of no use.
 pub(crate) struct Client {
-    stream: TcpStream,
+    link: Link,
     decoder: Decoder,
     unread: Vec<u8>,
     address: String,
@@ -89,8 +161,14 @@ impl Client {
         let within = Some(Duration::from_secs(server.timeout));
         stream.set_read_timeout(within).and_then(|()| stream.set_write_timeout(within)).map_err(failed)?;
         stream.set_nodelay(true).map_err(failed)?;
+        let link = if server.is_secure() {
+            let secured = trust::secure(server.trust.config()?, &server.connect, stream);
+            Link::Secure(Box::new(secured.map_err(|cause| failed(io::Error::other(cause)))?))
+        } else {
+            Link::Plain(stream)
+        };
         let decoder = Decoder::new(DecodeLimits::default());
-        let mut client = Self { stream, decoder, unread: Vec::new(), address: server.connect.clone() };
+        let mut client = Self { link, decoder, unread: Vec::new(), address: server.connect.clone() };
         let mut hello = vec!["HELLO", "3"];
         if let Some(password) = &server.password {
             hello.extend(["AUTH", &server.user, password]);
@@ -129,7 +207,9 @@ impl Client {
     pub(crate) fn send(&mut self, words: &[impl AsRef<[u8]>]) -> io::Result<()> {
         let mut out = Vec::new();
         encode(words, &mut out);
-        self.stream.write_all(&out)
+        self.link.write_all(&out)?;
+        // TLS keeps back what the socket did not take at once.
+        self.link.flush()
     }
 
     /// Waits for the next answer or message.
@@ -143,7 +223,7 @@ impl Client {
                 return Ok(reply);
             }
             let mut piece = vec![0; PIECE];
-            match self.stream.read(&mut piece) {
+            match self.link.read(&mut piece) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self.unread.extend(piece.iter().take(count)),
                 Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
@@ -158,17 +238,16 @@ impl Client {
 
     /// Waits for messages without a deadline from now on: nobody knows when the next one comes.
     pub(crate) fn wait_for_ever(&self) -> io::Result<()> {
-        self.stream.set_read_timeout(None)
+        self.link.socket().set_read_timeout(None)
     }
 
     /// Whether the server has hung up meanwhile. Waits for nothing.
-    pub(crate) fn is_gone(&self) -> bool {
-        let looked = self.stream.set_nonblocking(true).and_then(|()| self.stream.peek(&mut [0]));
-        let restored = self.stream.set_nonblocking(false);
-        match looked {
-            Ok(count) => count == 0 || restored.is_err(),
-            Err(cause) => cause.kind() != io::ErrorKind::WouldBlock || restored.is_err(),
+    pub(crate) fn is_gone(&mut self) -> bool {
+        if self.link.socket().set_nonblocking(true).is_err() {
+            return true;
         }
+        let is_gone = self.link.has_ended();
+        self.link.socket().set_nonblocking(false).is_err() || is_gone
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct ClientSettings {
     #[arg(long, env = "MNEMON_USER", value_name = "USER", hide_env_values = true, value_delimiter = ';', action = clap::ArgAction::Append)]
     pub(crate) user: Vec<UserSpec>,
 
-    /// A PEM file with the certificate for TLS.
+    /// A PEM file with the certificate for TLS, of Redis clients and of HTTP.
     #[arg(long, env = "MNEMON_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_cert: Option<PathBuf>,
 
@@ -32,7 +32,7 @@ pub(crate) struct ClientSettings {
     #[arg(long, env = "MNEMON_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
 
-    /// Where TLS is spoken, beside the plain address [default: at the plain address, and nothing plainly].
+    /// Where Redis clients speak TLS, beside the plain address [default: at the plain address, and nothing plainly].
     #[arg(long, env = "MNEMON_RESP_TLS", value_name = "ADDR", value_parser = address, requires = "tls_cert")]
     pub(crate) resp_tls: Option<SocketAddr>,
 
@@ -88,6 +88,11 @@ impl ClientSettings {
         self.password.as_ref().is_some_and(|password| !password.is_empty())
     }
 
+    /// TLS with the certificate that was given, at this address beside the plain one, or instead of it.
+    pub(crate) fn tls_at(&self, addr: Option<SocketAddr>) -> Option<TlsSettings> {
+        Some(TlsSettings { certificate: self.tls_cert.clone()?, key: self.tls_key.clone()?, addr })
+    }
+
     /// The node with these settings.
     pub(crate) fn apply(&self, mut node: NodeBuilder) -> NodeBuilder {
         let mut bounds = Bounds::default();
@@ -114,8 +119,8 @@ impl ClientSettings {
         if let Some(password) = &self.password {
             node = node.password(password);
         }
-        if let (Some(certificate), Some(key)) = (self.tls_cert.clone(), self.tls_key.clone()) {
-            node = node.tls(TlsSettings { certificate, key, addr: self.resp_tls });
+        if let Some(tls) = self.tls_at(self.resp_tls) {
+            node = node.tls(tls);
         }
         self.user.iter().cloned().fold(node, NodeBuilder::user)
     }

@@ -44,6 +44,14 @@ pub(crate) enum CliError {
         /// What happened.
         cause: String,
     },
+    /// Certificates that cannot be trusted, as there are none.
+    #[error("cannot tell whom to trust from {place}: {cause}; give a PEM file with certificates by --ca")]
+    Trust {
+        /// Where they should be.
+        place: String,
+        /// What is wrong.
+        cause: String,
+    },
     /// A connection that broke while an answer was awaited.
     #[error("lost the connection to {url}: {cause}; whether the last command was applied is unknown")]
     Lost {

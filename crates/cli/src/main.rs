@@ -21,6 +21,7 @@ mod progress;
 mod serve;
 mod shell;
 mod signals;
+mod trust;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -6,8 +6,10 @@ use clap::Args;
 use mnemon_http::api::Failure;
 use serde::de::DeserializeOwned;
 use ureq::Agent;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::error::CliError;
+use crate::trust::{Trust, provider};
 
 /// An answer may have so many bytes.
 const ANSWER_MAX: u64 = 64 << 20;
@@ -15,7 +17,7 @@ const ANSWER_MAX: u64 = 64 << 20;
 /// Which node is asked.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Target {
-    /// The node's HTTP address.
+    /// The node's HTTP address; https:// where it speaks TLS.
     #[arg(long, env = "MNEMON_CONNECT_HTTP", value_name = "URL", default_value = "http://127.0.0.1:7072")]
     connect: String,
 
@@ -26,6 +28,9 @@ pub(crate) struct Target {
     /// The password; better given by the environment, where other users of this machine cannot read it.
     #[arg(long, env = "MNEMON_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
     password: Option<String>,
+
+    #[command(flatten)]
+    trust: Trust,
 
     /// How long to wait for an answer, in seconds.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u64).range(1..=3600))]
@@ -52,11 +57,14 @@ impl Target {
     pub(crate) fn get(&self, path: &str) -> Result<Said, CliError> {
         let url = self.url();
         let failed = |cause: String| CliError::Unreachable { url: url.clone(), cause };
-        if !url.starts_with("http://") {
-            return Err(failed("only http:// is spoken here".to_owned()));
-        }
         let deadline = Some(Duration::from_secs(self.timeout));
-        let config = Agent::config_builder().timeout_global(deadline).http_status_as_error(false).proxy(None);
+        let mut config =
+            Agent::config_builder().timeout_global(deadline).http_status_as_error(false).proxy(None);
+        match url.split_once("://") {
+            Some(("http", _)) => {}
+            Some(("https", _)) => config = config.tls_config(self.tls()?),
+            _ => return Err(failed("only http:// and https:// are spoken here".to_owned())),
+        }
         let mut request = Agent::from(config.build()).get(format!("{url}{path}"));
         if let Some(password) = &self.password {
             request = request.header("authorization", basic(&self.user, password));
@@ -65,6 +73,13 @@ impl Target {
         let status = response.status().as_u16();
         let text = response.body_mut().with_config().limit(ANSWER_MAX).read_to_string();
         Ok(Said { status, text: text.map_err(|cause| failed(cause.to_string()))? })
+    }
+
+    fn tls(&self) -> Result<TlsConfig, CliError> {
+        let trusted = self.trust.certificates()?;
+        let trusted = trusted.iter().map(|certificate| Certificate::from_der(certificate).to_owned());
+        let roots = RootCerts::from(trusted);
+        Ok(TlsConfig::builder().unversioned_rustls_crypto_provider(provider()).root_certs(roots).build())
     }
 
     /// Asks for a path and reads the answer.

@@ -38,6 +38,7 @@ async fn serve(settings: Settings) -> Result<(), CliError> {
             resp: address,
             tls: node.tls_addr(),
             http: node.http_addr(),
+            https: node.https_addr(),
             protected: settings.clients.are_protected(),
             data: settings.directory(),
             loading: node.catalog().loading().len(),
@@ -76,6 +77,12 @@ pub(crate) fn builder(settings: &Settings) -> NodeBuilder {
     let mut node = Node::builder().name(&settings.name).resp(settings.resp);
     if let Door::At(address) = settings.http {
         node = node.http(address);
+        let tls = match settings.http_tls {
+            Some(Door::Off) => None,
+            Some(Door::At(beside)) => settings.clients.tls_at(Some(beside)),
+            None => settings.clients.tls_at(None),
+        };
+        node = tls.into_iter().fold(node, NodeBuilder::http_tls);
     }
     if let Some(threads) = settings.resp_threads {
         node = node.resp_threads(threads);
@@ -103,6 +110,8 @@ struct Doors {
     /// Where TLS is spoken; it may be the address before.
     tls: Option<SocketAddr>,
     http: Option<SocketAddr>,
+    /// Where HTTPS is spoken; it may be the address before.
+    https: Option<SocketAddr>,
     /// A password is needed.
     protected: bool,
     /// The data directory.
@@ -129,7 +138,13 @@ fn banner(name: &str, doors: &Doors) -> String {
     } else {
         format!(" -h {host}")
     };
-    let http = http.map_or_else(String::new, |http| format!("  HTTP     http://{http}/healthz\n"));
+    let http = http.filter(|http| doors.https != Some(*http)).map(|http| ("http", http));
+    let https = doors.https.map(|https| ("https", https));
+    let http: String = [http, https]
+        .into_iter()
+        .flatten()
+        .map(|(scheme, at)| format!("  HTTP     {scheme}://{at}/healthz\n"))
+        .collect();
     let secure = if doors.tls == Some(address) { " --tls" } else { "" };
     let login = if doors.protected { " --askpass" } else { "" };
     let tls = doors.tls.map_or_else(String::new, |tls| format!("  TLS      {tls}\n"));
@@ -166,7 +181,15 @@ mod tests {
             let http = Some(([127, 0, 0, 1], 7072).into());
             let banner = banner(
                 "shop1",
-                &Doors { resp: address, tls: None, http, protected: false, data: None, loading: 0 },
+                &Doors {
+                    resp: address,
+                    tls: None,
+                    http,
+                    https: None,
+                    protected: false,
+                    data: None,
+                    loading: 0,
+                },
             );
             assert!(
                 banner.contains(command)
@@ -182,12 +205,14 @@ mod tests {
     #[test]
     fn the_banner_tells_of_tls_and_passwords() {
         let resp: SocketAddr = "0.0.0.0:7070".parse().unwrap();
+        let http = ([127, 0, 0, 1], 7072).into();
         let text = banner(
             "shop1",
             &Doors {
                 resp,
                 tls: Some(resp),
-                http: None,
+                http: Some(http),
+                https: Some(http),
                 protected: true,
                 data: Some("/d".into()),
                 loading: 2,
@@ -195,6 +220,7 @@ mod tests {
         );
         assert!(text.contains("data     in /d; 2 tables are still being loaded"), "{text}");
         assert!(text.contains("TLS      0.0.0.0:7070\n"), "{text}");
+        assert!(text.contains("HTTP     https://127.0.0.1:7072/") && !text.contains("http://"), "{text}");
         assert!(text.contains("redis-cli -p 7070 --tls --askpass\n") && !text.contains("warning"), "{text}");
     }
 }

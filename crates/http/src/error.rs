@@ -3,6 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 
+use mnemon_tls::TlsError;
+
 /// Why the HTTP server did not start or stop.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -15,4 +17,7 @@ pub enum HttpError {
         /// What the operating system says.
         cause: io::Error,
     },
+    /// TLS cannot be spoken.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }

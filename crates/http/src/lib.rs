@@ -15,6 +15,7 @@
 //! What a node is, and how its parts are counted, is told by whoever implements [`Observed`]. This crate changes nothing.
 
 pub mod api;
+mod connection;
 mod error;
 mod exposition;
 mod guard;
@@ -28,5 +29,6 @@ mod show;
 
 pub use error::HttpError;
 pub use metrics::TABLE_LABELS_MAX;
+pub use mnemon_tls::{TlsError, TlsSettings};
 pub use observed::{Bucket, Check, Counts, Latency, Observed};
 pub use server::{HttpConfig, HttpServer};

@@ -1,18 +1,16 @@
-//! The listener and its connections: limits, deadlines, shutdown.
+//! The listeners and their connections: limits, deadlines, shutdown.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use mnemon_tls::TlsSettings;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::connection::Waiter;
 use crate::error::HttpError;
 use crate::metrics::HttpStats;
 use crate::observed::Observed;
@@ -26,6 +24,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(50);
 pub struct HttpConfig {
     /// Where to listen; port 0 takes a free one. Default 127.0.0.1:7072.
     pub addr: SocketAddr,
+    /// HTTPS: at the address above, or beside it. Default none.
+    pub tls: Option<TlsSettings>,
     /// Connections at the same time; others are closed at once. Each takes about 20 KB. Default 256.
     pub max_connections: usize,
     /// Bytes that the head of a request may have; at least 8 KiB. Default 16 KiB.
@@ -42,6 +42,7 @@ impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             addr: ([127, 0, 0, 1], 7072).into(),
+            tls: None,
             max_connections: 256,
             max_head_bytes: 16 << 10,
             head_within: Duration::from_secs(30),
@@ -55,6 +56,7 @@ impl Default for HttpConfig {
 #[derive(Debug)]
 pub struct HttpServer {
     addr: SocketAddr,
+    tls_addr: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -63,23 +65,47 @@ impl HttpServer {
     /// Listens and serves, on the tokio runtime that this is called in.
     ///
     /// # Errors
-    /// `Bind`.
+    /// `Bind`; `Tls` when certificate or key cannot be used.
     pub async fn bind(config: HttpConfig, node: Arc<dyn Observed>) -> Result<Self, HttpError> {
-        let refused = |cause| HttpError::Bind { address: config.addr, cause };
-        let listener = TcpListener::bind(config.addr).await.map_err(refused)?;
-        let addr = listener.local_addr().map_err(refused)?;
+        let hands = match &config.tls {
+            None => None,
+            Some(tls) => Some(Arc::new(mnemon_tls::Acceptor::new(tls.clone(), &[b"http/1.1"])?)),
+        };
+        let (listener, addr) = listen(config.addr).await?;
+        let beside = match config.tls.as_ref().and_then(|tls| tls.addr) {
+            None => None,
+            Some(addr) => Some(listen(addr).await?),
+        };
+        let tls_addr = hands.as_ref().map(|_| beside.as_ref().map_or(addr, |(_, addr)| *addr));
+        let beside = beside.map(|(listener, _)| listener);
         let stats = Arc::new(HttpStats::default());
         let shared = Shared { node, stats: stats.clone(), answer_within: config.answer_within };
         let (stop, stopped) = watch::channel(false);
         let doors = Arc::new(Semaphore::new(config.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
-        let acceptor = Acceptor { listener, config, router: router(shared), stats, doors, stopped };
-        Ok(Self { addr, stop, task: tokio::spawn(acceptor.run()) })
+        let waiter = Waiter {
+            hands,
+            router: router(shared),
+            head_within: config.head_within,
+            // Below this, hyper refuses to work.
+            max_head_bytes: config.max_head_bytes.max(8 << 10),
+            answer_within: config.answer_within,
+            connection_within: config.connection_within,
+            stopped,
+        };
+        let acceptor = Acceptor { listener, beside, waiter, rejected: stats, doors };
+        Ok(Self { addr, tls_addr, stop, task: tokio::spawn(acceptor.run()) })
     }
 
     /// The address that is listened on.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// The address at which HTTPS is spoken, if it is.
+    #[must_use]
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.tls_addr
     }
 
     /// Stops listening; requests that have arrived are answered. Waits for them, at most as long as an answer may
@@ -97,72 +123,75 @@ impl Drop for HttpServer {
     }
 }
 
+/// A listener, and the address it has got.
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), HttpError> {
+    let refused = |cause| HttpError::Bind { address, cause };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let addr = listener.local_addr().map_err(refused)?;
+    Ok((listener, addr))
+}
+
 struct Acceptor {
     listener: TcpListener,
-    config: HttpConfig,
-    router: Router,
-    stats: Arc<HttpStats>,
+    /// A second listener, where TLS is spoken beside the first.
+    beside: Option<TcpListener>,
+    waiter: Waiter,
+    rejected: Arc<HttpStats>,
     doors: Arc<Semaphore>,
-    stopped: watch::Receiver<bool>,
 }
 
 impl Acceptor {
     async fn run(mut self) {
+        let is_only = self.beside.is_none();
         // Ends its connections when it is dropped.
         let mut connections = JoinSet::new();
         loop {
-            let accepted = tokio::select! {
+            let (accepted, may_be_secure) = tokio::select! {
                 biased;
-                _ = self.stopped.wait_for(|stopped| *stopped) => break,
+                () = self.waiter.stopped() => break,
                 Some(_) = connections.join_next(), if !connections.is_empty() => continue,
-                accepted = self.listener.accept() => accepted,
+                accepted = self.listener.accept() => (accepted, is_only),
+                accepted = accept_at(self.beside.as_ref()) => (accepted, true),
             };
             match accepted {
-                Ok((stream, _)) => match self.doors.clone().try_acquire_owned() {
-                    Ok(place) => drop(connections.spawn(self.serve(stream, place))),
-                    Err(_) => self.reject(stream),
-                },
+                Ok((stream, peer)) => {
+                    let waiter = self.waiter.clone();
+                    let secure = may_be_secure && waiter.hands.is_some();
+                    match self.doors.clone().try_acquire_owned() {
+                        Ok(place) => drop(connections.spawn(async move {
+                            let _place = place;
+                            waiter.serve(stream, peer, secure).await;
+                        })),
+                        Err(_) => self.reject(&stream, secure),
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(%error, "could not accept an HTTP connection; trying again");
                     tokio::time::sleep(RETRY_AFTER).await;
                 }
             }
         }
-        drop(self.listener);
+        drop((self.listener, self.beside));
         let all = async { while connections.join_next().await.is_some() {} };
         // Whoever has not ended by then is cut off.
-        drop(tokio::time::timeout(self.config.answer_within, all).await);
+        drop(tokio::time::timeout(self.waiter.answer_within, all).await);
     }
 
-    fn reject(&self, stream: TcpStream) {
-        self.stats.rejected.fetch_add(1, Relaxed);
-        // A socket that was just opened takes so little at once.
-        drop(stream.try_write(
-            b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
-        ));
-    }
-
-    /// Serves one connection; the future needs nothing of the acceptor.
-    fn serve(&self, stream: TcpStream, place: OwnedSemaphorePermit) -> impl Future<Output = ()> + use<> {
-        let (answer_within, connection_within) = (self.config.answer_within, self.config.connection_within);
-        let mut stopped = self.stopped.clone();
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.config.head_within)
-            // Below this, hyper refuses to work.
-            .max_buf_size(self.config.max_head_bytes.max(8 << 10))
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router.clone()));
-        async move {
-            let _place = place;
-            let mut connection = std::pin::pin!(connection);
-            // How a connection ended concerns nobody: the client sees it.
-            tokio::select! {
-                _ = connection.as_mut() => return,
-                _ = stopped.wait_for(|stopped| *stopped) => (),
-                () = tokio::time::sleep(connection_within) => (),
-            }
-            connection.as_mut().graceful_shutdown();
-            drop(tokio::time::timeout(answer_within, connection).await);
+    fn reject(&self, stream: &TcpStream, secure: bool) {
+        self.rejected.rejected.fetch_add(1, Relaxed);
+        if !secure {
+            // A socket that was just opened takes so little at once.
+            drop(stream.try_write(
+                b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+            ));
         }
+    }
+}
+
+/// Accepts at a listener; without one, waits for ever.
+async fn accept_at(listener: Option<&TcpListener>) -> std::io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
     }
 }

@@ -23,6 +23,7 @@ pub struct NodeBuilder {
     pub(crate) tls: Option<TlsSettings>,
     pub(crate) bounds: Bounds,
     pub(crate) http: Option<SocketAddr>,
+    pub(crate) http_tls: Option<TlsSettings>,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) data: Option<PathBuf>,
     pub(crate) database_durability: Durability,
@@ -43,6 +44,7 @@ impl Default for NodeBuilder {
             tls: None,
             bounds: Bounds::default(),
             http: None,
+            http_tls: None,
             clock: Box::new(SystemClock),
             data: None,
             database_durability: Durability::Interval(1_000),
@@ -115,11 +117,18 @@ impl NodeBuilder {
     }
 
     /// Serves health, metrics and the operators' API over HTTP on this address; port 0 takes a free one. Default: no
-    /// server. It runs on the tokio runtime that the node is started in. Give a loopback address unless the network
-    /// itself is trusted: names and sizes of tables can be read there.
+    /// server. It runs on the tokio runtime that the node is started in. Without a password give a loopback address unless
+    /// the network itself is trusted: names and sizes of tables can be read there.
     #[must_use]
     pub fn http(mut self, address: SocketAddr) -> Self {
         self.http = Some(address);
+        self
+    }
+
+    /// Serves HTTPS: at the address of [`NodeBuilder::http`], or beside it. Default: plainly only.
+    #[must_use]
+    pub fn http_tls(mut self, settings: TlsSettings) -> Self {
+        self.http_tls = Some(settings);
         self
     }
 

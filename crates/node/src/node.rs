@@ -72,7 +72,7 @@ impl Node {
         let http = match settings.http {
             None => None,
             Some(addr) => {
-                let config = HttpConfig { addr, ..HttpConfig::default() };
+                let config = HttpConfig { addr, tls: settings.http_tls, ..HttpConfig::default() };
                 Some(HttpServer::bind(config, overview.clone()).await?)
             }
         };
@@ -145,6 +145,12 @@ impl Node {
     #[must_use]
     pub fn http_addr(&self) -> Option<SocketAddr> {
         self.http.as_ref().map(HttpServer::local_addr)
+    }
+
+    /// Where they are served over HTTPS; `None` when they are not.
+    #[must_use]
+    pub fn https_addr(&self) -> Option<SocketAddr> {
+        self.http.as_ref().and_then(HttpServer::tls_addr)
     }
 
     /// Stops the node: `/readyz` says so, no new clients are taken, those there are closed, the background work ends,

@@ -2,7 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+
+use mnemon_tls::TlsError;
 
 /// What to try when an address cannot be listened on.
 fn bind_advice(cause: &io::Error) -> &'static str {
@@ -38,14 +39,9 @@ pub enum RespError {
         /// What the operating system said.
         cause: io::Error,
     },
-    /// The certificate or its key cannot be used.
-    #[error("cannot serve TLS with {}: {cause}; give PEM files of a certificate and of its private key", path.display())]
-    Tls {
-        /// The file at fault.
-        path: PathBuf,
-        /// What is wrong with it.
-        cause: String,
-    },
+    /// TLS cannot be spoken.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Threads were still busy when the deadline of a shutdown had passed.
     #[error(
         "{busy} I/O threads were still busy {deadline_ms} ms after the shutdown began; they end with the process"

@@ -6,7 +6,6 @@
 mod acceptor;
 mod heartbeat;
 mod place;
-mod tls;
 mod worker;
 
 use std::net::{SocketAddr, TcpListener};
@@ -14,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mnemon_table::Catalog;
+use mnemon_tls::{Acceptor, TlsSettings};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::{mpsc, watch};
 
@@ -24,7 +24,6 @@ use crate::protocol::Limits;
 use crate::users::UserSpec;
 use acceptor::Inboxes;
 pub(crate) use place::Place;
-pub use tls::TlsSettings;
 use worker::Worker;
 
 /// Connections that may wait to be accepted.
@@ -110,7 +109,7 @@ impl Server {
     /// `Bind` when an address cannot be listened on, `Tls` when certificate or key cannot be used, `Thread` when a
     /// thread cannot be made.
     pub fn bind(config: ServerConfig, catalog: Arc<Catalog>) -> Result<Self, RespError> {
-        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
+        let tls = config.tls.clone().map(|tls| Acceptor::new(tls, &[])).transpose()?.map(Arc::new);
         let secure_addr = config.tls.as_ref().and_then(|tls| tls.addr);
         let (listener, addr) = listen(config.addr)?;
         let mut doors = vec![(listener, tls.is_some() && secure_addr.is_none())];

@@ -5,16 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use mnemon_resp::protocol::{DecodeLimits, Decoder, Reply};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio_rustls::rustls::ClientConfig;
 
+use crate::bench::connection::Connection;
 use crate::bench::workload::{Test, Workload};
 use crate::bench::{Bench, Measured};
-use crate::client::{Client, encode};
+use crate::client::Client;
 use crate::error::CliError;
 
 /// Latencies up to an hour, to three digits.
@@ -27,6 +26,7 @@ const LONGEST_NS: u64 = 3_600_000_000_000;
 pub(super) fn run(bench: &Bench, test: Test) -> Result<Measured, CliError> {
     // Tells a wrong address or password in one line, ahead of all clients.
     drop(Client::connect(&bench.server)?);
+    let tls = bench.server.is_secure().then(|| bench.server.trust.config()).transpose()?;
     let threads = bench.threads.min(bench.clients);
     let left = Arc::new(AtomicU64::new(bench.requests));
     // All clients are connected before the first one begins.
@@ -34,8 +34,8 @@ pub(super) fn run(bench: &Bench, test: Test) -> Result<Measured, CliError> {
     let parts: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..threads)
             .map(|thread| {
-                let (left, start) = (left.clone(), start.clone());
-                scope.spawn(move || run_thread(bench, test, thread, &left, &start))
+                let (left, start, tls) = (left.clone(), start.clone(), tls.clone());
+                scope.spawn(move || run_thread(bench, test, thread, tls.as_ref(), &left, &start))
             })
             .collect();
         threads
@@ -67,6 +67,7 @@ fn run_thread(
     bench: &Bench,
     test: Test,
     thread: u32,
+    tls: Option<&Arc<ClientConfig>>,
     left: &Arc<AtomicU64>,
     start: &Arc<Barrier>,
 ) -> Result<Part, CliError> {
@@ -76,7 +77,7 @@ fn run_thread(
         for number in (thread..bench.clients).step_by(bench.threads.min(bench.clients) as usize) {
             let workload =
                 Workload::new(test, bench.keyspace, bench.size as usize, bench.seed, number.into());
-            clients.spawn(run_client(bench.clone(), workload, left.clone(), start.clone()));
+            clients.spawn(run_client(bench.clone(), workload, tls.cloned(), left.clone(), start.clone()));
         }
         let mut whole: Option<Part> = None;
         while let Some(ended) = clients.join_next().await {
@@ -96,12 +97,13 @@ fn run_thread(
 async fn run_client(
     bench: Bench,
     mut workload: Workload,
+    tls: Option<Arc<ClientConfig>>,
     left: Arc<AtomicU64>,
     start: Arc<Barrier>,
 ) -> Result<Part, CliError> {
     let within = Duration::from_secs(bench.server.timeout);
     let timed = |cause: std::io::Error| CliError::Lost { url: bench.server.connect.clone(), cause };
-    let connected = tokio::time::timeout(within, Connection::open(&bench)).await;
+    let connected = tokio::time::timeout(within, Connection::open(&bench, tls)).await;
     // Whoever cannot connect must not keep the others waiting at the barrier.
     let ready = tokio::time::timeout(within, start.wait()).await;
     let mut connection = connected.map_err(|_| timed(std::io::ErrorKind::TimedOut.into()))??;
@@ -137,70 +139,6 @@ fn histogram() -> Result<Histogram<u64>, CliError> {
 
 fn lost(bench: &Bench, cause: &str) -> CliError {
     CliError::Lost { url: bench.server.connect.clone(), cause: std::io::Error::other(cause.to_owned()) }
-}
-
-struct Connection {
-    stream: TcpStream,
-    decoder: Decoder,
-    unread: Vec<u8>,
-    address: String,
-}
-
-impl Connection {
-    async fn open(bench: &Bench) -> Result<Self, CliError> {
-        let address = bench.server.connect.clone();
-        let failed =
-            |cause: std::io::Error| CliError::Unreachable { url: address.clone(), cause: cause.to_string() };
-        let stream = TcpStream::connect(&address).await.map_err(failed)?;
-        stream.set_nodelay(true).map_err(failed)?;
-        let decoder = Decoder::new(DecodeLimits::default());
-        let mut connection = Self { stream, decoder, unread: Vec::new(), address };
-        if let Some(password) = &bench.server.password {
-            let mut auth = Vec::new();
-            let is_default = bench.server.user == "default";
-            let words: &[&str] =
-                if is_default { &["AUTH", password] } else { &["AUTH", &bench.server.user, password] };
-            encode(words, &mut auth);
-            connection.exchange(&auth, 1).await?;
-        }
-        Ok(connection)
-    }
-
-    /// Sends requests and reads as many answers.
-    async fn exchange(&mut self, requests: &[u8], count: u64) -> Result<(), CliError> {
-        let lost = |address: &str, cause: std::io::Error| CliError::Lost { url: address.to_owned(), cause };
-        // A server that stops reading until its answers are read would otherwise stop us, too.
-        let (mut reader, mut writer) = self.stream.split();
-        let address = &self.address;
-        let (decoder, unread) = (&mut self.decoder, &mut self.unread);
-        let reading = async {
-            let mut missing = count;
-            let mut read = 0;
-            while missing > 0 {
-                let rest = unread.get(read..).unwrap_or_default();
-                match decoder.advance(rest) {
-                    Ok(Some((Reply::Error(text), _))) => return Err(CliError::Refused(text.into_owned())),
-                    Ok(Some((_, len))) => {
-                        read += len;
-                        missing -= 1;
-                    }
-                    Ok(None) => {
-                        unread.drain(..read);
-                        read = 0;
-                        let arrived = reader.read_buf(unread).await.map_err(|cause| lost(address, cause))?;
-                        if arrived == 0 {
-                            return Err(lost(address, std::io::ErrorKind::UnexpectedEof.into()));
-                        }
-                    }
-                    Err(cause) => return Err(lost(address, std::io::Error::other(cause))),
-                }
-            }
-            unread.drain(..read);
-            Ok(())
-        };
-        let writing = async { writer.write_all(requests).await.map_err(|cause| lost(address, cause)) };
-        tokio::try_join!(writing, reading).map(|_| ())
-    }
 }
 
 #[cfg(test)]

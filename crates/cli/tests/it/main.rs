@@ -5,6 +5,7 @@ mod data;
 mod manual;
 mod operator;
 mod process;
+mod secure;
 mod serve;
 mod settings;
 mod shell;

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use mnemon_tls::Acceptor;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 
 use crate::connection::Connection;
 use crate::error::RespError;
 use crate::host::Host;
 use crate::protocol::Limits;
 use crate::server::acceptor::{self, Arrival, Door, Inboxes};
-use crate::server::{heartbeat, tls};
+use crate::server::heartbeat;
 
 /// Queries of this thread's clients that may run aside at once; others wait for one to end.
 const QUERY_THREADS: usize = 4;
@@ -30,7 +30,7 @@ pub(super) struct Worker {
     pub(super) number: usize,
     pub(super) host: Arc<Host>,
     pub(super) limits: Limits,
-    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) tls: Option<Arc<Acceptor>>,
     pub(super) inbox: mpsc::Receiver<Arrival>,
     pub(super) stopped: watch::Receiver<bool>,
     /// Dropped when the thread ends.
@@ -102,7 +102,7 @@ impl Worker {
             None => clients.spawn(Connection::new(stream, ends, place, limits).serve()),
             Some(acceptor) => clients.spawn(async move {
                 let [peer, _] = &ends;
-                if let Some(stream) = tls::shake_hands(&acceptor, stream, peer).await {
+                if let Some(stream) = acceptor.shake_hands(stream, peer).await {
                     Connection::new(stream, ends, place, limits).serve().await;
                 }
             }),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mnemon_resp::protocol::{DecodeLimits, Reply, decode, writer};
-use mnemon_resp::{RespError, Server, ServerConfig, TlsSettings};
+use mnemon_resp::{RespError, Server, ServerConfig, TlsError, TlsSettings};
 use mnemon_store::SystemClock;
 use mnemon_table::Catalog;
 use tokio_rustls::rustls::crypto::ring;
@@ -130,7 +130,10 @@ fn files_that_hold_no_certificate_are_named() {
         let config =
             ServerConfig { addr: ([127, 0, 0, 1], 0).into(), tls: Some(settings), ..ServerConfig::default() };
         let refused = Server::bind(config, Arc::new(Catalog::local(Box::new(SystemClock)))).unwrap_err();
-        assert!(matches!(&refused, RespError::Tls { path, .. } if path == at_fault), "{refused}");
+        assert!(
+            matches!(&refused, RespError::Tls(TlsError::Identity { path, .. }) if path == at_fault),
+            "{refused}"
+        );
         assert!(refused.to_string().contains("PEM"), "{refused}");
     }
 }
