@@ -22,6 +22,12 @@ fuzz NAME SECONDS="60":
     cargo +nightly fuzz run {{ NAME }} fuzz/found/{{ NAME }} fuzz/corpus/{{ NAME }} -- \
         -max_total_time={{ SECONDS }} -max_len=4096 -timeout=10 -dict=fuzz/dictionaries/{{ NAME }}.dict
 
+# Kills a node under load so many times and looks what is there afterwards: `just crash 500`.
+crash ROUNDS="20":
+    cargo build --release -p mnemon-cli
+    MNEMON_BINARY="${CARGO_TARGET_DIR:-$PWD/target}/release/mnemon" MNEMON_CRASH_ROUNDS={{ ROUNDS }} \
+        cargo test -p mnemon-cli --test it crash -- --nocapture
+
 # Benchmarks beside the peers that are installed: `just bench --quick --only resp`.
 bench *ARGS:
     cargo build --release -p mnemon-cli -p mnemon-bench

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use mnemon_node::{Durability, Storage, TableError, parse_durability};
+use mnemon_node::{Bounds, Durability, Storage, TableError, parse_durability};
 
 use crate::bench::Bench;
 use crate::check::Check;
@@ -82,6 +82,10 @@ pub(crate) struct Settings {
     /// When writes to db0…db15 reach the disc: commit, interval:MILLISECONDS or none.
     #[arg(long, env = "MNEMON_DEFAULT_DURABILITY", value_name = "WHEN", default_value = "interval:1000", value_parser = durability)]
     pub(crate) default_durability: Durability,
+
+    /// Bytes of log after which changed tables are written anew and the log before is freed: k, kb, m, mb, g and gb are units.
+    #[arg(long, env = "MNEMON_CHECKPOINT_BYTES", value_name = "BYTES", default_value = "64mb", value_parser = bytes)]
+    pub(crate) checkpoint_bytes: u64,
 
     #[command(flatten)]
     pub(crate) clients: ClientSettings,
@@ -250,6 +254,13 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
 
 fn storage(text: &str) -> Result<Storage, String> {
     text.parse().map_err(|error: TableError| error.to_string())
+}
+
+/// Bytes, with Redis's units.
+fn bytes(text: &str) -> Result<u64, String> {
+    let mut bounds = Bounds::default();
+    bounds.set("maxmemory", text).map_err(|cause| cause.to_string())?;
+    Ok(bounds.max_memory)
 }
 
 fn durability(text: &str) -> Result<Durability, String> {

@@ -1,7 +1,7 @@
 //! `mnemon ctl`: what an operator wants to know of a running node.
 
 use clap::{Args, Subcommand};
-use mnemon_http::api::{Client, Clients, Status, Table, TableSummary, Tables};
+use mnemon_http::api::{Client, Clients, Disc, Status, Table, TableSummary, Tables};
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -134,7 +134,32 @@ fn facts_of_status(status: &Status) -> String {
         ("conflicts", status.conflicts.to_string()),
         ("open snapshots", status.snapshots_open.to_string()),
     ]);
+    if let Some(disc) = &status.disc {
+        pairs.extend(facts_of_disc(disc));
+    }
     facts(pairs)
+}
+
+fn facts_of_disc(disc: &Disc) -> Vec<(&'static str, String)> {
+    let group = disc.synced_entries as f64 / disc.syncs.max(1) as f64;
+    let checkpoint = match (disc.checkpoint_age_s, disc.checkpoint_ms) {
+        (Some(age_s), Some(ms)) => format!("{} ago, took {ms} ms", human_seconds(age_s)),
+        _ => "none since the start".to_owned(),
+    };
+    vec![
+        ("data directory", disc.directory.clone()),
+        ("log on disc", human_bytes(disc.log_bytes)),
+        ("syncs", disc.syncs.to_string()),
+        (
+            "sync duration",
+            format!("{} us on average, {} us at most", disc.sync_mean_us, disc.sync_longest_us),
+        ),
+        ("commits a sync", format!("{group:.1} on average, {} at most", disc.largest_group)),
+        ("tables loaded in", disc.load_ms.map_or_else(|| "(loading)".to_owned(), |ms| format!("{ms} ms"))),
+        ("log entries replayed", disc.replayed_entries.to_string()),
+        ("last checkpoint", checkpoint),
+        ("failed checkpoints", disc.failed_checkpoints.to_string()),
+    ]
 }
 
 fn list_tables(tables: &[TableSummary]) -> String {

@@ -89,8 +89,11 @@ pub(crate) fn builder(settings: &Settings) -> NodeBuilder {
     }
     if let Some(directory) = settings.directory() {
         let on_disc = settings.default_storage != Some(Storage::Ram);
-        node =
-            node.data(directory).database_durability(settings.default_durability).databases_on_disc(on_disc);
+        node = node
+            .data(directory)
+            .database_durability(settings.default_durability)
+            .databases_on_disc(on_disc)
+            .checkpoint_bytes(settings.checkpoint_bytes);
     }
     settings.clients.apply(node)
 }

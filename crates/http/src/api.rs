@@ -37,6 +37,40 @@ pub struct Status {
     pub snapshots_open: u64,
     /// Memory that the process holds, where the operating system tells.
     pub resident_bytes: Option<u64>,
+    /// The data directory, where there is one.
+    #[serde(default)]
+    pub disc: Option<Disc>,
+}
+
+/// The data directory in `GET /api/v1/status`; counters since the start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disc {
+    /// Where it is.
+    pub directory: String,
+    /// Bytes of the log as it lies on the disc.
+    pub log_bytes: u64,
+    /// Syncs of the log.
+    pub syncs: u64,
+    /// Entries that they made durable; divided by `syncs`, the size of a group.
+    pub synced_entries: u64,
+    /// The most entries that one sync made durable.
+    pub largest_group: u64,
+    /// Mean duration of a sync.
+    pub sync_mean_us: u64,
+    /// The longest sync.
+    pub sync_longest_us: u64,
+    /// How long loading all tables took at the start; absent while it goes on.
+    pub load_ms: Option<u64>,
+    /// Entries of the log that the start had to read.
+    pub replayed_entries: u64,
+    /// Checkpoints made.
+    pub checkpoints: u64,
+    /// Checkpoints that could not be made.
+    pub failed_checkpoints: u64,
+    /// Time since the last one was done.
+    pub checkpoint_age_s: Option<u64>,
+    /// How long it took.
+    pub checkpoint_ms: Option<u64>,
 }
 
 /// `GET /api/v1/tables?limit=N&after=NAME`

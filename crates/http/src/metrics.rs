@@ -3,6 +3,8 @@
 //! What must stay true: the sets of label values are bounded (families of commands, limits, checks, and the first
 //! [`TABLE_LABELS_MAX`] tables; the others are summed up); a counter never falls while the node lives.
 
+mod disc;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -47,6 +49,9 @@ pub(crate) fn expose(node: &dyn Observed, http: &HttpStats) -> String {
     about_checks(&node.checks(), &mut text);
     about_commits(node, &mut text);
     about_tables(&node.catalog().tables(), &mut text);
+    if let Some(facts) = node.disc() {
+        disc::about_disc(&facts, &mut text);
+    }
     if let Some(counts) = node.counts() {
         about_resp(&counts, &mut text);
         about_latency(&counts.latencies, &mut text);

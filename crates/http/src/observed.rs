@@ -1,10 +1,14 @@
 //! What the server asks of the node that it shows.
 
+mod disc;
+
 use std::sync::Arc;
 
 use mnemon_table::Catalog;
 
 use crate::api::Client;
+
+pub use disc::{CheckpointFacts, DiscFacts};
 
 /// One thing that must hold for a node to be well.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +84,11 @@ pub trait Observed: Send + Sync + 'static {
 
     /// The counters of the RESP server; `None` where there is none.
     fn counts(&self) -> Option<Counts>;
+
+    /// How the data directory is doing; `None` where there is none.
+    fn disc(&self) -> Option<DiscFacts> {
+        None
+    }
 
     /// The Redis clients that are connected, by their numbers, the first `limit` after the number `after`.
     fn clients(&self, after: u64, limit: usize) -> Vec<Client>;

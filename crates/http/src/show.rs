@@ -7,7 +7,7 @@ use mnemon_table::schema::AccessMode;
 
 use crate::api;
 use crate::guard::Refused;
-use crate::observed::Observed;
+use crate::observed::{DiscFacts, Observed};
 use crate::process;
 
 /// Entries of a list unless the request says otherwise.
@@ -41,6 +41,27 @@ pub(crate) fn status(node: &dyn Observed) -> api::Status {
         conflicts: catalog.conflicts(),
         snapshots_open: catalog.store().open_snapshots() as u64,
         resident_bytes: process::resident_bytes(),
+        disc: node.disc().map(disc),
+    }
+}
+
+fn disc(facts: DiscFacts) -> api::Disc {
+    let us = |seconds: f64| (seconds * 1e6) as u64;
+    let ms = |seconds: f64| (seconds * 1e3) as u64;
+    api::Disc {
+        sync_mean_us: us(facts.sync_seconds) / facts.syncs.max(1),
+        sync_longest_us: us(facts.longest_sync_seconds),
+        load_ms: facts.load_seconds.map(ms),
+        checkpoint_age_s: facts.last_checkpoint.map(|last| last.age_s),
+        checkpoint_ms: facts.last_checkpoint.map(|last| ms(last.took_seconds)),
+        directory: facts.directory,
+        log_bytes: facts.log_bytes,
+        syncs: facts.syncs,
+        synced_entries: facts.synced_entries,
+        largest_group: facts.largest_group,
+        replayed_entries: facts.replayed_entries,
+        checkpoints: facts.checkpoints,
+        failed_checkpoints: facts.failed_checkpoints,
     }
 }
 

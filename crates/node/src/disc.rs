@@ -1,11 +1,13 @@
 //! The node's data directory: brought back at the start, kept small by checkpoints, closed in order at the end.
 
-use std::path::Path;
+mod facts;
+
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mnemon_disc::log::Workers;
-use mnemon_disc::time::SystemTicker;
+use mnemon_disc::time::{SystemTicker, Ticker};
 use mnemon_disc::{DataDirectory, DiscError, Log, LogConfig};
 use mnemon_store::{Clock, Durability, Loading, StoreConfig, StoreError};
 use mnemon_table::{Catalog, TableError};
@@ -15,6 +17,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::error::NodeError;
 use crate::loading::Loads;
+use facts::History;
 
 /// How often the size of the log is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -32,6 +35,11 @@ pub(crate) struct Disc {
     /// Taken when the loading begins.
     loading: Mutex<Option<Loading>>,
     loads: OnceLock<Loads>,
+    path: PathBuf,
+    /// Entries of the log that the start has read.
+    replayed: u64,
+    ticker: SystemTicker,
+    history: Mutex<History>,
 }
 
 /// An error of the tables or of the disc on the way back.
@@ -87,7 +95,19 @@ impl Disc {
         catalog.make_databases().map_err(|cause| NodeError::Data(cause.to_string()))?;
         let (directory, workers) = (Mutex::new(directory), Mutex::new(Some(workers)));
         let (loading, loads) = (Mutex::new(Some(loading)), OnceLock::new());
-        Ok(Self { catalog, directory, log, workers, checkpoint_bytes, loading, loads })
+        Ok(Self {
+            catalog,
+            directory,
+            log,
+            workers,
+            checkpoint_bytes,
+            loading,
+            loads,
+            path: path.to_owned(),
+            replayed: found.entries,
+            ticker: SystemTicker::new(),
+            history: Mutex::default(),
+        })
     }
 
     /// Begins to bring back the rows. Must be called inside a tokio runtime; more than once, it does nothing more.
@@ -152,10 +172,16 @@ impl Disc {
         })
     }
 
+    fn now_us(&self) -> u64 {
+        self.ticker.now_us()
+    }
+
     fn checkpoint(&self) {
         let mut directory = self.directory.lock();
+        let began_us = self.now_us();
         match self.catalog.store().checkpoint(&mut directory) {
             Ok(report) => {
+                self.note_checkpoint(began_us, Some(report));
                 tracing::info!(
                     tables = report.tables,
                     rows = report.rows,
@@ -163,7 +189,10 @@ impl Disc {
                     "checkpoint made"
                 );
             }
-            Err(cause) => tracing::error!(%cause, "no checkpoint could be made; the log keeps growing"),
+            Err(cause) => {
+                self.note_checkpoint(began_us, None);
+                tracing::error!(%cause, "no checkpoint could be made; the log keeps growing");
+            }
         }
     }
 

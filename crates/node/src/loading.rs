@@ -17,8 +17,8 @@ use crate::error::NodeError;
 /// How often the log is told how far the loading is.
 const TELL_EVERY: Duration = Duration::from_secs(2);
 
-/// How the loading ended; `None` while it goes on.
-type Ended = Option<Result<(), String>>;
+/// How the loading ended, after how many microseconds; `None` while it goes on.
+type Ended = Option<Result<u64, String>>;
 
 /// The loading of a node's tables.
 pub(crate) struct Loads {
@@ -34,7 +34,7 @@ impl Loads {
         tell_while(ended.clone(), catalog.clone());
         tokio::task::spawn_blocking(move || {
             let ticker = SystemTicker::new();
-            let outcome = load(loading, &catalog, &ticker);
+            let outcome = load(loading, &catalog, &ticker).map(|()| ticker.now_us());
             // Nobody may wait any more.
             drop(end.send(Some(outcome)));
         });
@@ -52,12 +52,17 @@ impl Loads {
             Ok(outcome) => outcome.clone().unwrap_or_else(lost),
             Err(_) => lost(),
         };
-        outcome.map_err(NodeError::Data)
+        outcome.map(drop).map_err(NodeError::Data)
     }
 
     /// Whether all tables are there.
     pub(crate) fn is_complete(&self) -> bool {
-        matches!(*self.ended.borrow(), Some(Ok(())))
+        self.took_us().is_some()
+    }
+
+    /// How long it took, once all tables are there.
+    pub(crate) fn took_us(&self) -> Option<u64> {
+        self.ended.borrow().as_ref()?.as_ref().ok().copied()
     }
 
     /// Ends the loading as soon as can be. [`Loads::ended`] tells when that is.

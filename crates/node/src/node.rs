@@ -68,6 +68,7 @@ impl Node {
             resp: Mutex::new(resp),
             pulse: pulse.clone(),
             is_stopping: AtomicBool::new(false),
+            disc: disc.clone(),
         });
         let http = match settings.http {
             None => None,

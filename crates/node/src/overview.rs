@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use mnemon_http::api::Client;
-use mnemon_http::{Bucket, Check, Counts, Latency, Observed};
+use mnemon_http::{Bucket, Check, Counts, DiscFacts, Latency, Observed};
 use mnemon_resp::{ClientInfo, FamilyLatency, Host, Server};
 use mnemon_table::{Catalog, TableLoading};
 use parking_lot::Mutex;
 use tokio::time::Instant;
+
+use crate::disc::Disc;
 
 /// How long the background work may be silent, unless it is asked for more rarely still.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
@@ -58,6 +60,7 @@ pub(crate) struct Overview {
     pub(crate) host: Option<Arc<Host>>,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) is_stopping: AtomicBool,
+    pub(crate) disc: Option<Arc<Disc>>,
 }
 
 impl Overview {
@@ -134,6 +137,9 @@ impl Observed for Overview {
         if self.host.is_some() {
             checks.push(check("resp", self.resp_failure(), true));
         }
+        if let Some(disc) = &self.disc {
+            checks.push(check("disc", disc.failure(), false));
+        }
         checks.push(check("loading", self.loading(), false));
         checks.push(check("stopping", self.stopping(), false));
         checks
@@ -158,6 +164,10 @@ impl Observed for Overview {
             bytes_out: totals.bytes_out,
             latencies: host.stats().latencies().into_iter().map(latency).collect(),
         })
+    }
+
+    fn disc(&self) -> Option<DiscFacts> {
+        self.disc.as_ref().map(|disc| disc.facts())
     }
 
     fn clients(&self, after: u64, limit: usize) -> Vec<Client> {

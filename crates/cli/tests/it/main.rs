@@ -1,6 +1,8 @@
 //! The integration tests of the `mnemon` binary, and of the workspace it stands on top of.
 
 mod bench;
+#[cfg(unix)]
+mod crash;
 mod data;
 mod manual;
 mod operator;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::process::{Running, binary, finished};
+use crate::process::{Running, binary, binary_on, finished, wait_until};
 
 fn manual() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operating.md");
@@ -30,8 +30,15 @@ fn every_setting_is_explained() {
 
 #[test]
 fn every_metric_is_explained() {
-    let node = Running::start(binary().args(["--resp", "127.0.0.1:0", "--http", "127.0.0.1:0"]));
-    node.connect().ask("SET a 1", "+OK\r\n");
+    let data = crate::data::place("manual-metrics");
+    let start =
+        || Running::start(binary_on(&data).args(["--http", "127.0.0.1:0", "--checkpoint-bytes", "1"]));
+    let node = start();
+    let mut client = node.connect();
+    client.ask("T.WAIT 30000 db0", "+OK\r\n");
+    client.ask("SET a 1", "+OK\r\n");
+    // It is looked at once a second whether a checkpoint is due.
+    wait_until(|| crate::operator::get(&node, "/metrics").contains("mnemon_disc_checkpoint_age_seconds"));
     let text = crate::operator::get(&node, "/metrics");
     let known: BTreeSet<String> = text
         .lines()
@@ -43,7 +50,9 @@ fn every_metric_is_explained() {
 
 #[test]
 fn every_check_is_explained() {
-    let node = Running::start(binary().args(["--resp", "127.0.0.1:0", "--http", "127.0.0.1:0"]));
+    let data = crate::data::place("manual-checks");
+    let node = Running::start(binary_on(&data).args(["--http", "127.0.0.1:0"]));
+    node.connect().ask("T.WAIT 30000 db0", "+OK\r\n");
     let text = crate::operator::get(&node, "/readyz?verbose");
     let known: BTreeSet<String> = text
         .lines()

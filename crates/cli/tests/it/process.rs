@@ -33,6 +33,20 @@ pub(crate) fn binary_on(data: &Path) -> Command {
     command
 }
 
+/// Asks again and again, until it is so.
+pub(crate) fn wait_until(mut is_so: impl FnMut() -> bool) {
+    let (_keep, never) = channel::<()>();
+    let found = (0..DEADLINE.as_millis() / 20).any(|_| {
+        let so = is_so();
+        if !so {
+            // Nothing ever comes: it is the pause between two looks.
+            let _ = never.recv_timeout(Duration::from_millis(20));
+        }
+        so
+    });
+    assert!(found, "it did not become so within {DEADLINE:?}");
+}
+
 /// The output of a run that ends by itself.
 pub(crate) fn finished(command: &mut Command) -> Output {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -69,7 +83,8 @@ impl Running {
         running
     }
 
-    fn spawn(command: &mut Command) -> Self {
+    /// Starts the binary.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary can be started");
         let out = BufReader::new(child.stdout.take().expect("piped"));
@@ -88,6 +103,12 @@ impl Running {
             text
         }));
         Self { child, stdout, stderr, banner: String::new(), address: ([127, 0, 0, 1], 0).into() }
+    }
+
+    /// Lets so much time pass, unless the run ends or its banner goes on: for tests whose random variable is a moment.
+    #[cfg(unix)]
+    pub(crate) fn hears_nothing_for(&self, wait_ms: u64) {
+        drop(self.stdout.recv_timeout(Duration::from_millis(wait_ms)));
     }
 
     pub(crate) fn banner(&self) -> &str {
