@@ -20,13 +20,13 @@ pub(crate) const LOCK_NAME: &str = "lock";
 /// What a file is filled with where the file system cannot reserve space otherwise.
 static FILL: [u8; 64 << 10] = [0; 64 << 10];
 
-/// A directory of the file system. Two of one directory never exist at a time, in whatever processes.
+/// A directory of the file system. Two locked ones of one directory never exist at a time, in whatever processes.
 #[derive(Debug)]
 pub struct FsDisc {
     path: PathBuf,
     directory: File,
     /// Held for its lock, which the operating system lifts when the process ends, however it ends.
-    _lock: File,
+    _lock: Option<File>,
 }
 
 impl FsDisc {
@@ -55,7 +55,18 @@ impl FsDisc {
                 .and_then(|parent| parent.sync_all())
                 .map_err(DiscError::io("sync the directory above", &shown))?;
         }
-        Ok(Self { path: path.to_owned(), directory, _lock: lock })
+        Ok(Self { path: path.to_owned(), directory, _lock: Some(lock) })
+    }
+
+    /// Opens a directory that others may use at the same time, such as one for backups. It is made if need be.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn open_shared(path: &Path) -> Result<Self, DiscError> {
+        let shown = path.display().to_string();
+        fs::create_dir_all(path).map_err(DiscError::io("make the directory", &shown))?;
+        let directory = File::open(path).map_err(DiscError::io("open the directory", &shown))?;
+        Ok(Self { path: path.to_owned(), directory, _lock: None })
     }
 
     /// Where it is.

@@ -216,7 +216,9 @@ impl TableCopy {
         self.indexes.load().iter().find(|index| index.attribute == attribute).cloned()
     }
 
-    pub(crate) fn is_sealed(&self) -> bool {
+    /// Whether the copy takes only commits that know its schema version.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
         self.sealed.load(Ordering::SeqCst)
     }
 

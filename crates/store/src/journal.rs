@@ -18,6 +18,7 @@ use crate::durability::Durability;
 use crate::error::StoreError;
 use crate::op::Op;
 use crate::replica::SchemaChange;
+use crate::store::Store;
 use entry::{OpRef, ToNote};
 
 /// How long a commit waits for room in the log while the disc catches up.
@@ -117,6 +118,17 @@ impl Journal {
     pub(crate) fn unsynced(&self) -> Option<Synced> {
         let awaited = self.awaited.load(Ordering::SeqCst);
         (awaited > self.log.durable()).then(|| self.log.synced_before(awaited))
+    }
+}
+
+impl Store {
+    /// Makes all commits up to now durable, also those whose tables do not ask for it. Blocks.
+    ///
+    /// # Errors
+    /// `Disc`: what of them is there after a restart is not known.
+    pub fn sync_log(&self, within: Duration) -> Result<(), StoreError> {
+        let Some(journal) = self.journal() else { return Ok(()) };
+        journal.log.sync(within).map_err(|cause| StoreError::Disc(cause.to_string()))
     }
 }
 

@@ -52,7 +52,7 @@ mod recovery;
 mod removals;
 pub mod replica;
 mod row;
-mod row_image;
+pub mod row_image;
 mod rows;
 mod scan;
 mod segment;

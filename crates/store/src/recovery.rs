@@ -183,7 +183,7 @@ impl Store {
                 replay.indexes.entry(*table).or_default().remove(attribute);
                 Ok(())
             }
-            SchemaChange::Drop { table } => {
+            SchemaChange::Drop { table } | SchemaChange::Replace { replaces: table, .. } => {
                 replay.indexes.remove(table);
                 replay.checkpoints.remove(table);
                 replay.noted.remove(table);

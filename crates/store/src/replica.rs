@@ -129,6 +129,15 @@ pub enum SchemaChange {
         /// Bytes that mean nothing to the store.
         definition: Vec<u8>,
     },
+    /// As `Define`, and another table goes at the same moment: what is found after a crash is one of the two.
+    Replace {
+        /// The table that is defined.
+        table: TableId,
+        /// Bytes that mean nothing to the store.
+        definition: Vec<u8>,
+        /// The table that goes.
+        replaces: TableId,
+    },
 }
 
 /// The clock of a one-operation commit, and what its operation answered.
@@ -218,6 +227,10 @@ impl Store {
             SchemaChange::Define { table, definition } => {
                 self.copy(*table)?.definition.store(Arc::new(definition.clone()));
                 Ok(())
+            }
+            SchemaChange::Replace { table, definition, replaces } => {
+                self.copy(*table)?.definition.store(Arc::new(definition.clone()));
+                self.drop_copy(*replaces)
             }
         }
     }

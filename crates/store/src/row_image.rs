@@ -1,5 +1,5 @@
-//! A row as an entry of a checkpoint: version, expiry, key, value, in postcard's form. The order of fields is the format;
-//! `docs/formats.md` gives its history.
+//! A row as an entry of a checkpoint or a backup: version, expiry, key, value, in postcard's form. The order of fields is the
+//! format; `docs/formats.md` gives its history.
 
 use std::sync::Arc;
 
@@ -25,8 +25,11 @@ enum ValueImage<'a> {
     Collection(#[serde(with = "crate::collection::image")] Arc<Collection>),
 }
 
-/// Writes a row's bytes into an empty buffer.
-pub(crate) fn encode(row: &Row, out: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+/// Appends a row's bytes to a buffer.
+///
+/// # Errors
+/// `Encoding`.
+pub fn encode(row: &Row, out: Vec<u8>) -> Result<Vec<u8>, StoreError> {
     let value = match (row.value(), row.as_collection()) {
         (Value::Bytes(body), _) => ValueImage::Bytes(body),
         (Value::Collection(_), Some(shared)) => ValueImage::Collection(shared.clone()),
@@ -36,11 +39,11 @@ pub(crate) fn encode(row: &Row, out: Vec<u8>) -> Result<Vec<u8>, StoreError> {
     postcard::to_extend(&image, out).map_err(|cause| StoreError::Encoding(cause.to_string()))
 }
 
-/// The row of an entry.
+/// The row of an entry, whose bytes may be anything. That the value is a record is for others to check.
 ///
 /// # Errors
 /// `Encoding`.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Row, StoreError> {
+pub fn decode(bytes: &[u8]) -> Result<Row, StoreError> {
     let image: RowImage<'_> = postcard::from_bytes(bytes)
         .map_err(|cause| StoreError::Encoding(format!("a row of a checkpoint: {cause}")))?;
     Ok(match image.value {

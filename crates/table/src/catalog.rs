@@ -1,5 +1,11 @@
 //! The tables of a node by name, and the changes of their schemas.
 
+mod moment;
+mod refill;
+
+pub use moment::{Moment, Still};
+pub use refill::Refill;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

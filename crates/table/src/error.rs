@@ -47,8 +47,8 @@ pub enum TableError {
         /// Why loading ended, with the table and file at fault, which may be another one.
         cause: String,
     },
-    /// The table's records are being transformed.
-    #[error("table {0:?} is being transformed; try again when it is done")]
+    /// The table's records are being transformed or restored.
+    #[error("table {0:?} is being transformed or restored; try again when it is done")]
     Transforming(String),
     /// The attribute has no index.
     #[error("table {table:?} has no index on {attribute:?}; add one or match without it")]
