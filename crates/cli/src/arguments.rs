@@ -18,6 +18,7 @@ use crate::config::{Config, Question};
 use crate::ctl::Ctl;
 use crate::error::CliError;
 use crate::layers::{self, Effective, ResolveError};
+use crate::repair::Repair;
 use crate::shell::Shell;
 
 /// An in-memory database for Redis clients: tables, queries and transactions.
@@ -40,6 +41,8 @@ enum Command {
     Config(Config),
     /// Runs commands: typed, with history and completion, or from -c or stdin.
     Shell(Shell),
+    /// Says what is intact of a stopped node's data directory, and keeps just that.
+    Repair(Repair),
     /// Loads a server and measures its throughput and latencies.
     Bench(Bench),
 }
@@ -141,6 +144,8 @@ pub(crate) enum Parsed {
     Check(Check),
     /// Commands for a server.
     Shell(Shell),
+    /// A look at a data directory.
+    Repair(Repair),
     /// Load for a server.
     Bench(Bench),
     /// The help or the version.
@@ -184,6 +189,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Parsed {
         Ok(Arguments { command: Command::Ctl(ctl) }) => Parsed::Ctl(ctl),
         Ok(Arguments { command: Command::Check(check) }) => Parsed::Check(check),
         Ok(Arguments { command: Command::Shell(shell) }) => Parsed::Shell(shell),
+        Ok(Arguments { command: Command::Repair(repair) }) => Parsed::Repair(repair),
         Ok(Arguments { command: Command::Bench(bench) }) => Parsed::Bench(bench),
     }
 }

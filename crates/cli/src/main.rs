@@ -18,6 +18,7 @@ mod logging;
 mod operator;
 mod output;
 mod progress;
+mod repair;
 mod serve;
 mod shell;
 mod signals;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Parsed::Config(question, settings) => config::run(&question, &settings),
         Parsed::Ctl(question) => ctl::run(&question),
         Parsed::Check(question) => return finish(check::run(&question)),
+        Parsed::Repair(repair) => return finish(repair::run(&repair)),
         Parsed::Bench(bench) => return finish(bench::run(bench)),
         Parsed::Shell(shell) => return finish(shell::run(shell)),
         Parsed::Text(text) => {

@@ -17,6 +17,9 @@ use crate::log::{LogConfig, LogPlace, Opened, Record, parse_segment_name};
 use crate::manifest::{CheckpointRef, Manifest, generations, manifest_name, parse_manifest_name};
 use crate::time::Ticker;
 
+/// A file of this name says that a directory is in the middle of being exchanged for a repaired one: no node may use it.
+pub const REPAIR_MARK: &str = "repairing";
+
 /// A node's data directory, locked while this lives.
 ///
 /// ```
@@ -63,6 +66,10 @@ impl DataDirectory {
     /// `Corrupt`, `Missing`, `Foreign`, `UnknownFormat`, `Io`.
     pub fn on(disc: Arc<dyn Disc>, random: impl FnOnce() -> [u8; 16]) -> Result<Self, DiscError> {
         let names = disc.list().map_err(DiscError::io("list", "the data directory"))?;
+        if names.iter().any(|name| name == REPAIR_MARK) {
+            let what = "a repair was interrupted; let `mnemon repair` go on".to_owned();
+            return Err(DiscError::Missing { file: "a part of the data directory".to_owned(), what });
+        }
         let node = if names.iter().any(|name| name == IDENTITY_NAME) {
             identity::read(&*disc)?
         } else if let Some(left) = names.iter().find(|name| holds_data(name)) {
@@ -170,6 +177,11 @@ impl DataDirectory {
         // The new state counts already; what cannot be removed now is removed at the next start.
         let _ = self.clean(&names);
         Ok(())
+    }
+
+    /// Lets another node use the directory, although parts of this one may still be held. The log must be closed.
+    pub fn release(&self) {
+        self.disc.release();
     }
 
     /// Removes older manifests, then checkpoints that do not count, and what was never completed.

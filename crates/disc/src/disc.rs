@@ -42,6 +42,9 @@ pub trait Disc: Debug + Send + Sync + 'static {
     /// # Errors
     /// What the operating system says.
     fn list(&self) -> io::Result<Vec<String>>;
+
+    /// Lets others use the directory. Nothing may be changed through this afterwards, whoever still holds it.
+    fn release(&self) {}
 }
 
 /// An open file. All methods may be called from several threads.

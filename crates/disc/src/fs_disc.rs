@@ -26,7 +26,7 @@ pub struct FsDisc {
     path: PathBuf,
     directory: File,
     /// Held for its lock, which the operating system lifts when the process ends, however it ends.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl FsDisc {
@@ -55,7 +55,7 @@ impl FsDisc {
                 .and_then(|parent| parent.sync_all())
                 .map_err(DiscError::io("sync the directory above", &shown))?;
         }
-        Ok(Self { path: path.to_owned(), directory, _lock: Some(lock) })
+        Ok(Self { path: path.to_owned(), directory, lock: Some(lock) })
     }
 
     /// Opens a directory that others may use at the same time, such as one for backups. It is made if need be.
@@ -66,7 +66,7 @@ impl FsDisc {
         let shown = path.display().to_string();
         fs::create_dir_all(path).map_err(DiscError::io("make the directory", &shown))?;
         let directory = File::open(path).map_err(DiscError::io("open the directory", &shown))?;
-        Ok(Self { path: path.to_owned(), directory, _lock: None })
+        Ok(Self { path: path.to_owned(), directory, lock: None })
     }
 
     /// Where it is.
@@ -124,6 +124,13 @@ impl Disc for FsDisc {
             }
         }
         Ok(names)
+    }
+
+    fn release(&self) {
+        // Should this fail, the lock goes with the file.
+        if let Some(lock) = &self.lock {
+            let _ = lock.unlock();
+        }
     }
 }
 

@@ -12,15 +12,17 @@ mod fs_disc;
 mod identity;
 pub mod log;
 mod manifest;
+mod salvage;
 mod survey;
 pub mod testing;
 pub mod time;
 
-pub use directory::DataDirectory;
+pub use directory::{DataDirectory, REPAIR_MARK};
 pub use disc::{Disc, DiscFile};
 pub use error::DiscError;
 pub use fs_disc::FsDisc;
 pub use identity::{DIRECTORY_FORMAT, NodeId};
 pub use log::{Durability, Log, LogConfig, Position, Reservation, StreamId, Synced};
 pub use manifest::{CheckpointRef, MANIFEST_FORMAT, MAX_META_BYTES, Manifest};
+pub use salvage::{Salvage, SalvagedCheckpoint};
 pub use survey::{FileKind, FileReport, Survey};

@@ -35,7 +35,7 @@ pub use committer::Committer;
 pub use config::LogConfig;
 pub use frame::StreamId;
 pub use opening::{Found, LogPlace, Opened, Torn, open};
-pub(crate) use opening::{segments as log_segments, survey_segment};
+pub(crate) use opening::{read_prefix as read_log_prefix, segments as log_segments, survey_segment};
 pub use preparer::Preparer;
 pub use reader::Reader;
 pub use record::{Content, Record};

@@ -67,7 +67,7 @@ impl Survey {
         let mut names = disc.list().map_err(DiscError::io("list", "the data directory"))?;
         names.sort_unstable();
         let found = identity::read(disc);
-        let node = found.as_ref().ok().copied().or_else(|| guess_node(disc, &names));
+        let node = node_of(disc, &names);
         let look = Look { disc, node, manifest: None, segments: log_segments(&names) };
         let manifest = node.and_then(|node| {
             let good = |generation: u64| Manifest::read(disc, generation, node).ok();
@@ -209,6 +209,11 @@ fn report(name: &str, kind: FileKind, counts: bool, entries: Result<u64, DiscErr
         Err(cause) => (0, vec![cause]),
     };
     FileReport { file: name.to_owned(), kind, counts, entries, torn_at: None, damage }
+}
+
+/// Whose directory it is, as far as that can be told.
+pub(crate) fn node_of(disc: &dyn Disc, names: &[String]) -> Option<NodeId> {
+    identity::read(disc).ok().or_else(|| guess_node(disc, names))
 }
 
 /// Whose files these seem to be, when the directory does not say.

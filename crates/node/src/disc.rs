@@ -202,11 +202,23 @@ impl Disc {
         if self.is_loaded() {
             self.checkpoint();
         }
-        if let Some(workers) = self.workers.lock().take()
-            && let Err(cause) = workers.close()
-        {
+        self.let_go();
+    }
+
+    /// Closes the log and lets another node have the directory.
+    fn let_go(&self) {
+        let Some(workers) = self.workers.lock().take() else { return };
+        if let Err(cause) = workers.close() {
             tracing::error!(%cause, "the log was not closed in order");
         }
+        self.directory.lock().release();
+    }
+}
+
+impl Drop for Disc {
+    fn drop(&mut self) {
+        // Handles of tables may live on and hold the log.
+        self.let_go();
     }
 }
 

@@ -20,6 +20,7 @@ mod loading;
 mod maintenance;
 mod node;
 mod overview;
+mod repair;
 
 pub use config::NodeBuilder;
 pub use error::NodeError;
@@ -28,3 +29,4 @@ pub use mnemon_store::Durability;
 pub use mnemon_table::TableError;
 pub use mnemon_table::schema::{Storage, parse_durability};
 pub use node::Node;
+pub use repair::{RepairReport, TableReport, repair};

@@ -7,7 +7,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use mnemon_disc::checkpoint::CheckpointOptions;
+use mnemon_disc::checkpoint::{CheckpointOptions, MAX_META_BYTES};
 use mnemon_disc::{CheckpointRef, DataDirectory, DiscError, StreamId};
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,18 @@ pub(crate) struct TableImage {
     pub(crate) indexes: Vec<u16>,
     pub(crate) schema_version: u64,
     pub(crate) definition: Vec<u8>,
+}
+
+impl TableImage {
+    fn of(copy: &TableCopy) -> Self {
+        Self {
+            table: copy.id(),
+            spec: copy.spec().clone(),
+            indexes: copy.indexed(),
+            schema_version: copy.schema_version(),
+            definition: Vec::clone(&copy.definition.load()),
+        }
+    }
 }
 
 impl StoreImage {
@@ -122,7 +134,10 @@ impl Store {
     ) -> Result<CheckpointRef, StoreError> {
         let (table, clock) = (u64::from(copy.id().0), snapshot.clock());
         let options = CheckpointOptions::default();
-        let mut writer = directory.write_checkpoint(table, clock, Vec::new(), options).map_err(failed)?;
+        // Should all manifests be damaged, this says what the rows are of.
+        let meta = self.image_of(copy, clock).encode()?;
+        let meta = if meta.len() <= MAX_META_BYTES { meta } else { Vec::new() };
+        let mut writer = directory.write_checkpoint(table, clock, meta, options).map_err(failed)?;
         let mut scan = Scan::all();
         let mut bytes = Vec::new();
         while let Some(page) = scan.next_page(self, copy, Some(snapshot))? {
@@ -138,16 +153,14 @@ impl Store {
 
     /// What tables there are now: at least those that the log knew when the checkpoint began.
     fn image(&self, snapshot: &Snapshot) -> StoreImage {
-        let image = |copy: &TableCopy| TableImage {
-            table: copy.id(),
-            spec: copy.spec().clone(),
-            indexes: copy.indexed(),
-            schema_version: copy.schema_version(),
-            definition: Vec::clone(&copy.definition.load()),
-        };
-        let mut tables: Vec<TableImage> = self.copies().iter().map(|copy| image(copy)).collect();
+        let mut tables: Vec<TableImage> = self.copies().iter().map(|copy| TableImage::of(copy)).collect();
         tables.sort_unstable_by_key(|image| image.table);
         StoreImage { clock: snapshot.clock(), time_ms: self.now_ms(), tables }
+    }
+
+    /// The same of one table alone.
+    fn image_of(&self, copy: &TableCopy, clock: u64) -> StoreImage {
+        StoreImage { clock, time_ms: self.now_ms(), tables: vec![TableImage::of(copy)] }
     }
 }
 

@@ -72,7 +72,7 @@ pub use event::{Batch, Cause, Change, Sink, TableId};
 pub use index::entry_keys;
 pub use mnemon_disc::Synced;
 pub use op::{ExpireWhen, Expiry, Op, OpError, Outcome, When};
-pub use recovery::{LoadFailure, LoadProgress, Loading, Recovered, StopLoading};
+pub use recovery::{LoadFailure, LoadProgress, Loading, Recovered, Salvaged, SalvagedTable, StopLoading};
 pub use replica::{Local, Replica, SchemaChange, Single, Unsynced, Verdict};
 pub use row::{Row, Value};
 pub use scan::{Scan, ScanPage, Source};

@@ -5,6 +5,7 @@
 //! commit clock stands where it stood, so new commits on loaded tables are younger than anything that is still to be loaded.
 
 mod loading;
+mod salvage;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use mnemon_disc::{CheckpointRef, DataDirectory, DiscError, LogConfig, StreamId};
 
 use loading::TableLoad;
 pub use loading::{LoadFailure, LoadProgress, Loading, StopLoading};
+pub use salvage::{Salvaged, SalvagedTable};
 
 use crate::checkpoint::{StoreImage, failed};
 use crate::error::StoreError;
@@ -127,7 +129,7 @@ impl Store {
     }
 
     fn create_all(&self, image: StoreImage, replay: &mut Replay) -> Result<(), StoreError> {
-        replay.clock = image.clock;
+        replay.clock = replay.clock.max(image.clock);
         self.observe_time(image.time_ms);
         for table in image.tables {
             let copy = self.create(table.table, table.spec)?;

@@ -59,10 +59,11 @@ impl End {
     }
 }
 
-fn start(data: &Path) -> Running {
+fn start(data: &Path, round: u64) -> Running {
     let mut command = binary_on(data);
-    // Any log at all is worth a checkpoint.
-    command.args(["--default-durability", "commit", "--checkpoint-bytes", "1", "--log", "warn"]);
+    // In some rounds any log at all is worth a checkpoint, in others none is.
+    let checkpoint_bytes = if round % 3 == 2 { "1" } else { "1gb" };
+    command.args(["--default-durability", "commit", "--checkpoint-bytes", checkpoint_bytes, "--log", "warn"]);
     Running::start(&mut command)
 }
 
@@ -177,7 +178,7 @@ fn nothing_acknowledged_is_lost_however_often_the_node_is_killed() {
         if round % 7 == 4 {
             kill_while_starting(&data, dice.below(30));
         }
-        let node = start(&data);
+        let node = start(&data, round);
         let mut client = connect(node.address()).expect("the node listens");
         if round == 0 {
             create_tables(&mut client);

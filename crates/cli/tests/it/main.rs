@@ -7,6 +7,7 @@ mod data;
 mod manual;
 mod operator;
 mod process;
+mod repair;
 mod secure;
 mod serve;
 mod settings;

@@ -71,6 +71,46 @@ impl Checkpoint {
         Ok(Self { name: name.to_owned(), file, header, salt, trailer, offsets })
     }
 
+    /// Opens a checkpoint whose header or index is damaged, by going from block to block: for salvage. Blocks are checked when
+    /// they are read, against the salt that the header holds; a block whose length is damaged hides those behind it.
+    ///
+    /// # Errors
+    /// `Corrupt` when nothing can be found, `Io`.
+    pub(crate) fn open_without_index(disc: &dyn Disc, name: &str, own: NodeId) -> Result<Self, DiscError> {
+        let file = disc.open(name).map_err(DiscError::io("open", name))?;
+        let len = file.len().map_err(DiscError::io("measure", name))?;
+        let mut fixed = [0; HEADER];
+        read_exact(&*file, 0, &mut fixed).map_err(DiscError::io("read", name))?;
+        let mut meta = vec![0; meta_len(&fixed, name)?];
+        read_exact(&*file, HEADER as u64, &mut meta).map_err(DiscError::io("read", name))?;
+        let begin = (HEADER + meta.len()) as u64;
+        let salt = Fields(&fixed[HEADER - 4..]).u32().unwrap_or_default();
+        // A header that is damaged says nothing that could be trusted, its salt apart, which every block proves.
+        let header = decode_header(&fixed, meta, name)
+            .map(|(header, _)| header)
+            .unwrap_or(CheckpointHeader { table: 0, clock: 0, node: own, meta: Vec::new() });
+        let mut offsets = vec![begin];
+        let mut at = begin;
+        loop {
+            let mut block = [0; BLOCK_HEADER];
+            if read_exact(&*file, at, &mut block).is_err() {
+                break;
+            }
+            let mut fields = Fields(&block[4..]);
+            let (stored, number) = (fields.u32().unwrap_or_default(), Fields(&block[16..]).u32());
+            let end = at + BLOCK_HEADER as u64 + u64::from(stored);
+            // Each block bears its number; what does not is the index, or what damage has made of a block.
+            if end > len || number.map(u64::from) != Some(offsets.len() as u64 - 1) {
+                break;
+            }
+            offsets.push(end);
+            at = end;
+        }
+        let blocks = u32::try_from(offsets.len() - 1).unwrap_or(u32::MAX);
+        let trailer = Trailer { index_offset: at, blocks, entries: 0, raw_bytes: 0 };
+        Ok(Self { name: name.to_owned(), file, header, salt, trailer, offsets })
+    }
+
     /// What it is of.
     #[must_use]
     pub fn header(&self) -> &CheckpointHeader {

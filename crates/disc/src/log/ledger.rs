@@ -245,10 +245,13 @@ impl Ledger {
     }
 
     /// Retires the segments that no stream needs any more. The last one on the disc always stays: it tells how far the log has
-    /// come. One that exists in memory only does not count.
+    /// come. One that exists in memory only does not count. So does one that reaches beyond the floor of the local stream, if
+    /// only with marks: the next start reads the log from that floor, and cannot know that what is missing were marks.
     fn retire(&mut self) {
+        let read_from = self.floors.get(&StreamId::LOCAL).copied().unwrap_or(u64::MAX);
         while let Some(oldest) = self.sealed.front()
             && oldest.first < self.placed
+            && self.first_after_oldest().is_some_and(|next| next <= read_from)
             && oldest
                 .streams
                 .iter()
@@ -257,6 +260,12 @@ impl Ledger {
             self.retired.push_back(segment::segment_name(oldest.first));
             self.sealed.pop_front();
         }
+    }
+
+    /// Where the segment behind the oldest sealed one begins.
+    fn first_after_oldest(&self) -> Option<u64> {
+        let sealed = self.sealed.get(1).map(|sealed| sealed.first);
+        sealed.or_else(|| self.active.as_ref().map(|active| active.first))
     }
 
     /// First sequence numbers of all segments, oldest first.

@@ -306,6 +306,26 @@ impl Walk<'_> {
     }
 }
 
+/// Hands out the records from sequence number `from` on, or all that are there, until the end or the first damage. Changes
+/// nothing and prepares no writing.
+pub(crate) fn read_prefix<E: From<DiscError>>(
+    disc: &dyn Disc,
+    node: NodeId,
+    from: Option<u64>,
+    names: &[String],
+    mut replay: impl FnMut(Record<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let firsts = segments(names);
+    let from = from.or(firsts.first().copied()).unwrap_or(1);
+    let begin = first_needed(&firsts, from)?;
+    let (found, assembler) = (Found::default(), Assembler::default());
+    let mut walk = Walk { disc, node, from, found, assembler, offset: 0 };
+    for (place, first) in firsts.iter().enumerate().skip(begin) {
+        walk.segment(*first, firsts.get(place + 1).copied(), &mut Vec::new(), &mut replay)?;
+    }
+    Ok(())
+}
+
 /// What is intact in one segment: its good frames, and why they end. For a survey, which goes on past damage.
 pub(crate) fn survey_segment(
     disc: &dyn Disc,

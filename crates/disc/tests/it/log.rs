@@ -397,3 +397,23 @@ fn the_log_of_another_node_is_refused() {
     let refused = open(place, 1, |_| Ok::<(), DiscError>(())).unwrap_err();
     assert!(matches!(refused, DiscError::Foreign { .. }), "{refused}");
 }
+
+#[test]
+fn a_log_that_was_purged_to_its_end_opens_from_there_after_it_has_gone_on() {
+    let (disc, mut opened, _) = filled(&[vec![1; 10], vec![2; 10]]);
+    let from = opened.log.next();
+    opened.log.purge(StreamId::LOCAL, from).unwrap();
+    opened.log.close();
+    while opened.committer.step().unwrap() {}
+    drop(opened);
+    // Behind the place stand only marks; what follows goes into a new segment.
+    for payload in [[3; 10], [4; 10]] {
+        let (mut opened, _) = open_log(Arc::new(disc.clone()), from).unwrap();
+        prepare(&mut opened);
+        append(&opened.log, &payload, Durability::Commit).unwrap();
+        opened.committer.step().unwrap();
+        prepare(&mut opened);
+    }
+    let found: Vec<Vec<u8>> = reopened(&disc, from).unwrap().into_iter().map(|(_, bytes)| bytes).collect();
+    assert_eq!(found, [[3; 10], [4; 10]]);
+}

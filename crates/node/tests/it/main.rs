@@ -1,5 +1,7 @@
 //! Whole nodes inside one process: their doors, and what they tell of themselves.
 
+mod damage;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;

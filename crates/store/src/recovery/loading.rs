@@ -77,6 +77,11 @@ impl TableLoad {
         self.checkpoint.is_none() && self.noted.is_empty()
     }
 
+    /// Applies all entries.
+    pub(super) fn apply_all(&self, store: &Store) -> Result<(), StoreError> {
+        self.noted.iter().try_for_each(|entry| apply(store, &self.copy, entry))
+    }
+
     /// Keeps others away from the table until it is loaded.
     pub(super) fn begin(&self) {
         let rows = self.checkpoint.map_or(0, |of| of.entries);
@@ -269,7 +274,7 @@ impl<L: Fn(TableId) + Sync> Work<'_, L> {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(StoreError::Disc("loading was stopped".to_owned()));
             }
-            entries.iter().try_for_each(|entry| self.apply(copy, entry))?;
+            entries.iter().try_for_each(|entry| apply(self.store, copy, entry))?;
             copy.advance_load(entries.len() as u64);
         }
         for attribute in &load.indexes {
@@ -279,14 +284,15 @@ impl<L: Fn(TableId) + Sync> Work<'_, L> {
         (self.loaded)(copy.id());
         Ok(())
     }
+}
 
-    fn apply(&self, copy: &TableCopy, entry: &[u8]) -> Result<(), StoreError> {
-        let (clock, entry) = entry::decode(entry)?;
-        if let Entry::Commit { time_ms, ops } = entry {
-            for op in ops.iter().filter(|op| op.table == copy.id()) {
-                self.store.reapply(copy, clock, time_ms, &op.op);
-            }
+/// Applies what an entry does to this table.
+fn apply(store: &Store, copy: &TableCopy, entry: &[u8]) -> Result<(), StoreError> {
+    let (clock, entry) = entry::decode(entry)?;
+    if let Entry::Commit { time_ms, ops } = entry {
+        for op in ops.iter().filter(|op| op.table == copy.id()) {
+            store.reapply(copy, clock, time_ms, &op.op);
         }
-        Ok(())
     }
+    Ok(())
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
+use mnemon_disc::log::Content;
 use mnemon_disc::{CheckpointRef, DiscError, Salvage};
 
 use super::loading::TableLoad;
@@ -80,9 +81,10 @@ impl Store {
             }
         }
         let read = salvage.read_log(|record| {
-            let applied = self.replay(&record, &mut replay).map_err(Failure);
-            report.entries += u64::from(applied.is_ok());
-            applied
+            let is_entry = matches!(record.content, Content::Entry(_));
+            self.replay(&record, &mut replay).map_err(Failure)?;
+            report.entries += u64::from(is_entry);
+            Ok(())
         });
         report.log_damage = read.map_err(|Failure(cause)| cause)?;
         self.set_clock(replay.clock);
@@ -99,7 +101,8 @@ impl Store {
             // A checkpoint of it has to be made, whatever it holds.
             load.copy.last_noted.fetch_max(replay.clock.max(1), Ordering::SeqCst);
             let place = damage.iter().position(|(table, ..)| *table == id);
-            let (_, lost_rows, damage) = place.map_or((id, Some(0), Vec::new()), |place| damage.remove(place));
+            let (_, lost_rows, damage) =
+                place.map_or((id, Some(0), Vec::new()), |place| damage.remove(place));
             let table = Recovered { table: id, definition: self.definition_of(id) };
             report.tables.push(SalvagedTable { table, rows: load.copy.len() as u64, lost_rows, damage });
         }

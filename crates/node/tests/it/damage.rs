@@ -1,0 +1,239 @@
+//! Flipped bytes in a data directory: each is found and named, or harmless; what was damaged is never served.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mnemon_node::{Durability, Node, repair};
+use mnemon_table::schema::{AttributeType, Schema, Storage};
+use mnemon_term::{Record, Term};
+
+use crate::DEADLINE;
+
+fn place(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&path);
+    path
+}
+
+async fn start(data: &Path) -> Result<Node, mnemon_node::NodeError> {
+    Node::builder().data(data).database_durability(Durability::Commit).start().await
+}
+
+/// What is in the tables: records as text, by table.
+type Rows = BTreeMap<String, Vec<String>>;
+
+async fn rows(node: &Node) -> Rows {
+    let mut all = Rows::new();
+    for table in node.catalog().user_tables() {
+        let mut records = table
+            .fold(Vec::new(), |mut records, record| {
+                records.push(format!("{record:?}"));
+                records
+            })
+            .await
+            .expect("a fold");
+        records.sort_unstable();
+        all.insert(table.name(), records);
+    }
+    all
+}
+
+/// Two tables, each half in a checkpoint and half in the log. Gives what is in them.
+async fn fill(data: &Path, closed: bool) -> Rows {
+    let node = start(data).await.expect("a node");
+    for name in ["orders", "stock"] {
+        let schema = Schema::builder(name)
+            .attribute("id", AttributeType::Int)
+            .attribute("text", AttributeType::String)
+            .index("text")
+            .storage(Storage::Disc)
+            .build()
+            .expect("a schema");
+        node.catalog().create(schema).await.expect("a table");
+    }
+    write(&node, 0..300).await;
+    node.shutdown().await;
+    let node = start(data).await.expect("a node");
+    write(&node, 300..400).await;
+    let rows = rows(&node).await;
+    if closed {
+        node.shutdown().await;
+    } else {
+        // No last checkpoint is made, so the second half stands in the log.
+        drop(node);
+        let gone = async {
+            while repair(data, true).is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, gone).await.expect("the directory is let go of");
+    }
+    rows
+}
+
+fn text(table: &str, id: i64) -> String {
+    format!("{table} {id} {}", "abcdefgh".repeat(4))
+}
+
+async fn write(node: &Node, ids: std::ops::Range<i64>) {
+    for name in ["orders", "stock"] {
+        let table = node.catalog().table(name).expect("the table");
+        for id in ids.clone() {
+            let record = Record::new(&[Term::from(id), Term::from(text(name, id))]).expect("a record");
+            table.write(record.as_ref()).await.expect("a write");
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    let _ = fs::remove_dir_all(to);
+    fs::create_dir_all(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("it can be listed") {
+        let entry = entry.expect("an entry");
+        if entry.file_type().expect("a type").is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name())).expect("a copy");
+        }
+    }
+}
+
+/// Every file with its bytes that are of account, so that flips are spread over what was written.
+fn files(data: &Path) -> Vec<(String, u64)> {
+    let mut files: Vec<(String, u64)> = fs::read_dir(data)
+        .expect("it can be listed")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .filter(|name| name != "lock" && !name.starts_with("spare-"))
+        .map(|name| {
+            let bytes = fs::read(data.join(&name)).expect("it can be read");
+            let written = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
+            (name, written)
+        })
+        .collect();
+    files.sort_unstable();
+    files
+}
+
+fn flip(path: &Path, at: u64) {
+    let mut bytes = fs::read(path).expect("it can be read");
+    bytes[usize::try_from(at).expect("small")] ^= 0x10;
+    fs::write(path, bytes).expect("it can be written");
+}
+
+/// Records of a table that a damaged directory gave, against what was in it.
+fn are_of(found: &Rows, whole: &Rows) -> bool {
+    found.iter().all(|(name, records)| {
+        whole.get(name).is_some_and(|all| records.iter().all(|record| all.contains(record)))
+    })
+}
+
+async fn every_flip_is_found(name: &str, closed: bool) {
+    let (data, broken) = (place(name), place(&format!("{name}-broken")));
+    let whole = fill(&data, closed).await;
+    let flips = 12;
+    for (file, written) in files(&data) {
+        for step in 0..flips {
+            let at = written * step / flips;
+            copy(&data, &broken);
+            flip(&broken.join(&file), at);
+            let what = format!("{file}, byte {at} of {written}");
+            match start(&broken).await {
+                Err(cause) => {
+                    let text = cause.to_string();
+                    let is_named = text.contains(&file) || (file == "node" && text.contains("node"));
+                    assert!(is_named, "{what}: the file is not named in: {text}");
+                    if file.starts_with("table-") {
+                        assert!(
+                            text.contains("orders") || text.contains("stock"),
+                            "{what}: no table in {text}"
+                        );
+                    }
+                    let report = repair(&broken, true).expect("a report");
+                    assert!(!report.is_intact(), "{what}: the report finds nothing:\n{report}");
+                    assert!(report.to_string().contains(&file), "{what}: {report}");
+                }
+                Ok(node) => {
+                    // Only what nobody needs may be flipped: then all of it is there.
+                    assert_eq!(rows(&node).await, whole, "{what}: damage was served");
+                }
+            }
+            if step % 6 == 1 {
+                mend(&broken, &whole, &what).await;
+            }
+        }
+    }
+}
+
+/// Repairs a directory: it then starts, and shows nothing that was not there.
+async fn mend(broken: &Path, whole: &Rows, what: &str) {
+    repair(broken, false).unwrap_or_else(|cause| panic!("{what}: {cause}"));
+    let node = start(broken).await.unwrap_or_else(|cause| panic!("{what}: after the repair: {cause}"));
+    let found = rows(&node).await;
+    assert!(are_of(&found, whole), "{what}: after the repair there is what never was");
+    for table in node.catalog().user_tables() {
+        for id in 0..400 {
+            let by_key = table.read(&Term::from(id)).await.expect("a read").is_some();
+            let text = Term::from(text(&table.name(), id));
+            let by_index = table.index_read("text", &text).await.expect("a read");
+            assert_eq!(by_index.len(), usize::from(by_key), "{what}: the index of {} at {id}", table.name());
+        }
+    }
+    assert!(repair_is_clean(broken, node).await, "{what}: a repaired directory is intact");
+}
+
+async fn repair_is_clean(data: &Path, node: Node) -> bool {
+    node.shutdown().await;
+    repair(data, true).expect("a report").is_intact()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flipped_byte_in_a_directory_that_was_closed_is_found_or_harmless() {
+    every_flip_is_found("flips-closed", true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flipped_byte_in_a_directory_without_a_last_checkpoint_is_found_or_harmless() {
+    every_flip_is_found("flips-log", false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repair_keeps_all_that_is_intact_and_puts_the_broken_files_aside() {
+    let data = place("repair");
+    let whole = fill(&data, false).await;
+    let (file, _) =
+        files(&data).into_iter().find(|(name, _)| name.starts_with("table-")).expect("a checkpoint");
+    // In its only block of rows.
+    flip(&data.join(&file), 4_000);
+    let refused = start(&data).await.expect_err("a damaged table").to_string();
+    assert!(refused.contains(&file) && refused.contains("orders"), "{refused}");
+    let report = repair(&data, true).expect("a report");
+    let lost = |report: &mnemon_node::RepairReport, name: &str| {
+        let table = report.tables.iter().find(|table| table.name == name).expect("the table");
+        (table.rows, table.lost_rows)
+    };
+    assert_eq!(lost(&report, "orders"), (100, Some(300)), "{report}");
+    assert_eq!(lost(&report, "stock"), (400, Some(0)), "{report}");
+    assert!(report.aside.is_none() && data.join(&file).exists());
+    let report = repair(&data, false).expect("a repair");
+    let aside = report.aside.clone().expect("files were put aside");
+    assert!(aside.join(&file).exists() && !data.join("repairing").exists(), "{report}");
+    let node = start(&data).await.expect("a node");
+    let found = rows(&node).await;
+    assert_eq!(found["stock"], whole["stock"]);
+    assert_eq!(found["orders"].len(), 100);
+    assert!(are_of(&found, &whole));
+    node.shutdown().await;
+    assert!(repair(&data, false).expect("a report").aside.is_none(), "an intact directory is left alone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_any_manifest_tables_are_known_by_their_checkpoints() {
+    let data = place("repair-manifest");
+    let whole = fill(&data, true).await;
+    let (manifest, _) =
+        files(&data).into_iter().find(|(name, _)| name.starts_with("manifest-")).expect("a manifest");
+    flip(&data.join(&manifest), 20);
+    assert!(start(&data).await.is_err());
+    repair(&data, false).expect("a repair");
+    let node = start(&data).await.expect("a node");
+    assert_eq!(rows(&node).await, whole);
+}
