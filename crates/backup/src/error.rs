@@ -129,6 +129,29 @@ impl BackupError {
         move |cause| Self::Io { operation, file, cause: Arc::new(cause) }
     }
 
+    /// An upper-case word that stands before the message at the front doors.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "IOERROR",
+            Self::Corrupt { .. } => "CORRUPT",
+            Self::UnknownFormat { .. } => "BADFORMAT",
+            Self::BadName(_) => "BADNAME",
+            Self::Exists(_) => "EXISTS",
+            Self::Missing(_) => "NOBACKUP",
+            Self::Busy(_) => "BUSY",
+            Self::NoDirectory => "NODIRECTORY",
+            Self::NotInBackup { .. } | Self::Table(TableError::NoTable(_)) => "NOTABLE",
+            Self::Misfit { .. } => "MISFIT",
+            Self::Incomplete { .. } => "INCOMPLETE",
+            Self::Line { .. } => "BADRECORD",
+            Self::Table(TableError::DiscFull(_)) => "DISCFULL",
+            Self::Table(TableError::OutcomeUnknown(_)) => "OUTCOMEUNKNOWN",
+            Self::Table(TableError::Loading { .. }) => "LOADING",
+            Self::Table(_) | Self::Unsupported(_) => "ERR",
+        }
+    }
+
     /// Whether the file is not what was written to it.
     #[must_use]
     pub fn is_damage(&self) -> bool {

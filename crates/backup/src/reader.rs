@@ -4,6 +4,7 @@
 use std::io::{self, Read};
 
 use mnemon_store::{Row, row_image};
+use serde::{Deserialize, Serialize};
 
 use crate::error::BackupError;
 use crate::format::{
@@ -26,7 +27,7 @@ pub enum Part {
 }
 
 /// What a backup was found to hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Summary {
     /// Each table with its rows.

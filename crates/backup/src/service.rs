@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mnemon_table::Catalog;
+use mnemon_table::{Catalog, TableError};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -18,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::create::{Progress, Source, open_moment, write_backup};
 use crate::error::BackupError;
 use crate::figures::{BackupReport, Book, Figures};
+use crate::jobs::Jobs;
 use crate::names;
 use crate::pending::{Noted, Pending, PendingRestore};
 use crate::reader::{BackupReader, Summary};
@@ -48,6 +49,9 @@ pub struct Backups {
     turn: Arc<Semaphore>,
     progress: Mutex<Arc<Progress>>,
     book: Book,
+    jobs: Jobs,
+    /// Of the node: work outlives the runtime of the client that asked for it.
+    runtime: Handle,
 }
 
 /// The right to work; one at a time.
@@ -64,7 +68,8 @@ impl Drop for Turn {
 }
 
 impl Backups {
-    /// The backups of the node that has these tables. Touches no disc.
+    /// The backups of the node that has these tables. Touches no disc. Must be called inside the tokio runtime that the work
+    /// shall be done by.
     #[must_use]
     pub fn new(catalog: Arc<Catalog>, node: impl Into<String>, places: Places) -> Arc<Self> {
         Arc::new(Self {
@@ -75,7 +80,17 @@ impl Backups {
             turn: Arc::new(Semaphore::new(1)),
             progress: Mutex::default(),
             book: Book::default(),
+            jobs: Jobs::default(),
+            runtime: Handle::current(),
         })
+    }
+
+    pub(crate) fn jobs(&self) -> &Jobs {
+        &self.jobs
+    }
+
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
     }
 
     /// The node's tables.
@@ -97,7 +112,7 @@ impl Backups {
     }
 
     /// Takes a backup of these tables, or of all, beside whoever reads and writes, as of one moment. Without a name it is
-    /// called after the node and the time. Must be called inside a tokio runtime; the work is done on a thread for such.
+    /// called after the node and the time. The work is done on a thread for such.
     ///
     /// # Errors
     /// `Busy`, `BadName`, `Exists`, `NoDirectory`, `Io`, `Table`. Then there is no such backup.
@@ -110,7 +125,8 @@ impl Backups {
         let name = name.unwrap_or_else(|| names::unnamed(&self.node, now_ms));
         let name = name.strip_suffix(crate::SUFFIX).map(str::to_owned).unwrap_or(name);
         let turn = self.begin("backup", &name)?;
-        let taken = aside(async move || turn.take(&name, tables.as_deref(), now_ms).await).await;
+        let taken =
+            aside(&self.runtime, async move || turn.take(&name, tables.as_deref(), now_ms).await).await;
         match &taken {
             Ok(report) => {
                 self.book.taken(report);
@@ -123,6 +139,10 @@ impl Backups {
                     "backup taken"
                 );
             }
+            // The one who asked is told; nothing is wrong with backups.
+            Err(
+                BackupError::BadName(_) | BackupError::Exists(_) | BackupError::Table(TableError::NoTable(_)),
+            ) => {}
             Err(cause) => {
                 self.book.failed(&cause.to_string());
                 tracing::error!(%cause, "no backup was taken");
@@ -137,7 +157,7 @@ impl Backups {
     /// `Corrupt` with the table and the place, `Missing`, `BadName`, `NoDirectory`, `Io`.
     pub async fn verify(self: &Arc<Self>, name: &str) -> Result<Summary, BackupError> {
         let (own, name) = (self.clone(), name.to_owned());
-        aside(async move || own.shelf()?.read(&name)?.verify(|_| ())).await
+        aside(&self.runtime, async move || own.shelf()?.read(&name)?.verify(|_| ())).await
     }
 
     /// The backups in the directory, by name. Reads their headers.
@@ -146,7 +166,7 @@ impl Backups {
     /// `NoDirectory`, `Io`.
     pub async fn list(self: &Arc<Self>) -> Result<Vec<Listed>, BackupError> {
         let own = self.clone();
-        aside(async move || own.shelf()?.list()).await
+        aside(&self.runtime, async move || own.shelf()?.list()).await
     }
 
     /// Removes a backup.
@@ -155,7 +175,7 @@ impl Backups {
     /// `Missing`, `BadName`, `NoDirectory`, `Io`.
     pub async fn remove(self: &Arc<Self>, name: &str) -> Result<(), BackupError> {
         let (own, name) = (self.clone(), name.to_owned());
-        aside(async move || own.shelf()?.remove(&name)).await
+        aside(&self.runtime, async move || own.shelf()?.remove(&name)).await
     }
 
     /// Restores a backup from the directory. The whole file is checked before anything is changed; then table after table
@@ -167,7 +187,7 @@ impl Backups {
         let own = self.clone();
         let turn = self.begin("restore", name)?;
         let name = name.to_owned();
-        let done = aside(async move || {
+        let done = aside(&self.runtime, async move || {
             let shelf = own.shelf()?;
             let file = own.path_of(&name)?;
             turn.bring(|| shelf.read(&name), file, &plan).await
@@ -187,7 +207,9 @@ impl Backups {
     ) -> Result<Restored, BackupError> {
         let turn = self.begin("restore", &file.display().to_string())?;
         let file = file.to_owned();
-        let done = aside(async move || turn.bring(|| open_file(&file), file.clone(), &plan).await).await;
+        let done =
+            aside(&self.runtime, async move || turn.bring(|| open_file(&file), file.clone(), &plan).await)
+                .await;
         self.tell_restored(done)
     }
 
@@ -219,7 +241,7 @@ impl Backups {
         let own = self.clone();
         let turn = self.begin("check", name)?;
         let name = name.to_owned();
-        aside(async move || {
+        aside(&self.runtime, async move || {
             let pending = own.pending()?.ok_or_else(no_data)?;
             let id = check(&own.catalog, own.shelf()?.read(&name)?, &plan, &turn.progress)?;
             pending.write(&PendingRestore::new(own.path_of(&name)?, id, plan))
@@ -233,7 +255,7 @@ impl Backups {
     /// `Io`, `Corrupt`.
     pub async fn pending_restore(self: &Arc<Self>) -> Result<Option<PendingRestore>, BackupError> {
         let own = self.clone();
-        aside(async move || own.pending()?.map_or(Ok(None), |pending| pending.read())).await
+        aside(&self.runtime, async move || own.pending()?.map_or(Ok(None), |pending| pending.read())).await
     }
 
     /// Lets the next start restore nothing: Mnesia's `uninstall_fallback`.
@@ -243,7 +265,7 @@ impl Backups {
     pub async fn cancel_pending_restore(self: &Arc<Self>) -> Result<(), BackupError> {
         let own = self.clone();
         let _turn = self.begin("cancel", "the restore at the next start")?;
-        aside(async move || own.pending()?.map_or(Ok(()), |pending| pending.remove())).await
+        aside(&self.runtime, async move || own.pending()?.map_or(Ok(()), |pending| pending.remove())).await
     }
 
     /// Does what a note in the data directory asks for. To be called at a start, before anybody is served.
@@ -254,7 +276,7 @@ impl Backups {
         let Some(note) = self.pending_restore().await? else { return Ok(None) };
         let own = self.clone();
         let turn = self.begin("restore", &note.file.display().to_string())?;
-        let done = aside(async move || {
+        let done = aside(&self.runtime, async move || {
             let open = || {
                 let reader = open_file(&note.file)?;
                 if reader.header().id == note.id {
@@ -279,7 +301,7 @@ impl Backups {
     /// `NoDirectory`, `Io`.
     pub async fn prune(self: &Arc<Self>, keep: usize) -> Result<Vec<String>, BackupError> {
         let own = self.clone();
-        aside(async move || {
+        aside(&self.runtime, async move || {
             let shelf = own.shelf()?;
             let gone = names::superfluous(&own.node, &shelf.names()?, keep);
             gone.iter().try_for_each(|name| shelf.remove(name))?;
@@ -420,13 +442,13 @@ fn no_data() -> BackupError {
 }
 
 /// Runs work that reads and writes files on a thread for such. It goes on when the caller is dropped.
-async fn aside<T, F>(work: impl FnOnce() -> F + Send + 'static) -> Result<T, BackupError>
+async fn aside<T, F>(runtime: &Handle, work: impl FnOnce() -> F + Send + 'static) -> Result<T, BackupError>
 where
     T: Send + 'static,
     F: Future<Output = Result<T, BackupError>>,
 {
-    let runtime = Handle::current();
-    let done = tokio::task::spawn_blocking(move || runtime.block_on(work())).await;
+    let own = runtime.clone();
+    let done = runtime.spawn_blocking(move || own.block_on(work())).await;
     done.unwrap_or_else(|stopped| Err(BackupError::Unsupported(format!("the work stopped: {stopped}"))))
 }
 

@@ -95,6 +95,57 @@ impl Client {
         Ok(())
     }
 
+    /// Sends a command and reads so many lines of its answer.
+    ///
+    /// # Errors
+    /// When the server is silent or hangs up. An answer of an error is one line.
+    pub(crate) fn ask(&mut self, words: &[&str], lines: usize) -> Result<Vec<String>, Error> {
+        let mut request = Vec::new();
+        let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+        push_command(&mut request, &words);
+        self.send(&request)?;
+        let mut answer = Vec::new();
+        while answer.len() < lines {
+            let line = self.line()?;
+            let is_error = answer.is_empty() && line.starts_with('-');
+            answer.push(line);
+            if is_error {
+                break;
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Sends a command and reads its answer, a bulk string of lines.
+    ///
+    /// # Errors
+    /// As `ask`.
+    pub(crate) fn ask_bulk(&mut self, words: &[&str]) -> Result<String, Error> {
+        let head = self.ask(words, 1)?;
+        let length = head.first().and_then(|head| head.strip_prefix('$')?.parse::<usize>().ok());
+        let length = length.ok_or_else(|| Error::Embedded(format!("{words:?} answers {head:?}")))?;
+        let mut text = String::new();
+        while text.len() < length {
+            text.push_str(&self.line()?);
+            text.push_str("\r\n");
+        }
+        if text.len() < length + 2 {
+            self.line()?;
+        }
+        Ok(text)
+    }
+
+    fn line(&mut self) -> Result<String, Error> {
+        let port = self.port;
+        let failed = |source| Error::Network { port, what: "cannot read a reply", source };
+        let mut line = Vec::new();
+        (&mut self.stream).take(MAX_LINE).read_until(b'\n', &mut line).map_err(failed)?;
+        if line.is_empty() {
+            return Err(failed(std::io::ErrorKind::UnexpectedEof.into()));
+        }
+        Ok(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned())
+    }
+
     fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let port = self.port;
         let failed = |source| Error::Network { port, what: "cannot send", source };

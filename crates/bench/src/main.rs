@@ -4,6 +4,7 @@
 //! reported as failed, the others go on, and the exit status says so in the end. What is measured stands in one module
 //! each; here they are chosen and called.
 
+mod backup;
 mod client;
 mod clock;
 mod command;
@@ -66,11 +67,19 @@ fn main() -> ExitCode {
 /// Measures what was asked for and returns how much of it failed.
 fn measure(options: &Options, mut report: Report<impl Write>) -> Result<usize, Error> {
     let peers = Peers { redis: Redis::find(), generator: LoadGenerator::find(), erlang: Erlang::find() };
-    let needs_server = [Bench::Resp, Bench::Memory, Bench::Hash].iter().any(|bench| options.wants(*bench));
+    let needs_server =
+        [Bench::Resp, Bench::Memory, Bench::Hash, Bench::Backup].iter().any(|bench| options.wants(*bench));
     let mnemon = needs_server.then(|| mnemon_server::launch(options.server.as_deref()));
     report.header(&header(options, &peers, mnemon.as_ref().and_then(|launch| launch.as_ref().ok())))?;
     match mnemon {
-        Some(Ok(mnemon)) => measure_server(options, &mut report, &peers, &mnemon)?,
+        Some(Ok(mnemon)) => {
+            measure_server(options, &mut report, &peers, &mnemon)?;
+            if options.wants(Bench::Backup)
+                && let Err(error) = backup::run(options, &mut report, &mnemon, &peers.redis, &peers.erlang)
+            {
+                report.failed("backup", "all", &error)?;
+            }
+        }
         Some(Err(error)) => report.failed("server", "start", &error)?,
         None => {}
     }

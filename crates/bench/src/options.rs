@@ -44,6 +44,8 @@ pub(crate) enum Bench {
     Embedded,
     /// Calls, casts, spawning and restarts of processes, beside Erlang
     Otp,
+    /// A backup and a writer beside it, with Redis and Mnesia
+    Backup,
     /// Setting a field of a large hash beside a small one
     Hash,
     /// Ten million rows: the longest operation, and writers beside a scan

@@ -90,6 +90,18 @@ pub(crate) struct Settings {
     #[arg(long, env = "MNEMON_CHECKPOINT_BYTES", value_name = "BYTES", default_value = "64mb", value_parser = bytes)]
     pub(crate) checkpoint_bytes: u64,
 
+    /// The directory of backups [default: backups in the data directory].
+    #[arg(long, env = "MNEMON_BACKUP_DIR", value_name = "DIR")]
+    pub(crate) backup_dir: Option<PathBuf>,
+
+    /// Takes a backup of all tables at this interval, in seconds; 0: never.
+    #[arg(long, env = "MNEMON_BACKUP_EVERY", value_name = "SECONDS", default_value = "0")]
+    pub(crate) backup_every: u64,
+
+    /// Scheduled backups that stay.
+    #[arg(long, env = "MNEMON_BACKUP_KEEP", value_name = "N", default_value = "7")]
+    pub(crate) backup_keep: usize,
+
     #[command(flatten)]
     pub(crate) clients: ClientSettings,
 

@@ -1,9 +1,14 @@
-//! `mnemon ctl`: what an operator wants to know of a running node.
+//! `mnemon ctl`: what an operator wants to know of a running node, and to have done by it.
+
+mod backup;
+mod transfer;
 
 use clap::{Args, Subcommand};
-use mnemon_http::api::{Client, Clients, Disc, Status, Table, TableSummary, Tables};
+use mnemon_http::api::{BackupStatus, Client, Clients, Disc, Status, Table, TableSummary, Tables};
 use serde::Serialize;
 
+use self::backup::{BackupQuestion, Restoring};
+use self::transfer::Transfer;
 use crate::error::CliError;
 use crate::operator::Target;
 use crate::output::{Form, human_bytes, human_seconds, print, table};
@@ -30,6 +35,17 @@ enum Question {
     },
     /// The Redis clients that are connected.
     Clients(Options),
+    /// Backups: takes, verifies and lists them.
+    Backup {
+        #[command(subcommand)]
+        question: BackupQuestion,
+    },
+    /// Restores a backup, whole or some tables of it.
+    Restore(Restoring),
+    /// Writes a table to a file, as JSON lines or CSV.
+    Export(Transfer),
+    /// Reads a file of JSON lines or CSV into a table.
+    Import(Transfer),
 }
 
 #[derive(Debug, Args)]
@@ -63,6 +79,10 @@ pub(crate) fn run(ctl: &Ctl) -> Result<(), CliError> {
             let clients = all_clients(target)?;
             show(*output, &clients, |clients| list_clients(clients));
         }
+        Question::Backup { question } => backup::run(question)?,
+        Question::Restore(wanted) => backup::restore(wanted)?,
+        Question::Export(wanted) => transfer::export(wanted)?,
+        Question::Import(wanted) => transfer::import(wanted)?,
     }
     Ok(())
 }
@@ -134,6 +154,9 @@ fn facts_of_status(status: &Status) -> String {
         ("conflicts", status.conflicts.to_string()),
         ("open snapshots", status.snapshots_open.to_string()),
     ]);
+    if let Some(backups) = &status.backups {
+        pairs.extend(facts_of_backups(backups));
+    }
     if let Some(disc) = &status.disc {
         pairs.extend(facts_of_disc(disc));
     }
@@ -160,6 +183,19 @@ fn facts_of_disc(disc: &Disc) -> Vec<(&'static str, String)> {
         ("last checkpoint", checkpoint),
         ("failed checkpoints", disc.failed_checkpoints.to_string()),
     ]
+}
+
+fn facts_of_backups(backups: &BackupStatus) -> Vec<(&'static str, String)> {
+    let age = backups.age_s.map_or_else(|| "never".to_owned(), |age| format!("{} ago", human_seconds(age)));
+    let mut pairs = vec![("last backup", age)];
+    if let Some(last) = &backups.last {
+        let (bytes, ms) = (human_bytes(last.bytes), last.duration_ms);
+        pairs.push(("", format!("{}: {} rows, {bytes}, took {ms} ms", last.name, last.rows)));
+    }
+    pairs.push(("backups", format!("{} taken, {} failed", backups.taken, backups.failed)));
+    pairs.extend(backups.failure.clone().map(|failure| ("backup failure", failure)));
+    pairs.extend(backups.running.clone().map(|running| ("under way", running)));
+    pairs
 }
 
 fn list_tables(tables: &[TableSummary]) -> String {

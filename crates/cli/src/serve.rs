@@ -95,6 +95,11 @@ pub(crate) fn builder(settings: &Settings) -> NodeBuilder {
             .databases_on_disc(on_disc)
             .checkpoint_bytes(settings.checkpoint_bytes);
     }
+    if let Some(directory) = &settings.backup_dir {
+        node = node.backup_dir(directory);
+    }
+    let every = Duration::from_secs(settings.backup_every);
+    node = node.backup_every(every).backup_keep(settings.backup_keep);
     settings.clients.apply(node)
 }
 

@@ -2,6 +2,10 @@
 //!
 //! Readers must ignore fields that they do not know.
 
+mod backup;
+
+pub use backup::{Backup, BackupList, BackupStatus, Imported, NewBackup, Restore};
+
 use serde::{Deserialize, Serialize};
 
 /// `GET /api/v1/status`
@@ -37,6 +41,9 @@ pub struct Status {
     pub snapshots_open: u64,
     /// Memory that the process holds, where the operating system tells.
     pub resident_bytes: Option<u64>,
+    /// Backups, where the node can take any.
+    #[serde(default)]
+    pub backups: Option<BackupStatus>,
     /// The data directory, where there is one.
     #[serde(default)]
     pub disc: Option<Disc>,

@@ -6,6 +6,7 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
@@ -63,10 +64,13 @@ pub(crate) async fn restore(State(shared): State<Shared>, Path(name): Path<Strin
         Ok(wanted) => wanted,
         Err(refused) => return refused,
     };
-    start(&shared, match wanted.at_next_start {
-        true => Task::RestoreAtNextStart(name, wanted.plan),
-        false => Task::Restore(name, wanted.plan),
-    })
+    start(
+        &shared,
+        match wanted.at_next_start {
+            true => Task::RestoreAtNextStart(name, wanted.plan),
+            false => Task::Restore(name, wanted.plan),
+        },
+    )
 }
 
 /// `POST /api/v1/cancel-restore`
@@ -80,13 +84,24 @@ pub(crate) async fn cancel(State(shared): State<Shared>) -> Response {
     }
 }
 
-/// `GET /api/v1/jobs/ID`
-pub(crate) async fn job(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
-    let found = backups(&shared).map(|backups| id.parse().ok().and_then(|id| backups.job(id)));
+/// `GET /api/v1/jobs/ID`, and with `?wait` as soon as it has ended or after some seconds.
+pub(crate) async fn job(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let backups = match backups(&shared) {
+        Ok(backups) => backups,
+        Err(refused) => return refused,
+    };
+    let within = if query.as_deref() == Some("wait") { shared.answer_within / 2 } else { Duration::ZERO };
+    let found = match id.parse() {
+        Ok(id) => backups.job_ended(id, within).await,
+        Err(_) => None,
+    };
     match found {
-        Ok(Some(job)) => json(StatusCode::OK, &job),
-        Ok(None) => fail(StatusCode::NOT_FOUND, "NOJOB", "there is no such job, or it is long past".to_owned()),
-        Err(refused) => refused,
+        Some(job) => json(StatusCode::OK, &job),
+        None => fail(StatusCode::NOT_FOUND, "NOJOB", "there is no such job, or it is long past".to_owned()),
     }
 }
 
@@ -167,7 +182,8 @@ fn parsed<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Response> {
     if body.is_empty() {
         return Ok(T::default());
     }
-    let bad = |cause: serde_json::Error| fail(StatusCode::BAD_REQUEST, "BADREQUEST", format!("the body: {cause}"));
+    let bad =
+        |cause: serde_json::Error| fail(StatusCode::BAD_REQUEST, "BADREQUEST", format!("the body: {cause}"));
     serde_json::from_slice(body).map_err(bad)
 }
 

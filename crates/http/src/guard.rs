@@ -1,6 +1,6 @@
 //! Who may ask, and what a request may be.
 
-use axum::http::header::{AUTHORIZATION, HOST};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, Method, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,8 +8,11 @@ use http_body::Body as _;
 
 use crate::observed::Observed;
 
-/// Bytes that the body of a request may have; none is ever read.
+/// Bytes that the body of a request may have that shows something; none is ever read.
 pub(crate) const BODY_MAX: u64 = 64 << 10;
+
+/// Bytes that the body of a request may have that changes something.
+pub(crate) const POST_MAX: usize = 4 << 20;
 
 /// Why a request is refused.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,20 +22,43 @@ pub(crate) struct Refused {
     pub(crate) message: &'static str,
 }
 
-/// Whether a request may be: its method, its body.
+/// A method that a path does not know.
+pub(crate) const BAD_METHOD: Refused = Refused {
+    status: StatusCode::METHOD_NOT_ALLOWED,
+    error: "BADMETHOD",
+    message: "this path only shows things; use GET or HEAD",
+};
+
+/// Whether a request may be: its method, the length of its body.
 ///
 /// # Errors
 /// 405, 413.
 pub(crate) fn check_shape(request: &axum::extract::Request) -> Result<(), Refused> {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let message = "this API only shows things; use GET or HEAD";
-        return Err(Refused { status: StatusCode::METHOD_NOT_ALLOWED, error: "BADMETHOD", message });
-    }
-    if request.body().size_hint().upper().is_none_or(|most| most > BODY_MAX) {
-        let message = "no request here needs a body; send none";
+    let most_allowed = match *request.method() {
+        Method::GET | Method::HEAD => BODY_MAX,
+        Method::POST => POST_MAX as u64,
+        _ => return Err(BAD_METHOD),
+    };
+    if request.body().size_hint().upper().is_none_or(|most| most > most_allowed) {
+        let message =
+            "the body is too long, or its length is not told; send less, or none where none is needed";
         return Err(Refused { status: StatusCode::PAYLOAD_TOO_LARGE, error: "TOOLARGE", message });
     }
     Ok(())
+}
+
+/// Whether a request that changes something says so by its content type: a web page can send this one to another site only
+/// when that site agrees, which this one does not.
+///
+/// # Errors
+/// 415.
+pub(crate) fn check_content(request: &axum::extract::Request) -> Result<(), Refused> {
+    let is_json = request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if *request.method() != Method::POST || is_json {
+        return Ok(());
+    }
+    let message = "a request that changes something needs the header content-type: application/json";
+    Err(Refused { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, error: "BADCONTENT", message })
 }
 
 /// Whether the one who asks may see what the node holds.

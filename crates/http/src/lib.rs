@@ -6,15 +6,19 @@
 //! | `/readyz` | 200 while clients should be sent here |
 //! | `/healthz` | both; each of the three lists its checks with `?verbose` |
 //! | `/metrics` | counters and gauges in Prometheus's text format |
-//! | `/api/v1/status`, `tables`, `tables/NAME`, `clients` | the types of [`api`] as JSON |
+//! | `/api/v1/status`, `tables`, `tables/NAME`, `clients`, `backups` | the types of [`api`] as JSON |
+//! | `POST /api/v1/backups`, `backups/NAME/verify`, `backups/NAME/restore`; `jobs/ID` | work that is begun; how it stands |
+//! | `/api/v1/tables/NAME/export`, `POST …/import` | a table as text |
 //!
 //! What must stay true: nothing here is global, so ten nodes serve ten addresses in one process; a request is answered
 //! within a deadline and from bounded memory; without credentials nobody learns more than whether the node is well, where
 //! a password is set; what is shown never holds a lock for longer than a sum over one table.
 //!
-//! What a node is, and how its parts are counted, is told by whoever implements [`Observed`]. This crate changes nothing.
+//! What a node is, and how its parts are counted, is told by whoever implements [`Observed`]. This crate changes nothing but what
+//! [`mnemon_backup`] does for it.
 
 pub mod api;
+mod backups;
 mod connection;
 mod error;
 mod exposition;

@@ -8,6 +8,7 @@ mod disc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use mnemon_backup::Backups;
 use mnemon_table::{Table, TableInfo};
 
 use crate::exposition::{Exposition, Kind};
@@ -55,6 +56,9 @@ pub(crate) fn expose(node: &dyn Observed, http: &HttpStats) -> String {
     if let Some(counts) = node.counts() {
         about_resp(&counts, &mut text);
         about_latency(&counts.latencies, &mut text);
+    }
+    if let Some(backups) = node.backups() {
+        about_backups(backups, &mut text);
     }
     about_http(http, &mut text);
     about_process(&mut text);
@@ -173,6 +177,29 @@ fn about_latency(latencies: &[Latency], text: &mut Exposition) {
         metric.sample("_sum", &[family], latency.sum_seconds);
         metric.sample("_count", &[family], total);
     }
+}
+
+fn about_backups(backups: &Backups, text: &mut Exposition) {
+    let figures = backups.figures();
+    if let Some(newest_ms) = figures.newest_ms {
+        let help = "When the newest backup known was taken, in seconds since the epoch.";
+        text.single("mnemon_backup_last_timestamp_seconds", Kind::Gauge, help, newest_ms as f64 / 1e3);
+        let age_ms = backups.catalog().store().now_ms().saturating_sub(newest_ms);
+        let help = "How long ago the newest backup known was taken.";
+        text.single("mnemon_backup_age_seconds", Kind::Gauge, help, age_ms as f64 / 1e3);
+    }
+    if let Some(last) = &figures.last {
+        let help = "How long the last backup took.";
+        let seconds = last.duration_ms as f64 / 1e3;
+        text.single("mnemon_backup_last_duration_seconds", Kind::Gauge, help, seconds);
+        text.single("mnemon_backup_last_bytes", Kind::Gauge, "Bytes of the last backup's file.", last.bytes);
+        text.single("mnemon_backup_last_rows", Kind::Gauge, "Rows in the last backup.", last.rows);
+    }
+    text.single("mnemon_backups_total", Kind::Counter, "Backups taken since the start.", figures.taken);
+    let help = "Backups that failed since the start.";
+    text.single("mnemon_backup_failures_total", Kind::Counter, help, figures.failed);
+    let help = "Backups restored since the start.";
+    text.single("mnemon_restores_total", Kind::Counter, help, figures.restored);
 }
 
 fn about_http(stats: &HttpStats, text: &mut Exposition) {

@@ -4,6 +4,7 @@ mod disc;
 
 use std::sync::Arc;
 
+use mnemon_backup::Backups;
 use mnemon_table::Catalog;
 
 use crate::api::Client;
@@ -75,6 +76,11 @@ pub trait Observed: Send + Sync + 'static {
 
     /// The node's tables.
     fn catalog(&self) -> &Arc<Catalog>;
+
+    /// The node's backups; `None` where it takes none.
+    fn backups(&self) -> Option<&Arc<Backups>> {
+        None
+    }
 
     /// Where Redis clients connect, if anywhere.
     fn resp_address(&self) -> Option<String>;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Path, RawQuery, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, RawQuery, Request, State};
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde::Serialize;
 
 use crate::api::Failure;
@@ -17,7 +17,7 @@ use crate::guard::{self, Refused};
 use crate::health::{Probe, judge};
 use crate::metrics::{HttpStats, expose};
 use crate::observed::Observed;
-use crate::{exposition, show};
+use crate::{backups, exposition, show};
 
 /// What all requests share.
 #[derive(Clone)]
@@ -34,7 +34,14 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/api/v1/status", get(status))
         .route("/api/v1/tables", get(tables))
         .route("/api/v1/tables/{name}", get(table))
+        .route("/api/v1/tables/{name}/export", get(backups::export_table))
+        .route("/api/v1/tables/{name}/import", post(backups::import_table))
         .route("/api/v1/clients", get(clients))
+        .route("/api/v1/backups", get(backups::list).post(backups::create))
+        .route("/api/v1/backups/{name}/verify", post(backups::verify))
+        .route("/api/v1/backups/{name}/restore", post(backups::restore))
+        .route("/api/v1/cancel-restore", post(backups::cancel))
+        .route("/api/v1/jobs/{id}", get(backups::job))
         .route_layer(from_fn_with_state(shared.clone(), admit));
     Router::new()
         .route("/livez", get(|state, query| probe(Probe::Live, state, query)))
@@ -42,6 +49,8 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/healthz", get(|state, query| probe(Probe::Health, state, query)))
         .merge(private)
         .fallback(|| async { unknown_path() })
+        .method_not_allowed_fallback(|| async { guard::BAD_METHOD.into_response() })
+        .layer(DefaultBodyLimit::max(guard::POST_MAX))
         .layer(from_fn_with_state(shared.clone(), bound))
         .with_state(shared)
 }
@@ -64,7 +73,8 @@ async fn bound(State(shared): State<Shared>, request: Request, next: Next) -> Re
 }
 
 async fn admit(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    match guard::check_access(&*shared.node, request.headers()) {
+    let allowed = guard::check_access(&*shared.node, request.headers());
+    match allowed.and_then(|()| guard::check_content(&request)) {
         Ok(()) => next.run(request).await,
         Err(refused) => refused.into_response(),
     }
@@ -139,7 +149,7 @@ fn plain(status: StatusCode, kind: &'static str, text: String) -> Response {
     (status, [(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-store")], text).into_response()
 }
 
-fn json(status: StatusCode, value: &impl Serialize) -> Response {
+pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     // Strings, numbers and lists, so this cannot fail; an empty object would be told apart by any reader.
     let text = serde_json::to_string(value).unwrap_or_else(|_| "{}".to_owned());
     plain(status, "application/json", text)

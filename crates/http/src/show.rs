@@ -1,6 +1,7 @@
 //! What the API shows: the node's state as the types of [`crate::api`].
 
 use axum::http::StatusCode;
+use mnemon_backup::Backups;
 use mnemon_store::Kind;
 use mnemon_table::Table;
 use mnemon_table::schema::AccessMode;
@@ -41,7 +42,22 @@ pub(crate) fn status(node: &dyn Observed) -> api::Status {
         conflicts: catalog.conflicts(),
         snapshots_open: catalog.store().open_snapshots() as u64,
         resident_bytes: process::resident_bytes(),
+        backups: node.backups().map(|backups| backup_status(backups)),
         disc: node.disc().map(disc),
+    }
+}
+
+fn backup_status(backups: &Backups) -> api::BackupStatus {
+    let figures = backups.figures();
+    let now_ms = backups.catalog().store().now_ms();
+    api::BackupStatus {
+        age_s: figures.newest_ms.map(|newest| now_ms.saturating_sub(newest) / 1_000),
+        last: figures.last,
+        taken: figures.taken,
+        failed: figures.failed,
+        failure: figures.failure,
+        restored: figures.restored,
+        running: figures.running,
     }
 }
 

@@ -126,6 +126,9 @@ mod shape;
 mod table;
 mod transaction;
 
+/// Backups as files: what [`Node::backup`] and [`Node::restore`] use, and walking, rewriting, exporting and importing.
+#[doc(inline)]
+pub use mnemon_backup as backup;
 #[doc(inline)]
 pub use mnemon_node::NodeError as StartError;
 #[doc(inline)]

@@ -1,5 +1,6 @@
 //! A running node as an embedder sees it: tables by type, transactions, and an orderly end.
 
+mod backup;
 mod builder;
 mod transform;
 
@@ -44,6 +45,7 @@ struct Running {
     name: String,
     resp: Option<SocketAddr>,
     catalog: Arc<Catalog>,
+    backups: Arc<mnemon_backup::Backups>,
     /// Taken by the first who shuts the node down; others wait here until it is done.
     node: Mutex<Option<mnemon_node::Node>>,
 }
@@ -59,6 +61,7 @@ impl Node {
             name: node.name().to_owned(),
             resp: node.resp_addr(),
             catalog: node.catalog().clone(),
+            backups: node.backups().clone(),
             node: Mutex::new(Some(node)),
         }))
     }

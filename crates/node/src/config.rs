@@ -7,6 +7,7 @@ use std::time::Duration;
 use mnemon_resp::{Bounds, TlsSettings, UserSpec};
 use mnemon_store::{Clock, Durability, SystemClock};
 
+use crate::backups::BackupSettings;
 use crate::error::NodeError;
 use crate::node::Node;
 
@@ -31,6 +32,7 @@ pub struct NodeBuilder {
     pub(crate) load_in_background: bool,
     pub(crate) checkpoint_bytes: u64,
     pub(crate) maintenance_interval: Duration,
+    pub(crate) backups: BackupSettings,
 }
 
 impl Default for NodeBuilder {
@@ -52,6 +54,7 @@ impl Default for NodeBuilder {
             load_in_background: false,
             checkpoint_bytes: 64 << 20,
             maintenance_interval: Duration::from_millis(100),
+            backups: BackupSettings::default(),
         }
     }
 }
@@ -229,6 +232,6 @@ impl NodeBuilder {
         if self.maintenance_interval.is_zero() {
             return bad("maintenance_interval", "it must be longer than nothing".to_owned());
         }
-        Ok(())
+        self.backups.check(self.data.as_deref())
     }
 }

@@ -15,6 +15,11 @@ pub enum NodeError {
     /// The data directory cannot be used.
     #[error("cannot use the data directory: {0}")]
     Data(String),
+    /// A restore that this start was to do came to nothing.
+    #[error(
+        "the restore that this start was to do failed: {0}; to start without it, remove restore-pending from the data directory"
+    )]
+    Backup(#[from] mnemon_backup::BackupError),
     /// The door for Redis clients could not be opened.
     #[error(transparent)]
     Resp(#[from] mnemon_resp::RespError),

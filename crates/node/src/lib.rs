@@ -13,6 +13,7 @@
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(demo()).unwrap();
 //! ```
 
+mod backups;
 mod config;
 mod disc;
 mod error;
@@ -24,6 +25,7 @@ mod repair;
 
 pub use config::NodeBuilder;
 pub use error::NodeError;
+pub use mnemon_backup::{BackupError, BackupReport, Backups, Mode, RestorePlan, Restored};
 pub use mnemon_resp::{Bounds, OutputLimit, TlsSettings, UserSpec};
 pub use mnemon_store::Durability;
 pub use mnemon_table::TableError;

@@ -11,6 +11,7 @@ use mnemon_table::{Catalog, TableError};
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
+use crate::backups::NodeBackups;
 use crate::config::NodeBuilder;
 use crate::disc::Disc;
 use crate::error::NodeError;
@@ -23,6 +24,7 @@ pub struct Node {
     http: Option<HttpServer>,
     maintenance: JoinHandle<()>,
     disc: Option<(Arc<Disc>, JoinHandle<()>)>,
+    backups: NodeBackups,
 }
 
 impl Node {
@@ -33,6 +35,7 @@ impl Node {
     }
 
     pub(crate) async fn start(settings: NodeBuilder) -> Result<Self, NodeError> {
+        let data = settings.data.clone();
         let (catalog, disc) = match settings.data {
             None => (Arc::new(Catalog::local(settings.clock)), None),
             Some(path) => {
@@ -45,6 +48,14 @@ impl Node {
                 (disc.catalog().clone(), Some(disc))
             }
         };
+        let backups = NodeBackups::open(
+            catalog.clone(),
+            &settings.name,
+            &settings.backups,
+            data.as_deref(),
+            disc.clone(),
+        )
+        .await?;
         let resp = match settings.resp {
             None => None,
             Some(address) => {
@@ -69,6 +80,7 @@ impl Node {
             pulse: pulse.clone(),
             is_stopping: AtomicBool::new(false),
             disc: disc.clone(),
+            backups: backups.backups().clone(),
         });
         let http = match settings.http {
             None => None,
@@ -83,7 +95,7 @@ impl Node {
             let checkpoints = disc.spawn();
             (disc, checkpoints)
         });
-        let node = Self { overview, http, maintenance, disc };
+        let node = Self { overview, http, maintenance, disc, backups };
         tracing::info!(name = node.name(), resp = ?node.resp_addr(), http = ?node.http_addr(), "node started");
         if !settings.load_in_background
             && let Err(cause) = node.loaded().await
@@ -116,6 +128,10 @@ impl Node {
         timeout: Duration,
     ) -> Result<(), TableError> {
         self.catalog().wait_for_tables(names, timeout).await
+    }
+
+    pub(crate) fn own_backups(&self) -> &NodeBackups {
+        &self.backups
     }
 
     /// The node's name.
@@ -164,6 +180,7 @@ impl Node {
         {
             tracing::warn!(cause = %error, "the RESP server did not stop cleanly");
         }
+        self.backups.shutdown().await;
         self.maintenance.abort();
         if let Some((disc, checkpoints)) = self.disc.take() {
             checkpoints.abort();
@@ -182,6 +199,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
+        self.backups.abort();
         self.maintenance.abort();
         if let Some((disc, checkpoints)) = &self.disc {
             checkpoints.abort();

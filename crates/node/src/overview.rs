@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use mnemon_backup::Backups;
 use mnemon_http::api::Client;
 use mnemon_http::{Bucket, Check, Counts, DiscFacts, Latency, Observed};
 use mnemon_resp::{ClientInfo, FamilyLatency, Host, Server};
@@ -61,6 +62,7 @@ pub(crate) struct Overview {
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) is_stopping: AtomicBool,
     pub(crate) disc: Option<Arc<Disc>>,
+    pub(crate) backups: Arc<Backups>,
 }
 
 impl Overview {
@@ -107,6 +109,10 @@ impl Overview {
 }
 
 impl Observed for Overview {
+    fn backups(&self) -> Option<&Arc<Backups>> {
+        Some(&self.backups)
+    }
+
     fn name(&self) -> &str {
         &self.name
     }

@@ -30,6 +30,7 @@ mod slowlog;
 mod string;
 mod subscription;
 mod table;
+mod table_backup;
 mod table_query;
 mod table_row;
 mod table_schema;

@@ -21,6 +21,7 @@ use crate::feed::Feed;
 use crate::loading::Loads;
 use crate::schema::{AccessMode, AttributeType, Schema, Storage};
 use crate::table::Table;
+use crate::taking::Taker;
 use crate::transaction::Turns;
 use mnemon_store::Kind;
 
@@ -42,6 +43,7 @@ pub struct Catalog {
     pub(crate) turns: Turns,
     database_storage: DatabaseStorage,
     pub(crate) reading: Loads,
+    pub(crate) backup_taker: Taker,
     /// Attempts of transactions that were lost.
     pub(crate) conflicts: AtomicU64,
 }
@@ -127,6 +129,7 @@ impl Catalog {
             turns: Turns::default(),
             database_storage: None,
             reading: Loads::default(),
+            backup_taker: Taker::default(),
             conflicts: AtomicU64::new(0),
         }
     }

@@ -1,4 +1,5 @@
 //! Schema, catalog, operations, queries, transactions, subscriptions.
+mod batch;
 mod catalog;
 mod error;
 mod feed;
@@ -13,6 +14,7 @@ pub mod schema;
 mod search;
 mod sweep;
 mod table;
+mod taking;
 mod transaction;
 mod transform;
 mod view;
@@ -28,5 +30,6 @@ pub use reading::KeyRange;
 pub use search::Search;
 pub use sweep::{State, Swept};
 pub use table::{Table, TableInfo};
+pub use taking::{BackupRefused, BackupTaken, TakesBackups, TakingBackup};
 pub use transaction::{Transaction, TransactionOptions};
 pub use transform::{Column, Reshape};

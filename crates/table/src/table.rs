@@ -293,7 +293,7 @@ impl Table {
     }
 
     /// The store's refusal in the words of this table.
-    fn explain(&self, error: StoreError) -> TableError {
+    pub(crate) fn explain(&self, error: StoreError) -> TableError {
         match error {
             StoreError::Sealed(_) => TableError::Transforming(self.name()),
             StoreError::NoTable(_) => TableError::NoTable(self.name()),

@@ -48,7 +48,9 @@ fn put(term: TermRef<'_>, takes: AttributeType, out: &mut Vec<u8>) {
         return;
     }
     match (takes, term) {
-        (AttributeType::String, TermRef::Binary(text)) if is_plain(text, b"\"") => out.extend_from_slice(text),
+        (AttributeType::String, TermRef::Binary(text)) if is_plain(text, b"\"") => {
+            out.extend_from_slice(text)
+        }
         (AttributeType::Binary, TermRef::Binary(text))
             if is_plain(text, b"\"{") && std::str::from_utf8(text).is_ok() =>
         {

@@ -6,6 +6,7 @@ mod damage;
 mod fixture;
 mod modes;
 mod moment;
+mod text;
 mod walk;
 
 use std::sync::Arc;

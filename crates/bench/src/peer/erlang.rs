@@ -50,6 +50,23 @@ pub(crate) struct MnesiaFigures {
     pub(crate) dirty: f64,
 }
 
+/// A backup of Mnesia and what its writer felt.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct MnesiaBackup {
+    /// Version and runtime.
+    pub(crate) name: String,
+    /// How long the backup took.
+    pub(crate) backup_ms: f64,
+    /// Writes meanwhile.
+    pub(crate) writes: u64,
+    /// Half of them took less.
+    pub(crate) p50_us: f64,
+    /// All but one in a thousand took less.
+    pub(crate) p999_us: f64,
+    /// The longest.
+    pub(crate) max_us: f64,
+}
+
 /// An Erlang runtime.
 #[derive(Clone, Debug)]
 pub(crate) struct Erlang {
@@ -83,6 +100,17 @@ impl Erlang {
         let command = self.mnesia_command(phase);
         let output = run(&command, "mnemon_bench_mnesia.erl", include_str!("mnesia.erl"), phase)?;
         parse_mnesia(&output).ok_or_else(|| unreadable(&command, &output))
+    }
+
+    /// Takes one backup of `records` rows of Mnesia beside a writer. Absent where the runtime comes without Mnesia.
+    ///
+    /// # Errors
+    /// When the program fails, is late, or prints no figures.
+    pub(crate) fn mnesia_backup(&self, records: u32) -> Result<Presence<MnesiaBackup>, Error> {
+        let command = self.command("mnemon_bench_mnesia_backup", &records.to_string());
+        let source = include_str!("mnesia_backup.erl");
+        let output = run(&command, "mnemon_bench_mnesia_backup.erl", source, OVERHEAD)?;
+        parse_mnesia_backup(&output).ok_or_else(|| unreadable(&command, &output))
     }
 
     /// Measures processes once: four phases of `phase` each, restarts, and `processes` servers at once. The runtime's name
@@ -164,6 +192,22 @@ fn parse_mnesia(output: &str) -> Option<Presence<MnesiaFigures>> {
     }))
 }
 
+fn parse_mnesia_backup(output: &str) -> Option<Presence<MnesiaBackup>> {
+    let figures = figures(output)?;
+    if let Some(reason) = figures.get("absent") {
+        return Some(Presence::Absent(reason.as_str()?.to_owned()));
+    }
+    let (version, otp) = (figures.get("mnesia")?.as_str()?, figures.get("otp")?.as_str()?);
+    Some(Presence::Present(MnesiaBackup {
+        name: format!("mnesia-{version}-otp{otp}"),
+        backup_ms: rate(&figures, "backup_ms")?,
+        writes: figures.get("writes")?.as_u64()?,
+        p50_us: rate(&figures, "p50_us")?,
+        p999_us: rate(&figures, "p999_us")?,
+        max_us: rate(&figures, "max_us")?,
+    }))
+}
+
 fn parse_otp(output: &str) -> Option<(String, OtpFigures)> {
     let figures = figures(output)?;
     let otp = OtpFigures {
@@ -198,6 +242,17 @@ mod tests {
         let (name, figures) = parse_otp(text).unwrap();
         assert_eq!((name.as_str(), figures.restart_us, figures.live), ("otp25", 5.5, 200_000.0));
         assert_eq!(parse_otp(&text.replace("casts", "cast")), None);
+    }
+
+    #[test]
+    fn figures_of_a_backup_are_complete_or_none() {
+        let text = "{\"otp\":\"25\",\"mnesia\":\"4.21\",\"backup_ms\":9.5,\"bytes\":7,\"writes\":3,\"p50_us\":1.0,\
+                    \"p999_us\":2.0,\"max_us\":3.5}";
+        let parsed = parse_mnesia_backup(text);
+        assert!(
+            matches!(parsed, Some(Presence::Present(figures)) if figures.writes == 3 && figures.max_us == 3.5)
+        );
+        assert!(parse_mnesia_backup(&text.replace("max_us", "max")).is_none());
     }
 
     #[test]

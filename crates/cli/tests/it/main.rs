@@ -1,5 +1,6 @@
 //! The integration tests of the `mnemon` binary, and of the workspace it stands on top of.
 
+mod backup;
 mod bench;
 #[cfg(unix)]
 mod crash;

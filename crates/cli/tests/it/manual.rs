@@ -37,6 +37,8 @@ fn every_metric_is_explained() {
     let mut client = node.connect();
     client.ask("T.WAIT 30000 db0", "+OK\r\n");
     client.ask("SET a 1", "+OK\r\n");
+    // A map of four pairs.
+    client.ask("T.BACKUP manual", "*8\r\n");
     // It is looked at once a second whether a checkpoint is due.
     wait_until(|| crate::operator::get(&node, "/metrics").contains("mnemon_disc_checkpoint_age_seconds"));
     let text = crate::operator::get(&node, "/metrics");

@@ -60,6 +60,30 @@ fn only_small_questions_are_taken() {
 }
 
 #[test]
+fn what_changes_something_is_taken_only_as_json() {
+    let (site, _) = Site::start(HttpConfig::default(), StandIn::new());
+    let ask = |path: &str, rest: &str| {
+        let head = format!("POST {path} HTTP/1.1\r\nhost: [::1]\r\nconnection: close\r\n{rest}\r\n");
+        site.raw(&head).status
+    };
+    for path in
+        ["/api/v1/backups", "/api/v1/backups/a/restore", "/api/v1/tables/t/import", "/api/v1/cancel-restore"]
+    {
+        assert_eq!(ask(path, ""), 415, "{path}");
+        assert_eq!(ask(path, "content-type: text/plain\r\n"), 415, "{path}");
+        assert_eq!(
+            ask(path, "content-type: application/json\r\ncontent-length: 10000000\r\n"),
+            413,
+            "{path}"
+        );
+    }
+    // The stand-in takes no backups and has no such table.
+    assert_eq!(ask("/api/v1/backups", "content-type: application/json\r\n"), 400);
+    assert_eq!(ask("/api/v1/tables/t/import", "content-type: application/json\r\n"), 404);
+    assert_eq!(ask("/api/v1/status", "content-type: application/json\r\n"), 405);
+}
+
+#[test]
 fn who_says_nothing_is_sent_away() {
     let head_within = Duration::from_millis(100);
     let (site, _) = Site::start(HttpConfig { head_within, ..HttpConfig::default() }, StandIn::new());

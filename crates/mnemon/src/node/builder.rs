@@ -1,6 +1,7 @@
 //! What a node is started with.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mnemon_node::NodeError;
@@ -49,6 +50,21 @@ impl NodeBuilder {
     /// comes back and subscribers hear of it. Default: 100 ms.
     pub fn maintenance_interval(self, interval: Duration) -> Self {
         Self(self.0.maintenance_interval(interval))
+    }
+
+    /// The directory of backups; made when it is first needed, and may be shared by nodes. Default: none.
+    pub fn backup_dir(self, directory: impl Into<PathBuf>) -> Self {
+        Self(self.0.backup_dir(directory))
+    }
+
+    /// Takes a backup of all tables at this interval, if there is a directory of backups. Default, and zero: none.
+    pub fn backup_every(self, interval: Duration) -> Self {
+        Self(self.0.backup_every(interval))
+    }
+
+    /// Scheduled backups that stay; older ones go, those that somebody named never do. Default: 7.
+    pub fn backup_keep(self, count: usize) -> Self {
+        Self(self.0.backup_keep(count))
     }
 
     /// Checks the settings and starts the node. Must be called inside a tokio runtime that has its timer on; the

@@ -1,5 +1,6 @@
 //! Whole nodes inside one process: their doors, and what they tell of themselves.
 
+mod backups;
 mod damage;
 
 use std::io::{Read, Write};

@@ -1,0 +1,130 @@
+//! `mnemon ctl export` and `mnemon ctl import`: tables as files of text.
+
+use std::fs::{self, File};
+use std::io::{BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use mnemon_backup::BackupError;
+use mnemon_backup::text::{TextFormat, records};
+use mnemon_http::api::{Imported, Table};
+use mnemon_table::schema::{Schema, parse_attributes};
+use mnemon_term::json;
+
+use super::escaped;
+use crate::error::CliError;
+use crate::operator::Target;
+use crate::output::{human_bytes, print};
+
+/// Records that are sent at once.
+const BATCH_RECORDS: usize = 2_000;
+/// Bytes that are sent at once, one record at least.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// A table and a file.
+#[derive(Debug, Args)]
+pub(super) struct Transfer {
+    /// The table's name.
+    table: String,
+    /// The file.
+    file: PathBuf,
+    /// jsonl or csv.
+    #[arg(long, value_name = "FORMAT", default_value = "jsonl", value_parser = format)]
+    format: TextFormat,
+    #[command(flatten)]
+    target: Target,
+}
+
+fn format(text: &str) -> Result<TextFormat, String> {
+    text.parse().map_err(|error: BackupError| error.to_string())
+}
+
+/// Writes a table to a file, which appears when it is complete.
+///
+/// # Errors
+/// `Unreachable`, `Refused`, `System`.
+pub(super) fn export(wanted: &Transfer) -> Result<(), CliError> {
+    let draft = draft_of(&wanted.file);
+    let written = write(wanted, &draft).and_then(|bytes| {
+        fs::rename(&draft, &wanted.file)?;
+        Ok(bytes)
+    });
+    match written {
+        Ok(bytes) => {
+            let (table, file) = (&wanted.table, wanted.file.display());
+            print(&format!("{table} is in {file}, {}\n", human_bytes(bytes)));
+            Ok(())
+        }
+        Err(cause) => {
+            // What matters is why; the draft's name tells what it is if it stays.
+            let _ = fs::remove_file(&draft);
+            Err(cause)
+        }
+    }
+}
+
+fn write(wanted: &Transfer, draft: &Path) -> Result<u64, CliError> {
+    let mut out = BufWriter::new(File::create(draft)?);
+    let path = format!("/api/v1/tables/{}/export?format={}", escaped(&wanted.table), wanted.format);
+    let bytes = wanted.target.download(&path, &mut out)?;
+    out.flush()?;
+    out.get_ref().sync_all()?;
+    Ok(bytes)
+}
+
+fn draft_of(file: &Path) -> PathBuf {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(".draft");
+    file.with_file_name(name)
+}
+
+/// Reads a file into a table.
+///
+/// # Errors
+/// `Unreachable`, `Refused` with the line, `System`.
+pub(super) fn import(wanted: &Transfer) -> Result<(), CliError> {
+    let refused = |cause: String| CliError::Refused(cause);
+    let target = &wanted.target;
+    let found: Table = target.read(&format!("/api/v1/tables/{}", escaped(&wanted.table)))?;
+    let schema = schema_of(&found).map_err(|cause| refused(cause.to_string()))?;
+    let names = schema.attribute_names();
+    let input = BufReader::with_capacity(256 << 10, File::open(&wanted.file)?);
+    let mut lines = records(wanted.format, &schema, input).map_err(|cause| refused(cause.to_string()))?;
+    let path = format!("/api/v1/tables/{}/import", escaped(&wanted.table));
+    let (mut batch, mut count, mut done) = (Vec::new(), 0, 0);
+    loop {
+        let next = lines.next();
+        if let Some(Ok((_, record))) = &next {
+            json::write_record(record.as_ref(), &names, &mut batch)
+                .map_err(|cause| refused(cause.to_string()))?;
+            batch.push(b'\n');
+            count += 1;
+        }
+        let ends = !matches!(next, Some(Ok(_)));
+        if count >= BATCH_RECORDS || batch.len() >= BATCH_BYTES || ends && count > 0 {
+            let answer: Imported = target
+                .understand(&target.post(&path, &batch)?)
+                .map_err(|cause| refused(format!("after {done} records: {cause}")))?;
+            done += answer.records;
+            batch.clear();
+            count = 0;
+        }
+        match next {
+            Some(Ok(_)) => {}
+            Some(Err(cause)) => {
+                let cause = format!("{cause}; the {done} records before it are in the table");
+                return Err(refused(cause));
+            }
+            None => {
+                print(&format!("{done} records are in {}\n", wanted.table));
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// As much of a table's schema as its records have to fit.
+fn schema_of(found: &Table) -> Result<Schema, mnemon_table::TableError> {
+    let names: Vec<&str> = found.attributes.iter().map(|attribute| attribute.name.as_str()).collect();
+    Schema::builder(&found.summary.name).attributes(parse_attributes(&names.join(","))?).build()
+}
