@@ -48,7 +48,6 @@ use crate::error::DiscError;
 use committer::WRITE_AT_BYTES;
 use frame::FrameKind;
 use ledger::{Ledger, Mood, cost};
-use preparer::is_short;
 use shared::Shared;
 
 /// When an entry is synced.
@@ -336,14 +335,14 @@ impl Log {
     /// How the log stands: size on disc, what waits, whether there is room.
     #[must_use]
     pub fn status(&self) -> LogStatus {
-        let mut ledger = self.shared.ledger.lock();
+        let ledger = self.shared.ledger.lock();
         LogStatus {
             bytes: ledger.size(),
             first: ledger.segments().first().copied().unwrap_or(ledger.next),
             next: ledger.next,
             buffered_bytes: ledger.buffered(),
             waiters: self.shared.durable.waiters(),
-            no_space: ledger.no_space.clone().filter(|_| is_short(&mut ledger, self.shared.config.spares)),
+            no_space: ledger.no_space.clone().filter(|_| ledger.room() < ledger.segment_room() / 4),
             failure: ledger.failure.clone(),
         }
     }
@@ -368,7 +367,7 @@ pub struct LogStatus {
     pub buffered_bytes: u64,
     /// How many wait for a sync.
     pub waiters: usize,
-    /// Why no further segment could be reserved, while that is so.
+    /// Why no further segment could be reserved, while less than a quarter of one is left.
     pub no_space: Option<String>,
     /// Why the log takes nothing more.
     pub failure: Option<Arc<str>>,

@@ -132,7 +132,7 @@ pub use mnemon_backup as backup;
 #[doc(inline)]
 pub use mnemon_node::NodeError as StartError;
 #[doc(inline)]
-pub use mnemon_store::{Cause, Clock, ManualClock, OpError, SystemClock};
+pub use mnemon_store::{Cause, Clock, Durability, ManualClock, OpError, SystemClock};
 #[doc(inline)]
 pub use mnemon_table::schema::{AccessMode, Attribute, AttributeType, Kind, Schema, SchemaBuilder};
 #[doc(inline)]

@@ -8,6 +8,7 @@ pub use builder::NodeBuilder;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mnemon_table::schema::{AccessMode, Schema};
 use mnemon_table::{Catalog, TableError as Error, TransactionOptions};
@@ -113,6 +114,16 @@ impl Node {
         }
         fits::<T>(&table.schema())?;
         Ok(Table::new(table))
+    }
+
+    /// Waits until these tables can be used, Mnesia's `wait_for_tables`. Only for a node with a data directory that was told to
+    /// [load in the background](NodeBuilder::load_in_background) there is anything to wait for.
+    ///
+    /// # Errors
+    /// [`Error::Loading`] with the first that is not there when `timeout` has passed, [`Error::NotLoaded`] when one cannot be
+    /// brought back from the disc, [`Error::NoTable`].
+    pub async fn wait_for_tables(&self, names: &[&str], timeout: Duration) -> Result<(), Error> {
+        self.0.catalog.wait_for_tables(names, timeout).await
     }
 
     /// The names of all tables, in alphabetical order; `db0`…`db15` are not among them.

@@ -197,13 +197,16 @@ impl Catalog {
     /// # Errors
     /// `DiscFull`, `Store` when the log takes nothing.
     pub fn make_databases(&self) -> Result<(), TableError> {
+        let mut made = false;
         for number in 0..DATABASES {
             if self.databases[number].get().is_none() {
                 self.store().check_log()?;
                 self.database(number);
+                made = true;
             }
         }
-        Ok(self.store().check_log()?)
+        // A node whose disc is full can still be read, if nothing had to be noted.
+        if made { Ok(self.store().check_log()?) } else { Ok(()) }
     }
 
     /// The numbered databases that have been used.

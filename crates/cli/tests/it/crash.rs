@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
-use load::{Known, Load, connect};
+pub(crate) use load::connect;
+use load::{Known, Load};
 use redis::cmd;
 use world::{ROWS, TAGS, World, record, row_id};
 

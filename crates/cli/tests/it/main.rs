@@ -5,6 +5,8 @@ mod bench;
 #[cfg(unix)]
 mod crash;
 mod data;
+#[cfg(unix)]
+mod full;
 mod manual;
 mod operator;
 mod process;

@@ -137,7 +137,7 @@ impl Preparer {
 }
 
 /// Whether more segments should be ready.
-pub(crate) fn is_short(ledger: &mut Ledger, spares: usize) -> bool {
+fn is_short(ledger: &mut Ledger, spares: usize) -> bool {
     if ledger.room() >= ledger.demand {
         ledger.demand = 0;
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mnemon_node::NodeError;
-use mnemon_store::Clock;
+use mnemon_store::{Clock, Durability};
 
 use super::Node;
 
@@ -40,6 +40,41 @@ impl NodeBuilder {
         Self(self.0.max_clients(clients))
     }
 
+    /// Keeps tables that are made with [`TableBuilder::disc`](crate::TableBuilder::disc) in this directory as well as in RAM, and
+    /// `db0`…`db15` of Redis clients. It is made if need be; one node at a time may use it. Default: none, everything ends with
+    /// the program.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mnemon::{Durability, Node};
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("mnemon-data-doc-{}", std::process::id()));
+    /// let node = Node::builder().data(&directory).start().await?;
+    /// let stock = node.create_table::<(String, u64)>("stock").disc(Durability::Commit).await?;
+    /// stock.write(&("nuts".into(), 40)).await?;
+    /// node.shutdown().await;
+    ///
+    /// let node = Node::builder().data(&directory).start().await?;
+    /// assert_eq!(node.table::<(String, u64)>("stock")?.read("nuts").await?, Some(("nuts".into(), 40)));
+    /// # node.shutdown().await;
+    /// # std::fs::remove_dir_all(&directory)?;
+    /// # Ok(()) }
+    /// ```
+    pub fn data(self, directory: impl Into<PathBuf>) -> Self {
+        Self(self.0.data(directory))
+    }
+
+    /// When commits on `db0`…`db15` are synced, if there is a data directory. Default: within a second.
+    pub fn database_durability(self, durability: Durability) -> Self {
+        Self(self.0.database_durability(durability))
+    }
+
+    /// Whether `start` returns while tables are still being loaded from the data directory. Until it is there a table answers
+    /// [`Error::Loading`](crate::Error::Loading); [`Node::wait_for_tables`] waits for it. Default: no, all tables are there.
+    pub fn load_in_background(self, in_background: bool) -> Self {
+        Self(self.0.load_in_background(in_background))
+    }
+
     /// Where the time comes from. Default: the system's clock. A test gives a [`ManualClock`](crate::ManualClock) and moves
     /// it.
     pub fn clock(self, clock: impl Clock) -> Self {
@@ -71,7 +106,8 @@ impl NodeBuilder {
     /// node's background work runs there.
     ///
     /// # Errors
-    /// [`StartError`](crate::StartError) for a setting that cannot be, or an address that cannot be bound. Nothing is left
+    /// [`StartError`](crate::StartError) for a setting that cannot be, an address that cannot be bound, or a data directory that
+    /// is in use or damaged. Nothing is left
     /// running then.
     pub async fn start(self) -> Result<Node, NodeError> {
         self.0.start().await.map(Node::new)

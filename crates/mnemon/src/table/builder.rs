@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mnemon_table::schema::{AccessMode, Kind, Schema, SchemaBuilder, parse_attributes};
+use mnemon_store::Durability;
+use mnemon_table::schema::{AccessMode, Kind, Schema, SchemaBuilder, Storage, parse_attributes};
 use mnemon_table::{Catalog, TableError as Error};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -98,6 +99,17 @@ impl<T> TableBuilder<T> {
     /// Most bytes the records take; beyond, records that are read seldom are evicted.
     pub fn max_bytes(self, bytes: u64) -> Self {
         self.with(|schema| schema.max_bytes(bytes))
+    }
+
+    /// Keeps the table on disc as well as in RAM, each commit synced as `durability` says. The node needs a data directory. By
+    /// default a table is in RAM alone.
+    pub fn disc(self, durability: Durability) -> Self {
+        self.with(|schema| schema.storage(Storage::Disc).durability(durability))
+    }
+
+    /// When the table is loaded at the start of a node, Mnesia's `load_order`: those with a higher one first; 0 by default.
+    pub fn load_order(self, load_order: i32) -> Self {
+        self.with(|schema| schema.load_order(load_order))
     }
 
     /// Whether the table may be written; [`Node::set_access`](crate::Node::set_access) changes it later.

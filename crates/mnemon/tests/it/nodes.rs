@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use mnemon::{Error, Event, Node, StartError, Table, TransactionOptions};
+use mnemon::{Durability, Error, Event, Node, StartError, Table, TransactionOptions};
 
 use crate::{User, node, user};
 
@@ -102,4 +102,36 @@ fn handles_are_send_sync_and_cheap_to_clone() {
     fn check_send<T: Send>(_: T) {}
     let builder = Node::builder();
     check_send(builder.start());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_loading_table_is_waited_for_and_answers_nothing_before() {
+    let data = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("loading");
+    drop(std::fs::remove_dir_all(&data));
+    let node = Node::builder().data(&data).start().await.unwrap();
+    let table = node.create_table::<(u32, u32)>("t").index("val").disc(Durability::None).await.unwrap();
+    for id in 0..50_000 {
+        table.dirty_write(&(id, id % 10)).unwrap();
+    }
+    node.shutdown().await;
+    let node = Node::builder().data(&data).load_in_background(true).start().await.unwrap();
+    let table: Table<(u32, u32)> = node.table("t").unwrap();
+    // Whatever is answered before all is there is that it is not: a part is never seen.
+    let mut waited = false;
+    loop {
+        match table.read(&49_999).await {
+            Ok(found) => break assert_eq!(found, Some((49_999, 9))),
+            Err(Error::Loading { table, percent }) => assert!(table == "t" && percent < 100),
+            Err(other) => panic!("{other}"),
+        }
+        assert!(matches!(table.write(&(1, 1)).await, Ok(()) | Err(Error::Loading { .. })));
+        if !waited {
+            node.wait_for_tables(&["t"], Duration::from_secs(30)).await.unwrap();
+            waited = true;
+        }
+    }
+    assert_eq!(table.index_read("val", &9).await.unwrap().len(), 5_000);
+    let missing = node.wait_for_tables(&["nosuch"], Duration::ZERO).await;
+    assert!(matches!(missing, Err(Error::NoTable(_))));
+    node.shutdown().await;
 }
