@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use crate::audience::{CHANNEL, MESSAGE};
 use crate::error::Error;
 
 /// How long a server may keep silent.
@@ -146,6 +147,92 @@ impl Client {
         Ok(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned())
     }
 
+    /// One step of a walk over the keys: the next cursor, and how many keys came.
+    ///
+    /// # Errors
+    /// When the reply is no page of `SCAN`.
+    pub(crate) fn scan(&mut self, cursor: &str, step: u64) -> Result<(String, u64), Error> {
+        let mut request = Vec::new();
+        push_command(&mut request, &[b"SCAN", cursor.as_bytes(), b"COUNT", step.to_string().as_bytes()]);
+        self.send(&request)?;
+        self.expect("SCAN", "*2")?;
+        let cursor = self.bulk("SCAN")?;
+        let keys = self.number("SCAN", '*')?;
+        for _ in 0..keys {
+            self.bulk("SCAN")?;
+        }
+        Ok((String::from_utf8_lossy(&cursor).into_owned(), keys))
+    }
+
+    /// Reads one of the keys that [`Client::fill`] wrote.
+    ///
+    /// # Errors
+    /// When its value does not come.
+    pub(crate) fn get(&mut self, key: u64) -> Result<(), Error> {
+        let mut request = Vec::new();
+        push_command(&mut request, &[b"GET", format!("key:{key:012}").as_bytes()]);
+        self.send(&request)?;
+        self.bulk("GET").map(drop)
+    }
+
+    /// Publishes so many messages, some at once, each of which so many subscribers get.
+    ///
+    /// # Errors
+    /// At the first reply that is another number of subscribers.
+    pub(crate) fn publish(&mut self, messages: u64, pipeline: u64, subscribers: u64) -> Result<(), Error> {
+        let mut one = Vec::new();
+        push_command(&mut one, &[b"PUBLISH", CHANNEL.as_bytes(), &MESSAGE]);
+        let mut left = messages;
+        while left > 0 {
+            let count = left.min(pipeline.max(1));
+            self.send(&one.repeat(usize::try_from(count).unwrap_or(1)))?;
+            for _ in 0..count {
+                let got = self.number("PUBLISH", ':')?;
+                if got != subscribers {
+                    let (port, reply) = (self.port, got.to_string());
+                    return Err(Error::Reply {
+                        port,
+                        request: "PUBLISH",
+                        expected: "every subscriber",
+                        reply,
+                    });
+                }
+            }
+            left -= count;
+        }
+        Ok(())
+    }
+
+    /// Lets the server have so many clients.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub(crate) fn allow_clients(&mut self, clients: u64) -> Result<(), Error> {
+        let mut request = Vec::new();
+        push_command(&mut request, &[b"CONFIG", b"SET", b"maxclients", clients.to_string().as_bytes()]);
+        self.send(&request)?;
+        self.expect("CONFIG SET", "+OK")
+    }
+
+    /// A number behind the sign of its type.
+    fn number(&mut self, request: &'static str, sign: char) -> Result<u64, Error> {
+        let text = self.line()?;
+        let number = text.strip_prefix(sign).and_then(|number| number.parse().ok());
+        let port = self.port;
+        number.ok_or(Error::Reply { port, request, expected: "a number", reply: text })
+    }
+
+    /// A string, at most [`MAX_LINE`] long.
+    fn bulk(&mut self, request: &'static str) -> Result<Vec<u8>, Error> {
+        let length = self.number(request, '$')?.min(MAX_LINE);
+        let mut bytes = vec![0; usize::try_from(length + 2).unwrap_or_default()];
+        let port = self.port;
+        let failed = |source| Error::Network { port, what: "cannot read a reply", source };
+        self.stream.read_exact(&mut bytes).map_err(failed)?;
+        bytes.truncate(bytes.len().saturating_sub(2));
+        Ok(bytes)
+    }
+
     fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let port = self.port;
         let failed = |source| Error::Network { port, what: "cannot send", source };
@@ -154,14 +241,11 @@ impl Client {
 
     fn expect(&mut self, request: &'static str, expected: &'static str) -> Result<(), Error> {
         let port = self.port;
-        let mut line = Vec::with_capacity(16);
-        let failed = |source| Error::Network { port, what: "cannot read a reply", source };
-        (&mut self.stream).take(MAX_LINE).read_until(b'\n', &mut line).map_err(failed)?;
-        let reply = line.trim_ascii_end();
-        if reply == expected.as_bytes() {
+        let reply = self.line()?;
+        if reply == expected {
             return Ok(());
         }
-        Err(Error::Reply { port, request, expected, reply: String::from_utf8_lossy(reply).into_owned() })
+        Err(Error::Reply { port, request, expected, reply })
     }
 }
 

@@ -4,6 +4,7 @@
 //! reported as failed, the others go on, and the exit status says so in the end. What is measured stands in one module
 //! each; here they are chosen and called.
 
+mod audience;
 mod backup;
 mod client;
 mod clock;
@@ -67,8 +68,8 @@ fn main() -> ExitCode {
 /// Measures what was asked for and returns how much of it failed.
 fn measure(options: &Options, mut report: Report<impl Write>) -> Result<usize, Error> {
     let peers = Peers { redis: Redis::find(), generator: LoadGenerator::find(), erlang: Erlang::find() };
-    let needs_server =
-        [Bench::Resp, Bench::Memory, Bench::Hash, Bench::Backup].iter().any(|bench| options.wants(*bench));
+    let over_resp = Bench::OVER_RESP.iter().any(|(bench, _)| options.wants(*bench));
+    let needs_server = over_resp || options.wants(Bench::Backup);
     let mnemon = needs_server.then(|| mnemon_server::launch(options.server.as_deref()));
     report.header(&header(options, &peers, mnemon.as_ref().and_then(|launch| launch.as_ref().ok())))?;
     match mnemon {
@@ -155,7 +156,7 @@ fn measure_server(
     mnemon: &Launch,
 ) -> Result<(), Error> {
     let peer = peers.redis.present().map(|redis| Peer { name: &redis.name, launch: &redis.launch });
-    for (bench, name) in [(Bench::Resp, "resp"), (Bench::Memory, "memory"), (Bench::Hash, "hash")] {
+    for (bench, name) in Bench::OVER_RESP {
         if !options.wants(bench) {
             continue;
         }
@@ -172,6 +173,10 @@ fn measure_server(
             (Bench::Hash, Presence::Present(generator)) => {
                 hash::over_resp::run(report, generator, mnemon, peer, options.plan())
             }
+            (Bench::Walk, _) => resp::walk::run(report, mnemon, peer, options.plan()),
+            (Bench::Publish, _) => resp::publish::run(report, mnemon, peer, options.plan()),
+            (Bench::Idle, _) => resp::idle::run(report, mnemon, peer, options.plan()),
+            (Bench::Fields, _) => resp::fields::run(report, mnemon, peer, options.plan()),
             _ => memory::run(report, mnemon, peer, options.plan()),
         };
         if let Err(error) = outcome {

@@ -38,8 +38,16 @@ pub(crate) struct Options {
 pub(crate) enum Bench {
     /// Requests a second and CPU time a request, beside Redis
     Resp,
+    /// SCAN of a million keys, beside Redis
+    Walk,
+    /// PUBLISH to a hundred subscribers, beside Redis
+    Publish,
+    /// GET while ten thousand idle connections are open, beside Redis
+    Idle,
     /// Resident bytes a key, beside Redis
     Memory,
+    /// Resident bytes a field of a large hash, beside Redis
+    Fields,
     /// Operations inside one process, beside ETS and Mnesia
     Embedded,
     /// Calls, casts, spawning and restarts of processes, beside Erlang
@@ -50,6 +58,19 @@ pub(crate) enum Bench {
     Hash,
     /// Ten million rows: the longest operation, and writers beside a scan
     Scan,
+}
+
+impl Bench {
+    /// Those that need the server, in the order they are run, with their names in results.
+    pub(crate) const OVER_RESP: [(Self, &'static str); 7] = [
+        (Self::Resp, "resp"),
+        (Self::Walk, "walk"),
+        (Self::Publish, "publish"),
+        (Self::Idle, "idle"),
+        (Self::Memory, "memory"),
+        (Self::Fields, "fields"),
+        (Self::Hash, "hash"),
+    ];
 }
 
 impl Options {

@@ -161,3 +161,31 @@ fn hashes_are_measured_large_beside_small() {
     assert!(measured.iter().copied().eq(expected), "{measured:?}");
     assert!(records.iter().all(|record| figure(record, "cost") > 0.0), "{records:?}");
 }
+
+#[test]
+fn walks_messages_idle_connections_and_fields_are_measured_on_both_sides() {
+    let Some(stand_in) = StandIn::make("doors", "") else {
+        return;
+    };
+    let benches = "walk,publish,idle,fields";
+    let output = bench().args(["--only", benches, "--server"]).arg(stand_in.program()).output().unwrap();
+    let records = records(&output);
+    assert!(output.status.success(), "{records:?}");
+    let measured: Vec<&str> = records.iter().filter_map(|record| record["bench"].as_str()).collect();
+    assert_eq!(measured, ["walk", "walk", "publish", "publish", "idle", "fields"]);
+    let first = |record: &Value| match record["bench"].as_str().unwrap() {
+        "walk" => ["mnemon_keys_per_second", "peer_keys_per_second"],
+        "publish" => ["mnemon_delivered_per_second", "peer_delivered_per_second"],
+        "idle" => ["mnemon_p999_us", "peer_p999_us"],
+        _ => ["mnemon_bytes_per_field", "peer_bytes_per_field"],
+    };
+    for record in &records {
+        let [ours, theirs] = first(record).map(|name| figure(record, name));
+        assert!(ours > 0.0 && (figure(record, "ratio") - ours / theirs).abs() < 0.01, "{record}");
+        assert!(record["peer"].as_str().unwrap().starts_with("redis-"), "{record}");
+    }
+    let steps: Vec<u64> = records.iter().filter_map(|record| record["count"].as_u64()).collect();
+    assert_eq!(steps, [1000, 10]);
+    // Key and value are 58 bytes; several times that would be no field's price.
+    assert!((58.0..400.0).contains(&figure(&records[5], "mnemon_bytes_per_field")), "{records:?}");
+}

@@ -23,7 +23,7 @@ impl StandIn {
         let directory = env::temp_dir().join(format!("mnemon-bench-test-{}-{test}", std::process::id()));
         fs::create_dir_all(&directory).expect("the temporary directory can be written");
         let script = format!(
-            "#!/bin/sh\n[ \"$1 $2\" = 'serve --resp' ] || exit 64\nexec {} --port \"${{3##*:}}\" --save '' --appendonly no {extra}\n",
+            "#!/bin/sh\n[ \"$1 $2 $3\" = 'serve --ram --resp' ] || exit 64\nexec {} --port \"${{4##*:}}\" --save '' --appendonly no {extra}\n",
             redis.display()
         );
         let program = directory.join("mnemon");
