@@ -142,6 +142,12 @@ impl BitStep {
         }
         match self.overflow {
             Overflow::Wrap => Some(field.wrapped(wanted)),
+            // Redis subtracts in 64 bits here and takes what overflows for too great; clients see it, so it is kept.
+            Overflow::Saturate
+                if matches!(self.action, BitAction::Set(_)) && greatest - wanted > i128::from(i64::MAX) =>
+            {
+                Some(greatest as i64)
+            }
             Overflow::Saturate => Some(wanted.clamp(least, greatest) as i64),
             Overflow::Fail => None,
         }
@@ -229,6 +235,26 @@ mod tests {
         let set = BitStep { field: unsigned, action: BitAction::Set(-1), overflow: Overflow::Saturate };
         let mut body = vec![0; 2];
         assert_eq!((set.run(&mut body), unsigned.read(&body)), (Some(0), 255));
+    }
+
+    #[test]
+    fn a_number_far_below_the_least_saturates_as_in_redis() {
+        for (bits, value, expected) in [
+            (8, i64::MIN, 127),
+            (8, -9_223_372_036_854_775_681, 127),
+            (8, -9_223_372_036_854_775_680, -128),
+            (8, -200, -128),
+            (16, -9_223_372_036_854_775_000, 32_767),
+            (63, i64::MIN, 4_611_686_018_427_387_903),
+            (63, -200, -200),
+            (64, i64::MIN, i64::MIN),
+        ] {
+            let field = BitField { signed: true, bits, offset: 0 };
+            let step = BitStep { field, action: BitAction::Set(value), overflow: Overflow::Saturate };
+            let mut body = vec![0; 8];
+            step.run(&mut body);
+            assert_eq!(field.read(&body), expected, "SET i{bits} {value}");
+        }
     }
 
     #[test]

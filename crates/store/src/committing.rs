@@ -366,7 +366,7 @@ fn walk(
             None if hashed => Bound::Unbounded,
             None => borrowed(from),
         };
-        let page = rows.page(Span { from, to, reverse: false });
+        let page = rows.page(Span { from, to, reverse: false }, usize::MAX);
         if !page.rows.iter().all(&mut visit) {
             return;
         }

@@ -277,7 +277,7 @@ impl TableCopy {
             loop {
                 let shard = shard.read();
                 let span = Span { from: borrowed(&from), to: Bound::Unbounded, reverse: false };
-                let page = shard.rows.page(span);
+                let page = shard.rows.page(span, usize::MAX);
                 let mut entries = index.entries.write();
                 for row in &page.rows {
                     index::replace(index, &mut entries, None, Some(row), None, 0);

@@ -210,6 +210,18 @@ impl Rows {
         }
     }
 
+    /// The first rows of the span, upwards, and the last position that they cover: what `walk` finds, at most `most` of hashed
+    /// rows, without their positions.
+    pub(crate) fn first(&self, span: Span<'_>, most: usize) -> (Vec<Row>, Option<Position>) {
+        match self {
+            Self::Hashed(rows) if !span.is_empty() => first_hashed(rows, span, most.max(1)),
+            _ => {
+                let walked = self.walk(span);
+                (walked.found.into_iter().map(|(_, row)| row).collect(), walked.stopped_at)
+            }
+        }
+    }
+
     /// Visits at most about [`PAGE_ROWS`] rows of the span. Hashed rows are walked upwards only.
     pub(crate) fn walk(&self, span: Span<'_>) -> Walked {
         if span.is_empty() {
@@ -236,13 +248,47 @@ fn hashed_position(hash: u64, key: &[u8]) -> Position {
     position
 }
 
-fn walk_hashed(rows: &HashRows, span: Span<'_>) -> Walked {
-    const { assert!(SEGMENT_ROWS <= PAGE_ROWS) };
-    let from = match span.from {
+/// A whole segment is looked at, and of what is found only the first are put in order and copied.
+fn first_hashed(rows: &HashRows, span: Span<'_>, most: usize) -> (Vec<Row>, Option<Position>) {
+    let page = rows.page(first_hash(rows, span));
+    let mut found: Vec<(u64, &Row)> =
+        page.rows().filter(|(hash, row)| is_within(span, *hash, row.key())).collect();
+    let order = |one: &(u64, &Row), other: &(u64, &Row)| {
+        one.0.cmp(&other.0).then_with(|| one.1.key().cmp(other.1.key()))
+    };
+    let is_cut = found.len() > most;
+    if is_cut {
+        found.select_nth_unstable_by(most - 1, order);
+        found.truncate(most);
+    }
+    found.sort_unstable_by(order);
+    let stopped_at = match (is_cut, found.last()) {
+        (true, Some((hash, row))) => Some(hashed_position(*hash, row.key())),
+        _ => page.next.map(|hash| Position::from_slice(&hash.to_be_bytes())),
+    };
+    (found.into_iter().map(|(_, row)| row.clone()).collect(), stopped_at)
+}
+
+/// Whether a span holds a hashed row. Seldom more than a look at the hash.
+fn is_within(span: Span<'_>, hash: u64, key: &[u8]) -> bool {
+    let is_above = match span.from {
+        Bound::Included(from) | Bound::Excluded(from) => hash > leading_hash(from),
+        Bound::Unbounded => true,
+    };
+    is_above && matches!(span.to, Bound::Unbounded) || span.contains(&hashed_position(hash, key))
+}
+
+/// The least hash that a span of hashed rows may hold.
+fn first_hash(rows: &HashRows, span: Span<'_>) -> u64 {
+    match span.from {
         Bound::Included(from) | Bound::Excluded(from) => leading_hash(from),
         Bound::Unbounded => rows.first_hash(),
-    };
-    let page = rows.page(from);
+    }
+}
+
+fn walk_hashed(rows: &HashRows, span: Span<'_>) -> Walked {
+    const { assert!(SEGMENT_ROWS <= PAGE_ROWS) };
+    let page = rows.page(first_hash(rows, span));
     let mut found: Vec<(Position, Row)> = page
         .rows()
         .map(|(hash, row)| (hashed_position(hash, row.key()), row.clone()))

@@ -28,6 +28,8 @@ pub struct Scan {
     from: Bound<Position>,
     to: Bound<Position>,
     reverse: bool,
+    /// Rows of a page of hashed rows in the present.
+    most: usize,
     /// The shard being walked; `None` before the first page.
     shard: Option<usize>,
     done: bool,
@@ -54,7 +56,14 @@ impl Scan {
     #[must_use]
     pub fn new(source: Source, from: Bound<&[u8]>, to: Bound<&[u8]>, reverse: bool) -> Self {
         let own = |bound: Bound<&[u8]>| bound.map(SmallVec::from_slice);
-        Self { source, from: own(from), to: own(to), reverse, shard: None, done: false }
+        Self { source, from: own(from), to: own(to), reverse, most: usize::MAX, shard: None, done: false }
+    }
+
+    /// With pages of at most so many rows, for who wants only a few: where rows are hashed, a page of the present then
+    /// costs less. Other pages are as large as ever.
+    #[must_use]
+    pub fn at_most(self, most: usize) -> Self {
+        Self { most, ..self }
     }
 
     /// Where the scan goes on, in its direction; `None` at its end. What lies before has been walked.
@@ -125,7 +134,7 @@ impl Scan {
         let span = Span { from: borrowed(&self.from), to: borrowed(&self.to), reverse: self.reverse };
         match at {
             Some(snapshot) => rows.page_at(span, snapshot.clock()),
-            None => rows.page(span),
+            None => rows.page(span, self.most),
         }
     }
 }

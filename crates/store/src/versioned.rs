@@ -98,11 +98,10 @@ impl Versioned {
         }
     }
 
-    /// The present rows of the span's first page.
-    pub(crate) fn page(&self, span: Span<'_>) -> Page {
-        let walked = self.rows.walk(span);
-        let rows = walked.found.into_iter().map(|(_, row)| row).collect();
-        Page { rows, stopped_at: walked.stopped_at, last_removal: self.last_removal }
+    /// The present rows of the span's first page, at most `most` of hashed ones.
+    pub(crate) fn page(&self, span: Span<'_>, most: usize) -> Page {
+        let (rows, stopped_at) = self.rows.first(span, most);
+        Page { rows, stopped_at, last_removal: self.last_removal }
     }
 
     /// The rows that the span's first page held at `clock`.

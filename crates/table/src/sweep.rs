@@ -10,7 +10,7 @@ use mnemon_store::{Before, Row, Snapshot, Source};
 use crate::error::TableError;
 use crate::search::During;
 use crate::table::Table;
-use crate::view::{AsOf, Present, Span, View, Walk};
+use crate::view::{AsOf, Span, View, Walk, walk_pages};
 
 /// Bits of a hash that a place leaves out.
 const CUT: u32 = 11;
@@ -59,7 +59,8 @@ impl Table {
         let count = count.max(1);
         let mut swept = Swept::default();
         let mut last = None;
-        self.sweep_each(state, from, &mut |row| {
+        // The one behind them tells where to go on.
+        self.sweep_pages(state, from, count.saturating_add(1), &mut |row| {
             if swept.rows.len() >= count {
                 let at = self.place_of(row.key());
                 let before = *last
@@ -85,6 +86,17 @@ impl Table {
         from: u64,
         visit: &mut dyn FnMut(&Row) -> bool,
     ) -> Result<(), TableError> {
+        self.sweep_pages(state, from, usize::MAX, visit)
+    }
+
+    /// The same, by a visitor who wants about `most` rows.
+    fn sweep_pages(
+        &self,
+        state: State<'_>,
+        from: u64,
+        most: usize,
+        visit: &mut dyn FnMut(&Row) -> bool,
+    ) -> Result<(), TableError> {
         // Past the last place there is nothing.
         let Some(hash) = from.checked_mul(1 << CUT) else { return Ok(()) };
         let from = Bound::Included(hash.to_be_bytes().to_vec());
@@ -92,7 +104,7 @@ impl Table {
         let visit = &mut |row: &Row| if visit(row) { Walk::On } else { Walk::Enough };
         let store = self.store();
         match state {
-            State::Present => Present(store).walk(self, &span, visit),
+            State::Present => walk_pages(store, self, span.scan().at_most(most), None, visit),
             State::Snapshot(snapshot) => AsOf { store, snapshot }.walk(self, &span, visit),
             State::During(before, ahead) => During::new(store, before, self, ahead)?.walk(self, &span, visit),
         }
@@ -132,6 +144,30 @@ mod tests {
 
     fn keys(rows: &[Row]) -> BTreeSet<Vec<u8>> {
         rows.iter().map(|row| row.key().to_vec()).collect()
+    }
+
+    #[test]
+    fn small_steps_meet_the_rows_of_large_ones_in_the_same_order() {
+        let catalog = catalog();
+        let table = catalog.database(0);
+        for number in 0..3_000 {
+            table.submit(&put(number)).ready();
+        }
+        let walk = |count: usize| {
+            let (mut from, mut found) = (Some(0), Vec::new());
+            while let Some(place) = from {
+                let swept = table.sweep(State::Present, place, count).unwrap();
+                assert!(swept.rows.len() >= count || swept.next.is_none(), "{count}");
+                found.extend(swept.rows.iter().map(|row| row.key().to_vec()));
+                from = swept.next;
+            }
+            found
+        };
+        let all = walk(usize::MAX);
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 3_000);
+        for count in [1, 2, 10, 200, 201, 1_000] {
+            assert!(walk(count) == all, "{count}");
+        }
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl View for Present<'_> {
         span: &Span,
         visit: &mut dyn FnMut(&Row) -> Walk,
     ) -> Result<(), TableError> {
-        walk_pages(self.0, table, span, None, visit)
+        walk_pages(self.0, table, span.scan(), None, visit)
     }
 }
 
@@ -89,18 +89,18 @@ impl View for AsOf<'_> {
         span: &Span,
         visit: &mut dyn FnMut(&Row) -> Walk,
     ) -> Result<(), TableError> {
-        walk_pages(self.store, table, span, Some(self.snapshot), visit)
+        walk_pages(self.store, table, span.scan(), Some(self.snapshot), visit)
     }
 }
 
-fn walk_pages(
+/// Visits the rows of a scan until the visitor has had enough.
+pub(crate) fn walk_pages(
     store: &Store,
     table: &Table,
-    span: &Span,
+    mut scan: Scan,
     at: Option<&Snapshot>,
     visit: &mut dyn FnMut(&Row) -> Walk,
 ) -> Result<(), TableError> {
-    let mut scan = span.scan();
     while let Some(page) = scan.next_page(store, table.copy(), at)? {
         if page.rows.iter().any(|row| visit(row) == Walk::Enough) {
             return Ok(());
