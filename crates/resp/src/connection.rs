@@ -33,6 +33,8 @@ use output::Output;
 
 /// While more than this waits to be written, nothing more is run.
 const OUTPUT_HIGH: usize = 1 << 20;
+/// Bytes that are read of one client before others of its thread get their turn: long requests come in many reads.
+const TURN_BYTES: usize = 1 << 20;
 
 /// One client, over a socket or over TLS on a socket.
 pub(crate) struct Connection<S> {
@@ -105,6 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     async fn turns(&mut self) -> io::Result<()> {
+        let mut unshared = 0;
         loop {
             let first = self.output.end();
             let turn = self.run_batch();
@@ -116,7 +119,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Turn::Starved(hint) => match poll_fn(|context| self.poll_arrival(context, hint)).await? {
                     None => return self.say_goodbye().await,
                     Some(0) => return Ok(()),
-                    Some(_) => {}
+                    Some(count) => {
+                        unshared += count;
+                        if unshared >= TURN_BYTES {
+                            unshared = 0;
+                            tokio::task::yield_now().await;
+                        }
+                    }
                 },
                 Turn::Pause => {
                     self.flush_below(OUTPUT_HIGH).await?;
@@ -191,6 +200,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         };
         ThreadStats::count(&stats.commands, commands);
+        if let Some(lookups) = session.lookups().take() {
+            ThreadStats::count(&stats.hits, lookups.hits);
+            ThreadStats::count(&stats.misses, lookups.misses);
+        }
         turn
     }
 

@@ -67,6 +67,10 @@ pub struct Host {
     /// Rows take more memory than they may.
     over_memory: AtomicBool,
     next_client: AtomicU64,
+    /// The most that rows have taken when somebody looked.
+    peak_bytes: AtomicU64,
+    /// Forty hexadecimal digits that no other run of a server has.
+    pub(crate) run_id: String,
 }
 
 impl Host {
@@ -74,6 +78,8 @@ impl Host {
     #[must_use]
     pub fn new(catalog: Arc<Catalog>, settings: Settings) -> Self {
         let now_ms = catalog.store().now_ms();
+        let dice = Dice::default();
+        let run_id: String = (0..5).map(|_| format!("{:08x}", dice.roll() >> 32)).collect();
         Self {
             catalog,
             addr: settings.addr,
@@ -88,8 +94,10 @@ impl Host {
             started_ms: now_ms,
             heartbeat_ms: AtomicU64::new(now_ms),
             over_memory: AtomicBool::new(false),
-            dice: Dice::default(),
+            dice,
             next_client: AtomicU64::new(1),
+            peak_bytes: AtomicU64::new(0),
+            run_id,
         }
     }
 
@@ -122,7 +130,14 @@ impl Host {
 
     /// Bytes of all rows. O(tables × shards).
     pub(crate) fn dataset_bytes(&self) -> u64 {
-        self.catalog.tables().iter().map(|table| table.info().memory_bytes as u64).sum()
+        let bytes = self.catalog.tables().iter().map(|table| table.info().memory_bytes as u64).sum();
+        self.peak_bytes.fetch_max(bytes, Relaxed);
+        bytes
+    }
+
+    /// The most that rows have taken when somebody looked, once a second at least.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        self.peak_bytes.load(Relaxed)
     }
 
     /// Whether commands that need memory are refused.
@@ -148,9 +163,11 @@ impl Host {
         }
     }
 
-    /// What is to be done about once a second: clients that are idle, or read nothing, are sent away. O(clients).
+    /// What is to be done about once a second: clients that are idle, or read nothing, are sent away, and the
+    /// peak of memory is noted. O(clients + tables × shards).
     pub fn sweep(&self) {
         let (bounds, now_ms) = (self.bounds(), self.now_ms());
+        self.dataset_bytes();
         for client in self.roster.iter() {
             if let Some(order) = self.overdue(&client, &bounds, now_ms) {
                 client.order(order);

@@ -7,6 +7,7 @@ mod exec;
 mod following;
 mod guard;
 mod listening;
+mod lookups;
 mod pace;
 mod permit;
 mod rehearsal;
@@ -35,6 +36,7 @@ use exec::Queue;
 use following::Follow;
 use guard::Decider;
 use listening::Listening;
+use lookups::Lookups;
 use pace::Pace;
 pub(crate) use voice::Voice;
 use watching::Watches;
@@ -117,6 +119,7 @@ pub struct Session {
     waker: Option<Waker>,
     closing: bool,
     pace: Pace,
+    lookups: Lookups,
     /// A table was read or written whose commits must be durable before they are told of.
     touched: bool,
 }
@@ -152,6 +155,7 @@ impl Session {
             waker: None,
             closing: false,
             pace: Pace::default(),
+            lookups: Lookups::default(),
             touched: false,
             host,
         }
@@ -304,6 +308,11 @@ impl Session {
         Execution::Done(unknown_command(args))
     }
 
+    /// How often keys were found, since it was last taken.
+    pub(crate) fn lookups(&mut self) -> &mut Lookups {
+        &mut self.lookups
+    }
+
     /// Whether commands since the last call have shown or made what must be durable before it is told.
     pub(crate) fn take_touched(&mut self) -> bool {
         std::mem::take(&mut self.touched)
@@ -330,6 +339,7 @@ impl Session {
             // The databases are this node's own, so a read is a look at the row: no commit and no clock.
             Plan::One(Target::Database, Op::Get { key }, finish) => {
                 let row = self.database.store().get(self.database.copy(), &key);
+                self.lookups.note(row.is_some());
                 Execution::Done(finish(&self.database, args, Ok(Outcome::Row(row))))
             }
             Plan::One(Target::Database, op, finish) => {
@@ -344,11 +354,16 @@ impl Session {
                 settle_one(table, args, verdict, finish)
             }
             Plan::Many(target, ops, finish) => {
-                let verdict = self.host.catalog.submit(Vec::new(), ops);
+                let verdict = self.host.catalog.submit(Vec::new(), ops).applied();
+                if let Verdict::Ready(Ok(applied)) = &verdict {
+                    self.lookups.note_all(&applied.outcomes);
+                }
                 settle_many(self.table_of(target), args, verdict, finish)
             }
             Plan::Read(key, finish) => {
-                Execution::Done(finish(self.database.store().get(self.database.copy(), key)))
+                let row = self.database.store().get(self.database.copy(), key);
+                self.lookups.note(row.is_some());
+                Execution::Done(finish(row))
             }
             Plan::Guarded(keys, decide) => {
                 let places = guard::places(&self.database, keys);

@@ -20,6 +20,8 @@ pub(crate) struct ThreadStats {
     pub(crate) connected: AtomicUsize,
     pub(crate) bytes_in: AtomicU64,
     pub(crate) bytes_out: AtomicU64,
+    pub(crate) hits: AtomicU64,
+    pub(crate) misses: AtomicU64,
     pub(crate) per_command: CommandCounters,
     pub(crate) latencies: Latencies,
 }
@@ -53,6 +55,10 @@ pub struct Totals {
     pub bytes_in: u64,
     /// Bytes written to clients.
     pub bytes_out: u64,
+    /// Reads of a key that was there.
+    pub hits: u64,
+    /// Reads of a key that was not.
+    pub misses: u64,
     /// Clients that were cut off because too much waited for them.
     pub overflowed: u64,
     /// Clients that were cut off because they took nothing of what waited for them.
@@ -105,6 +111,8 @@ impl Stats {
             totals.connected += thread.connected.load(Relaxed);
             totals.bytes_in += thread.bytes_in.load(Relaxed);
             totals.bytes_out += thread.bytes_out.load(Relaxed);
+            totals.hits += thread.hits.load(Relaxed);
+            totals.misses += thread.misses.load(Relaxed);
         }
         totals
     }
@@ -125,9 +133,8 @@ impl Stats {
     pub(crate) fn reset(&self) {
         self.limits.reset();
         for thread in &self.threads {
-            [&thread.commands, &thread.accepted, &thread.bytes_in, &thread.bytes_out]
-                .iter()
-                .for_each(|counter| counter.store(0, Relaxed));
+            let plain = [&thread.commands, &thread.accepted, &thread.bytes_in, &thread.bytes_out];
+            plain.iter().chain(&[&thread.hits, &thread.misses]).for_each(|counter| counter.store(0, Relaxed));
             thread.per_command.reset();
         }
     }

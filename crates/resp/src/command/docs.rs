@@ -13,7 +13,7 @@ const GUIDE: &str = include_str!("docs/guide.md");
 
 /// Commands of Redis 7.0 that are not supported, where others of their family are.
 const ABSENT: &[(Family, &[&str])] = &[
-    (Family::Generic, &["dump", "migrate", "restore", "sort", "sort_ro", "wait"]),
+    (Family::Generic, &["dump", "migrate", "restore", "sort", "sort_ro"]),
     (
         Family::Server,
         &[
@@ -21,8 +21,6 @@ const ABSENT: &[(Family, &[&str])] = &[
             "bgsave",
             "failover",
             "lastsave",
-            "latency",
-            "module",
             "monitor",
             "psync",
             "replconf",

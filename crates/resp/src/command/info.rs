@@ -68,11 +68,14 @@ fn server(host: &Host, lines: &mut Lines) {
     lines.put("os", format_args!("{} {}", std::env::consts::OS, std::env::consts::ARCH));
     lines.put("arch_bits", usize::BITS);
     lines.put("process_id", std::process::id());
+    lines.put("process_supervised", "no");
+    lines.put("run_id", &host.run_id);
     lines.put("tcp_port", host.addr.port());
     lines.put("server_time_usec", now_ms.saturating_mul(1000));
     lines.put("uptime_in_seconds", uptime_s);
     lines.put("uptime_in_days", uptime_s / 86_400);
     lines.put("hz", 10);
+    lines.put("configured_hz", 10);
     lines.put("config_file", "");
     lines.put("io_threads_active", host.threads);
 }
@@ -101,9 +104,15 @@ fn memory(host: &Host, lines: &mut Lines) {
     let max = host.bounds().max_memory;
     lines.put("used_memory", used);
     lines.put("used_memory_human", human(used));
-    if let Some(resident) = resident_bytes() {
+    lines.put("used_memory_peak", host.peak_bytes());
+    lines.put("used_memory_peak_human", human(host.peak_bytes()));
+    if let Some(resident) = kilobytes_in("/proc/self/status", "VmRSS:") {
         lines.put("used_memory_rss", resident);
         lines.put("used_memory_rss_human", human(resident));
+    }
+    if let Some(total) = kilobytes_in("/proc/meminfo", "MemTotal:") {
+        lines.put("total_system_memory", total);
+        lines.put("total_system_memory_human", human(total));
     }
     lines.put("used_memory_dataset", used);
     lines.put("maxmemory", max);
@@ -111,10 +120,9 @@ fn memory(host: &Host, lines: &mut Lines) {
     lines.put("maxmemory_policy", "noeviction");
 }
 
-fn persistence(_: &Host, lines: &mut Lines) {
-    for name in
-        ["loading", "async_loading", "rdb_changes_since_last_save", "rdb_bgsave_in_progress", "aof_enabled"]
-    {
+fn persistence(host: &Host, lines: &mut Lines) {
+    lines.put("loading", u8::from(host.catalog.is_loading()));
+    for name in ["async_loading", "rdb_changes_since_last_save", "rdb_bgsave_in_progress", "aof_enabled"] {
         lines.put(name, 0);
     }
 }
@@ -135,6 +143,10 @@ fn stats(host: &Host, lines: &mut Lines) {
         .fold((0, 0), |sums, info| (sums.0 + info.expired, sums.1 + info.evicted));
     lines.put("expired_keys", sums.0);
     lines.put("evicted_keys", sums.1);
+    lines.put("keyspace_hits", totals.hits);
+    lines.put("keyspace_misses", totals.misses);
+    let errors = host.stats.commands().iter().map(|command| command.failed + command.rejected).sum::<u64>();
+    lines.put("total_error_replies", errors);
     lines.put("pubsub_channels", host.broker.count(Kind::Channel));
     lines.put("pubsub_patterns", host.broker.count(Kind::Pattern));
     lines.put("pubsubshard_channels", host.broker.count(Kind::Shard));
@@ -163,9 +175,15 @@ fn cluster(_: &Host, lines: &mut Lines) {
     lines.put("cluster_enabled", 0);
 }
 
-fn replication(_: &Host, lines: &mut Lines) {
+fn replication(host: &Host, lines: &mut Lines) {
     lines.put("role", "master");
     lines.put("connected_slaves", 0);
+    lines.put("master_failover_state", "no-failover");
+    // Tools tell servers apart by it; it changes with each run, as there is no history that another could share.
+    lines.put("master_replid", &host.run_id);
+    lines.put("master_repl_offset", 0);
+    lines.put("second_repl_offset", -1);
+    lines.put("repl_backlog_active", 0);
 }
 
 fn cpu(_: &Host, lines: &mut Lines) {
@@ -196,10 +214,10 @@ fn tables(host: &Host, lines: &mut Lines) {
     }
 }
 
-/// Memory that the process holds, where the operating system tells.
-fn resident_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+/// A number of kilobytes that Linux tells under a name, in bytes.
+fn kilobytes_in(file: &str, name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)
 }

@@ -40,7 +40,7 @@ pub(super) fn command(_: &mut Session, args: Args<'_>) -> Answer {
     if rest.is_empty() {
         return Reply::Array(COMMANDS.iter().map(entry).collect()).into();
     }
-    Reply::Array(rest.iter().map(|name| find(name).map_or(Reply::Null, entry)).collect()).into()
+    Reply::Array(rest.iter().map(|name| named_entry(name).unwrap_or(Reply::Null)).collect()).into()
 }
 
 fn number(value: i16) -> Reply {
@@ -53,6 +53,16 @@ fn entry(command: &Command) -> Reply {
     // The keys of a command of two words belong to its subcommands.
     let keys = if command.subcommands.is_empty() { command.keys } else { (0, 0, 0) };
     described(command, name, arity, keys, subcommands)
+}
+
+/// The entry of a command, or of a subcommand as `config|get`.
+fn named_entry(name: &[u8]) -> Option<Reply> {
+    let mut words = name.splitn(2, |byte| *byte == b'|');
+    let command = find(words.next()?)?;
+    match words.next() {
+        None => Some(entry(command)),
+        Some(sub) => Some(subentry(command, command.subcommand(sub)?)),
+    }
 }
 
 /// The entry of a subcommand that has enough arguments to have the command's keys.

@@ -1,6 +1,9 @@
-//! The server: its time, and what is asked of it in passing.
+//! The server: its time, and what tools ask of it in passing.
 
 use crate::answer::Answer;
+use crate::command::argument::{arg, integer, is};
+use crate::command::channel;
+use crate::command::entry::Subcommand;
 use crate::host::Host;
 use crate::protocol::{Args, Reply};
 use crate::refusal;
@@ -24,6 +27,57 @@ pub(super) fn debug(_: &Host, _: Args<'_>) -> Answer {
 /// `ROLE`: what a server without replicas says.
 pub(super) fn role(_: &Host, _: Args<'_>) -> Answer {
     Reply::Array(vec![Reply::StaticBulk("master"), Reply::Int(0), Reply::Array(Vec::new())]).into()
+}
+
+/// `WAIT numreplicas timeout`: there are no replicas, and so none to wait for.
+pub(super) fn wait(_: &Host, args: Args<'_>) -> Answer {
+    if integer(arg(args, 1)).is_none() {
+        return refusal::NOT_AN_INTEGER;
+    }
+    match integer(arg(args, 2)) {
+        None => Answer::error("ERR timeout is not an integer or out of range"),
+        Some(..0) => Answer::error("ERR timeout is negative"),
+        Some(_) => Answer::ZERO,
+    }
+}
+
+/// The subcommands of `LATENCY`.
+pub(super) const LATENCY_SUBCOMMANDS: &[Subcommand] = &[
+    Subcommand { name: "help", arity: 2 },
+    Subcommand { name: "history", arity: 3 },
+    Subcommand { name: "latest", arity: 2 },
+    Subcommand { name: "reset", arity: -2 },
+];
+
+/// `LATENCY HISTORY|LATEST|RESET|HELP`: what Redis says while its latency monitor is off.
+pub(super) fn latency(_: &Host, args: Args<'_>) -> Answer {
+    let subcommand = arg(args, 1);
+    if is("RESET", subcommand) {
+        return Answer::ZERO;
+    }
+    if is("LATEST", subcommand) || is("HISTORY", subcommand) {
+        return Reply::Array(Vec::new()).into();
+    }
+    channel::help(&[
+        "LATENCY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "HISTORY <event>",
+        "    Return time-latency samples for the <event> class.",
+        "LATEST",
+        "    Return the latest latency samples for all events.",
+        "RESET [<event> ...]",
+        "    Reset latency data of one or more <event> classes.",
+        "    (default: reset all data for all event classes)",
+        "HELP",
+        "    Prints this help.",
+    ])
+}
+
+/// The subcommands of `MODULE`.
+pub(super) const MODULE_SUBCOMMANDS: &[Subcommand] = &[Subcommand { name: "list", arity: 2 }];
+
+/// `MODULE LIST`: there are none.
+pub(super) fn module(_: &Host, _: Args<'_>) -> Answer {
+    Reply::Array(Vec::new()).into()
 }
 
 /// `LOLWUT [VERSION version]`

@@ -7,6 +7,8 @@
 const FIRST_LEN: usize = 1024;
 /// What one read offers in the end, once reads have filled less.
 const READ_LEN: usize = 16 * 1024;
+/// The most that one read offers: the buffer's bytes are made up to there, and what is not made takes no memory.
+const STEP: usize = 128 * 1024;
 /// An empty buffer keeps at most this much.
 const KEEP: usize = 64 * 1024;
 
@@ -40,23 +42,29 @@ impl Input {
         self.start = self.start.saturating_add(count).min(self.end);
     }
 
-    /// Room for the next read: `hint` bytes or more.
+    /// Room for the next read. `hint` bytes are worth reserving: a long request then grows in few moves, while the memory
+    /// it takes is what has arrived and a step more.
     pub(super) fn room(&mut self, hint: usize) -> &mut [u8] {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
-            if self.bytes.len() > KEEP && hint <= KEEP {
+            if self.bytes.capacity() > KEEP && hint <= KEEP {
                 self.bytes.truncate(READ_LEN);
                 self.bytes.shrink_to_fit();
             }
         }
-        let wanted = hint.max(self.read_len);
-        let least = hint.max(self.read_len / 4);
+        let wanted = hint.min(STEP).max(self.read_len);
+        let least = hint.min(STEP).max(self.read_len / 4);
         if self.bytes.len() - self.end < least && self.start > 0 {
             self.bytes.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
         }
         if self.bytes.len() - self.end < least {
-            self.bytes.resize(self.end.saturating_add(wanted), 0);
+            let filled = self.end.saturating_add(wanted);
+            let whole = self.end.saturating_add(hint);
+            if filled > self.bytes.capacity() && whole > self.bytes.capacity().saturating_mul(2) {
+                self.bytes.reserve_exact(whole.saturating_sub(self.bytes.len()));
+            }
+            self.bytes.resize(filled, 0);
         }
         self.bytes.get_mut(self.end..).unwrap_or_default()
     }
@@ -75,10 +83,14 @@ impl Input {
 mod tests {
     use super::*;
 
-    fn receive(input: &mut Input, bytes: &[u8]) {
-        let room = input.room(bytes.len());
-        room[..bytes.len()].copy_from_slice(bytes);
-        input.arrived(bytes.len());
+    fn receive(input: &mut Input, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let room = input.room(bytes.len());
+            let count = room.len().min(bytes.len());
+            room[..count].copy_from_slice(&bytes[..count]);
+            input.arrived(count);
+            bytes = &bytes[count..];
+        }
     }
 
     #[test]
@@ -108,6 +120,26 @@ mod tests {
         input.consume(1 << 20);
         assert!(input.room(1).len() >= READ_LEN / 4);
         assert!(input.bytes.capacity() <= KEEP);
+    }
+
+    #[test]
+    fn a_long_request_moves_seldom_and_fills_little_ahead() {
+        let mut input = Input::default();
+        let whole = 64 << 20;
+        let (mut moves, mut capacity) = (0, 0);
+        while input.unread().len() < whole {
+            let arrived = input.unread().len();
+            let hint = (whole - arrived).min((7 * arrived).max(READ_LEN));
+            let room = input.room(hint);
+            let count = room.len().min(50_000);
+            room[..count].fill(1);
+            input.arrived(count);
+            assert!(input.bytes.len() <= input.unread().len() + STEP + READ_LEN);
+            moves += usize::from(input.bytes.capacity() != capacity);
+            capacity = input.bytes.capacity();
+        }
+        assert!(moves <= 8, "{moves}");
+        assert!(input.unread().iter().all(|byte| *byte == 1));
     }
 
     #[test]

@@ -33,8 +33,8 @@ pub enum Progress {
         /// more behind it.
         consumed: usize,
         /// How many bytes are worth reserving for the next read. At least 1, at most what the request still lacks, and
-        /// never more than the larger of 16 KiB and what has already arrived of this request: a buffer that grows by it
-        /// at most doubles with each read.
+        /// never more than the larger of 16 KiB and seven times what has already arrived of this request. Room that is
+        /// reserved takes no memory until it is written to; fill only as much of it as one read needs.
         hint: usize,
     },
 }

@@ -11,6 +11,9 @@ use crate::protocol::{args::Span, error::ProtocolError, inline, integer};
 
 /// Least number of bytes a connection should offer to one read, and the floor of [`Progress::Incomplete`]'s hint.
 const MIN_READ: usize = 16 * 1024;
+/// How many times what has arrived of a request its buffer may be grown by. Each growth moves what is there; more of it at
+/// once moves a long argument less often.
+const GROWTH: usize = 7;
 /// Least limit of a line: what the fast road reads before it looks at limits, a tag and three digits. With less it would
 /// depend on how a line arrives whether it is too long.
 const MIN_LINE: usize = 4;
@@ -196,6 +199,9 @@ impl Parser {
     /// Gives up for now: what stands before the request may be dropped.
     fn incomplete(&mut self, request: &[u8], missing: usize) -> Progress {
         let consumed = std::mem::take(&mut self.start);
-        Progress::Incomplete { consumed, hint: missing.min(request.len().max(MIN_READ)) }
+        Progress::Incomplete {
+            consumed,
+            hint: missing.min(request.len().saturating_mul(GROWTH).max(MIN_READ)),
+        }
     }
 }

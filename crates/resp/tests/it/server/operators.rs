@@ -12,6 +12,37 @@ fn text(reply: Reply) -> String {
 }
 
 #[test]
+fn reads_are_counted_by_whether_the_key_was_there() {
+    let server = serve(|_| {});
+    let mut client = Client::connect(server.local_addr());
+    for command in
+        ["SET k v", "HSET h f v", "GET k", "GET none", "MGET k none none", "HGET h none", "EXISTS none"]
+    {
+        client.say(command);
+    }
+    let stats = text(client.say("INFO stats"));
+    // Of a hash it counts that the key was there, as in Redis.
+    assert!(
+        stats.contains("\r\nkeyspace_hits:3\r\n") && stats.contains("\r\nkeyspace_misses:4\r\n"),
+        "{stats}"
+    );
+    client.say("NOSUCH");
+    client.say("INCR h");
+    assert!(text(client.say("INFO stats")).contains("\r\ntotal_error_replies:1\r\n"));
+    assert_eq!(client.say("CONFIG RESETSTAT"), Reply::OK);
+    assert!(text(client.say("INFO stats")).contains("\r\nkeyspace_hits:0\r\n"));
+    let run_id = |server: &str| {
+        let line = server.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap().to_owned();
+        assert!(line.len() == 40 && line.bytes().all(|digit| digit.is_ascii_hexdigit()), "{line}");
+        line
+    };
+    let one = run_id(&text(client.say("INFO server")));
+    assert_eq!(one, run_id(&text(client.say("INFO server"))));
+    let other = serve(|_| {});
+    assert_ne!(one, run_id(&text(Client::connect(other.local_addr()).say("INFO server"))));
+}
+
+#[test]
 fn a_killed_client_is_closed_even_if_it_says_nothing() {
     let server = serve(|config| config.threads = 2);
     let mut operator = Client::connect(server.local_addr());

@@ -57,6 +57,29 @@ fn past_the_memory_bound_only_what_needs_none_runs() {
 }
 
 #[test]
+fn tools_that_ask_for_replicas_modules_and_latencies_are_told_there_are_none() {
+    let node = Node::new();
+    let mut client = node.client();
+    check(
+        &mut client,
+        &[
+            ("WAIT 0 0", ":0\r\n"),
+            ("WAIT 3 100000", ":0\r\n"),
+            ("WAIT x 1", "-ERR value is not an integer or out of range\r\n"),
+            ("WAIT 1 x", "-ERR timeout is not an integer or out of range\r\n"),
+            ("WAIT 1 -1", "-ERR timeout is negative\r\n"),
+            ("LATENCY LATEST", "*0\r\n"),
+            ("LATENCY HISTORY command", "*0\r\n"),
+            ("LATENCY RESET", ":0\r\n"),
+            ("LATENCY NOSUCH", "-ERR unknown subcommand 'NOSUCH'. Try LATENCY HELP.\r\n"),
+            ("MODULE LIST", "*0\r\n"),
+            ("COMMAND INFO config|nosuch nosuch|get", "*2\r\n$-1\r\n$-1\r\n"),
+        ],
+    );
+    assert!(client.say("COMMAND INFO config|get").starts_with("*1\r\n*10\r\n$10\r\nconfig|get\r\n:-3\r\n"));
+}
+
+#[test]
 fn replies_can_be_switched_off() {
     let mut client = Node::new().client();
     client.say("HELLO 3");

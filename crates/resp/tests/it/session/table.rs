@@ -235,7 +235,7 @@ fn tables_are_listed_described_and_dropped() {
     assert_eq!(client.strings("T.LIST"), ["db0", "users"]);
     client.say("HELLO 3");
     let info = client.say("T.INFO users");
-    assert!(info.starts_with("%16\r\n"), "{info}");
+    assert!(info.starts_with("%18\r\n"), "{info}");
     for part in
         ["$11\r\nordered_set\r\n", "$6\r\nid:int\r\n", "$4\r\nsize\r\n:3\r\n", "$6\r\nttl_ms\r\n_\r\n"]
     {
