@@ -4,7 +4,6 @@ use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use mnemon_store::StoreError;
 use mnemon_table::{Catalog, Moment, Still, TableError};
 
 use crate::error::BackupError;
@@ -110,11 +109,7 @@ pub fn write_backup<W: Write>(
     }
     let written = writer.finish()?;
     // What is restored must never be what a crash took back.
-    if let Some(synced) = source.catalog.store().unsynced() {
-        synced.wait(SYNC_WITHIN).map_err(|cause| {
-            BackupError::from(TableError::from(StoreError::OutcomeUnknown(cause.to_string())))
-        })?;
-    }
+    source.catalog.store().sync_log(SYNC_WITHIN)?;
     Ok(written)
 }
 

@@ -5,7 +5,6 @@
 //! by its content type, which no web page can send to another site unasked.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -14,7 +13,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use mnemon_backup::text::{TextFormat, export, import};
-use mnemon_backup::{BackupError, Backups, Listed, Progress, Task};
+use mnemon_backup::{BackupError, Listed, Progress, Task};
 use mnemon_table::TableError;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
@@ -30,10 +29,7 @@ const MOMENT_TTL_MS: u64 = 3_600_000;
 
 /// `GET /api/v1/backups`
 pub(crate) async fn list(State(shared): State<Shared>) -> Response {
-    let backups = match backups(&shared) {
-        Ok(backups) => backups,
-        Err(refused) => return refused,
-    };
+    let Some(backups) = shared.node.backups() else { return refusal(&BackupError::NoDirectory) };
     match backups.list().await {
         Ok(listed) => {
             let running = backups.figures().running;
@@ -48,7 +44,7 @@ pub(crate) async fn list(State(shared): State<Shared>) -> Response {
 pub(crate) async fn create(State(shared): State<Shared>, body: Bytes) -> Response {
     let wanted: api::NewBackup = match parsed(&body) {
         Ok(wanted) => wanted,
-        Err(refused) => return refused,
+        Err(cause) => return bad_body(&cause),
     };
     start(&shared, Task::Create { name: wanted.name, tables: wanted.tables })
 }
@@ -62,7 +58,7 @@ pub(crate) async fn verify(State(shared): State<Shared>, Path(name): Path<String
 pub(crate) async fn restore(State(shared): State<Shared>, Path(name): Path<String>, body: Bytes) -> Response {
     let wanted: api::Restore = match parsed(&body) {
         Ok(wanted) => wanted,
-        Err(refused) => return refused,
+        Err(cause) => return bad_body(&cause),
     };
     start(
         &shared,
@@ -75,12 +71,10 @@ pub(crate) async fn restore(State(shared): State<Shared>, Path(name): Path<Strin
 
 /// `POST /api/v1/cancel-restore`
 pub(crate) async fn cancel(State(shared): State<Shared>) -> Response {
-    match backups(&shared) {
-        Ok(backups) => match backups.cancel_pending_restore().await {
-            Ok(()) => json(StatusCode::OK, &api::Imported { records: 0 }),
-            Err(cause) => refusal(&cause),
-        },
-        Err(refused) => refused,
+    let Some(backups) = shared.node.backups() else { return refusal(&BackupError::NoDirectory) };
+    match backups.cancel_pending_restore().await {
+        Ok(()) => json(StatusCode::OK, &api::Imported { records: 0 }),
+        Err(cause) => refusal(&cause),
     }
 }
 
@@ -90,10 +84,7 @@ pub(crate) async fn job(
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let backups = match backups(&shared) {
-        Ok(backups) => backups,
-        Err(refused) => return refused,
-    };
+    let Some(backups) = shared.node.backups() else { return refusal(&BackupError::NoDirectory) };
     let within = if query.as_deref() == Some("wait") { shared.answer_within / 2 } else { Duration::ZERO };
     let found = match id.parse() {
         Ok(id) => backups.job_ended(id, within).await,
@@ -164,27 +155,20 @@ fn format_of(query: &str) -> Result<TextFormat, BackupError> {
     }
 }
 
-fn backups(shared: &Shared) -> Result<Arc<Backups>, Response> {
-    let none = || refusal(&BackupError::NoDirectory);
-    shared.node.backups().cloned().ok_or_else(none)
-}
-
 fn start(shared: &Shared, task: Task) -> Response {
-    let begun = backups(shared).map(|backups| backups.start(task));
-    match begun {
-        Ok(Ok(job)) => json(StatusCode::ACCEPTED, &job),
-        Ok(Err(cause)) => refusal(&cause),
-        Err(refused) => refused,
+    let Some(backups) = shared.node.backups() else { return refusal(&BackupError::NoDirectory) };
+    match backups.start(task) {
+        Ok(job) => json(StatusCode::ACCEPTED, &job),
+        Err(cause) => refusal(&cause),
     }
 }
 
-fn parsed<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Response> {
-    if body.is_empty() {
-        return Ok(T::default());
-    }
-    let bad =
-        |cause: serde_json::Error| fail(StatusCode::BAD_REQUEST, "BADREQUEST", format!("the body: {cause}"));
-    serde_json::from_slice(body).map_err(bad)
+fn parsed<T: DeserializeOwned + Default>(body: &[u8]) -> serde_json::Result<T> {
+    if body.is_empty() { Ok(T::default()) } else { serde_json::from_slice(body) }
+}
+
+fn bad_body(cause: &serde_json::Error) -> Response {
+    fail(StatusCode::BAD_REQUEST, "BADREQUEST", format!("the body: {cause}"))
 }
 
 fn shown(listed: Listed) -> api::Backup {

@@ -1,6 +1,6 @@
 //! What a restore does with tables that are there, and with those that are not.
 
-use mnemon_backup::{BackupError, Mode, RestorePlan};
+use mnemon_backup::{BackupError, BackupReader, Mode, Progress, RestorePlan, restore};
 use mnemon_store::{Expiry, Op, When};
 use mnemon_table::schema::{AttributeType, Kind, Schema};
 use mnemon_table::{Catalog, TableError};
@@ -129,4 +129,41 @@ async fn records_whose_time_has_passed_do_not_come_back() {
     let later = Catalog::local(Box::new(mnemon_store::ManualClock::at(NOW_MS + 100)));
     bring(&later, &file, &RestorePlan::default()).await.unwrap();
     assert_eq!(rows(later.database(0)).len(), 1);
+}
+
+#[tokio::test]
+async fn a_file_that_is_damaged_after_it_was_checked_never_leaves_a_part_that_takes_writes() {
+    let catalog = catalog();
+    let table = catalog.create(people(Kind::Set)).await.unwrap();
+    for id in 0..20 {
+        write(&table, &[Term::from(id), Term::from("old")]).await;
+    }
+    let file = backup(&catalog).await;
+    let mut damaged = file.clone();
+    // In the rows: the ends of the table and of the backup are 96 bytes.
+    damaged[file.len() - 120] ^= 1;
+    let broken = async |mode| {
+        let mut opened = 0;
+        let open = || {
+            opened += 1;
+            BackupReader::open("b", if opened == 1 { &file[..] } else { &damaged[..] })
+        };
+        restore(&catalog, open, &RestorePlan::all(mode), &Progress::default()).await
+    };
+    let before = rows(&table);
+    let stopped = broken(Mode::Recreate).await;
+    assert!(matches!(stopped, Err(BackupError::Corrupt { .. })), "{stopped:?}");
+    assert_eq!(rows(&catalog.table("people").unwrap()), before);
+    write(&table, &[Term::from(21), Term::from("young")]).await;
+
+    let stopped = broken(Mode::Clear).await;
+    assert!(
+        matches!(&stopped, Err(BackupError::Incomplete { table, sealed: true, .. }) if table == "people"),
+        "{stopped:?}"
+    );
+    let record = mnemon_term::Record::new(&[Term::from(22), Term::from("lost")]).unwrap();
+    assert!(matches!(table.write(record.as_ref()).await, Err(TableError::Transforming(_))));
+    bring(&catalog, &file, &RestorePlan::default()).await.unwrap();
+    assert_eq!(rows(&table), before);
+    write(&table, &[Term::from(22), Term::from("kept")]).await;
 }
