@@ -9,6 +9,7 @@ mod backup;
 mod client;
 mod clock;
 mod command;
+mod disc;
 mod embedded;
 mod error;
 mod hash;
@@ -98,6 +99,11 @@ fn measure(options: &Options, mut report: Report<impl Write>) -> Result<usize, E
     {
         report.failed("hash", "all", &error)?;
     }
+    if options.wants(Bench::Disc)
+        && let Err(error) = disc::run(options, &mut report, &peers.erlang)
+    {
+        report.failed("disc", "embedded", &error)?;
+    }
     if options.wants(Bench::Scan)
         && let Err(error) = scan::run(options, &mut report)
     {
@@ -164,7 +170,7 @@ fn measure_server(
             report.absent(name, "redis", reason)?;
         }
         let outcome = match (bench, &peers.generator) {
-            (Bench::Resp | Bench::Hash, Presence::Absent(reason)) => {
+            (Bench::Resp | Bench::Hash | Bench::Disc, Presence::Absent(reason)) => {
                 report.absent(name, "redis-benchmark", reason)
             }
             (Bench::Resp, Presence::Present(generator)) => {
@@ -177,6 +183,9 @@ fn measure_server(
             (Bench::Publish, _) => resp::publish::run(report, mnemon, peer, options.plan()),
             (Bench::Idle, _) => resp::idle::run(report, mnemon, peer, options.plan()),
             (Bench::Fields, _) => resp::fields::run(report, mnemon, peer, options.plan()),
+            (Bench::Disc, Presence::Present(generator)) => {
+                disc::over_resp::run(report, generator, mnemon, peer, options.plan())
+            }
             _ => memory::run(report, mnemon, peer, options.plan()),
         };
         if let Err(error) = outcome {

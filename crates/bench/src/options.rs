@@ -56,13 +56,15 @@ pub(crate) enum Bench {
     Backup,
     /// Setting a field of a large hash beside a small one
     Hash,
+    /// What is kept on disc: loading and writing, beside Mnesia and Redis
+    Disc,
     /// Ten million rows: the longest operation, and writers beside a scan
     Scan,
 }
 
 impl Bench {
     /// Those that need the server, in the order they are run, with their names in results.
-    pub(crate) const OVER_RESP: [(Self, &'static str); 7] = [
+    pub(crate) const OVER_RESP: [(Self, &'static str); 8] = [
         (Self::Resp, "resp"),
         (Self::Walk, "walk"),
         (Self::Publish, "publish"),
@@ -70,6 +72,7 @@ impl Bench {
         (Self::Memory, "memory"),
         (Self::Fields, "fields"),
         (Self::Hash, "hash"),
+        (Self::Disc, "disc"),
     ];
 }
 

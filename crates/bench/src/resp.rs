@@ -32,6 +32,8 @@ const KEY: &str = "key:__rand_int__";
 const MGET: [&str; 11] = ["MGET", KEY, KEY, KEY, KEY, KEY, KEY, KEY, KEY, KEY, KEY];
 /// A hash of a hundred fields.
 const HUNDRED: &str = "hundred";
+/// Connections of the load generator, its own default.
+pub(crate) const CLIENTS: u32 = 50;
 /// Random keys and fields are below this.
 const RANGE: u64 = 100_000;
 
@@ -56,7 +58,7 @@ impl Plan {
             _ => 100_000,
         };
         let requests = if self.quick { requests / 10 } else { requests };
-        Load { command, words, range: RANGE, pipeline, requests }
+        Load { command, words, range: RANGE, clients: CLIENTS, pipeline, requests }
     }
 }
 
@@ -139,7 +141,7 @@ fn prepare(server: &Server) -> Result<(), Error> {
 }
 
 /// The figures of both sides, or the side that failed and why.
-fn measure(
+pub(crate) fn measure(
     generator: &LoadGenerator,
     ours: &Server,
     theirs: Option<&Server>,

@@ -26,6 +26,7 @@ mod repair;
 pub use config::NodeBuilder;
 pub use error::NodeError;
 pub use mnemon_backup::{BackupError, BackupReport, Backups, Mode, RestorePlan, Restored};
+pub use mnemon_http::{CheckpointFacts, DiscFacts};
 pub use mnemon_resp::{Bounds, OutputLimit, TlsSettings, UserSpec};
 pub use mnemon_store::Durability;
 pub use mnemon_table::TableError;

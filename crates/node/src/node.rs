@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use mnemon_http::{HttpConfig, HttpServer};
+use mnemon_http::{DiscFacts, HttpConfig, HttpServer};
 use mnemon_resp::{Server, ServerConfig};
 use mnemon_table::{Catalog, TableError};
 use parking_lot::Mutex;
@@ -116,6 +116,12 @@ impl Node {
             Some((disc, _)) => disc.loaded().await,
             None => Ok(()),
         }
+    }
+
+    /// How the data directory is doing; `None` where there is none.
+    #[must_use]
+    pub fn disc_facts(&self) -> Option<DiscFacts> {
+        self.disc.as_ref().map(|(disc, _)| disc.facts())
     }
 
     /// Waits until these tables can be used, Mnesia's `wait_for_tables`.

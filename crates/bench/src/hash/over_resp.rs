@@ -6,7 +6,7 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::peer::redis::{Load, LoadGenerator};
 use crate::report::{Record, Report};
-use crate::resp::{Peer, Plan, Side};
+use crate::resp::{CLIENTS, Peer, Plan, Side};
 use crate::server::{Launch, Server};
 use crate::statistics::{median, ratios};
 
@@ -72,5 +72,5 @@ pub(crate) fn run(
 fn load(plan: Plan, hash: &Hash, pipeline: u32) -> Load {
     let requests = if pipeline == 1 { 200_000 } else { 1_000_000 };
     let requests = if plan.quick { requests / 10 } else { requests };
-    Load { command: "hset", words: hash.words, range: hash.fields, pipeline, requests }
+    Load { command: "hset", words: hash.words, range: hash.fields, clients: CLIENTS, pipeline, requests }
 }

@@ -67,6 +67,17 @@ pub(crate) struct MnesiaBackup {
     pub(crate) max_us: f64,
 }
 
+/// One measurement of Mnesia with `disc_copies`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct MnesiaDiscFigures {
+    /// Version and runtime.
+    pub(crate) name: String,
+    /// How long a start took that loaded the table.
+    pub(crate) load_ms: f64,
+    /// Dirty writes a second.
+    pub(crate) writes: f64,
+}
+
 /// An Erlang runtime.
 #[derive(Clone, Debug)]
 pub(crate) struct Erlang {
@@ -111,6 +122,22 @@ impl Erlang {
         let source = include_str!("mnesia_backup.erl");
         let output = run(&command, "mnemon_bench_mnesia_backup.erl", source, OVERHEAD)?;
         parse_mnesia_backup(&output).ok_or_else(|| unreadable(&command, &output))
+    }
+
+    /// Measures Mnesia's `disc_copies` once: a phase of writes, and a start that loads `records` records.
+    ///
+    /// # Errors
+    /// When the program fails, is late, or prints no figures.
+    pub(crate) fn mnesia_disc(
+        &self,
+        phase: Duration,
+        records: u32,
+    ) -> Result<Presence<MnesiaDiscFigures>, Error> {
+        let arguments = format!("{}, {records}, {MNESIA_PROCESSES}", phase.as_millis());
+        let command = self.command("mnemon_bench_mnesia_disc", &arguments);
+        let source = include_str!("mnesia_disc.erl");
+        let output = run(&command, "mnemon_bench_mnesia_disc.erl", source, phase + OVERHEAD)?;
+        parse_mnesia_disc(&output).ok_or_else(|| unreadable(&command, &output))
     }
 
     /// Measures processes once: four phases of `phase` each, restarts, and `processes` servers at once. The runtime's name
@@ -205,6 +232,19 @@ fn parse_mnesia_backup(output: &str) -> Option<Presence<MnesiaBackup>> {
         p50_us: rate(&figures, "p50_us")?,
         p999_us: rate(&figures, "p999_us")?,
         max_us: rate(&figures, "max_us")?,
+    }))
+}
+
+fn parse_mnesia_disc(output: &str) -> Option<Presence<MnesiaDiscFigures>> {
+    let figures = figures(output)?;
+    if let Some(reason) = figures.get("absent") {
+        return Some(Presence::Absent(reason.as_str()?.to_owned()));
+    }
+    let (version, otp) = (figures.get("mnesia")?.as_str()?, figures.get("otp")?.as_str()?);
+    Some(Presence::Present(MnesiaDiscFigures {
+        name: format!("mnesia-{version}-otp{otp}"),
+        load_ms: rate(&figures, "load_ms")?,
+        writes: rate(&figures, "writes")?,
     }))
 }
 

@@ -42,7 +42,7 @@ fn name(version: &str) -> String {
     format!("redis-{}", number.unwrap_or("unknown"))
 }
 
-/// One call of the load generator: 50 connections, 40-byte values.
+/// One call of the load generator, with 40-byte values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     /// A test of `redis-benchmark`, such as `set`; or, when there are `words`, what to call it in results.
@@ -51,6 +51,8 @@ pub(crate) struct Load {
     pub(crate) words: &'static [&'static str],
     /// Random keys or fields are below this.
     pub(crate) range: u64,
+    /// Connections.
+    pub(crate) clients: u32,
     /// Requests a connection sends before it reads replies.
     pub(crate) pipeline: u32,
     /// Requests in all.
@@ -75,8 +77,8 @@ impl LoadGenerator {
     /// The call that puts `load` on the server at `port`.
     pub(crate) fn command(&self, port: &str, load: Load) -> CommandLine {
         let (requests, pipeline) = (load.requests.to_string(), load.pipeline.to_string());
-        let range = load.range.to_string();
-        let mut arguments = vec!["-h", "127.0.0.1", "-p", port, "-c", "50", "-d", "40", "-r", &range];
+        let (range, clients) = (load.range.to_string(), load.clients.to_string());
+        let mut arguments = vec!["-h", "127.0.0.1", "-p", port, "-c", &clients, "-d", "40", "-r", &range];
         arguments.extend(["-n", &requests, "-P", &pipeline, "--csv"]);
         if load.words.is_empty() {
             arguments.extend(["-t", load.command]);
