@@ -14,10 +14,6 @@ use crate::report::{Record, Report};
 use crate::statistics::{median, ratios};
 use kept::Kept;
 
-/// What may be spent on a start, of what Mnesia takes; for the eye, nothing fails by it.
-const FIGURES_WANTED: &str =
-    "load ratio at most 0.8, first read at most 100 ms, 16 commits a sync, write ratio at least 2";
-
 /// Measures what needs no server.
 ///
 /// # Errors

@@ -121,10 +121,12 @@ fn memory(host: &Host, lines: &mut Lines) {
 }
 
 fn persistence(host: &Host, lines: &mut Lines) {
+    // Clients look at this to learn whether they may begin.
     lines.put("loading", u8::from(host.catalog.is_loading()));
-    for name in ["async_loading", "rdb_changes_since_last_save", "rdb_bgsave_in_progress", "aof_enabled"] {
+    for name in ["async_loading", "rdb_changes_since_last_save", "rdb_bgsave_in_progress"] {
         lines.put(name, 0);
     }
+    lines.put("aof_enabled", u8::from(host.catalog.store().has_log()));
 }
 
 fn stats(host: &Host, lines: &mut Lines) {

@@ -7,6 +7,7 @@ mod channel;
 mod command_table;
 mod hash;
 mod key;
+mod loading;
 mod random;
 mod string;
 mod subscription;

@@ -236,9 +236,13 @@ fn tables_are_listed_described_and_dropped() {
     client.say("HELLO 3");
     let info = client.say("T.INFO users");
     assert!(info.starts_with("%18\r\n"), "{info}");
-    for part in
-        ["$11\r\nordered_set\r\n", "$6\r\nid:int\r\n", "$4\r\nsize\r\n:3\r\n", "$6\r\nttl_ms\r\n_\r\n"]
-    {
+    for part in [
+        "$11\r\nordered_set\r\n",
+        "$6\r\nid:int\r\n",
+        "$4\r\nsize\r\n:3\r\n",
+        "$6\r\nttl_ms\r\n_\r\n",
+        "$6\r\nloaded\r\n:1\r\n",
+    ] {
         assert!(info.contains(part), "{part:?} in {info}");
     }
     client.set_up(&["T.DROP users"]);

@@ -1,0 +1,86 @@
+//! What clients hear while tables are still being read from the disc.
+
+use std::sync::Arc;
+
+use mnemon_disc::log::Opened;
+use mnemon_disc::testing::{Fate, FaultyDisc};
+use mnemon_disc::time::SystemTicker;
+use mnemon_disc::{DataDirectory, LogConfig};
+use mnemon_resp::{Host, Settings};
+use mnemon_store::{Durability, Loading, ManualClock, StoreConfig, StoreError};
+use mnemon_table::{Catalog, TableError};
+
+use super::{Client, Node, START_MS};
+
+/// Why a directory was not opened.
+#[derive(Debug)]
+#[expect(dead_code, reason = "shown when the test fails")]
+enum Failure {
+    Table(TableError),
+    Store(StoreError),
+}
+
+impl From<TableError> for Failure {
+    fn from(cause: TableError) -> Self {
+        Self::Table(cause)
+    }
+}
+
+/// A node on a disc, its rows not yet read.
+fn node(disc: &FaultyDisc) -> (Node, Loading, mnemon_disc::log::Workers) {
+    let clock = Arc::new(ManualClock::at(START_MS));
+    let directory = DataDirectory::on(Arc::new(disc.clone()), || [7; 16]).unwrap();
+    let mut begun: Option<(Opened, Loading)> = None;
+    let config = StoreConfig::new(Box::new(clock.clone()));
+    let catalog = Catalog::recovered(config, Some(Durability::None), |store| {
+        let small = LogConfig { segment_bytes: 1 << 16, ..LogConfig::default() };
+        let begin = store.begin_recovery(&directory, small, Box::new(SystemTicker::new()));
+        let (tables, opened, loading) = begin.map_err(Failure::Store)?;
+        begun = Some((opened, loading));
+        Ok::<_, Failure>(tables)
+    });
+    let (catalog, (opened, loading)) = (Arc::new(catalog.unwrap()), begun.unwrap());
+    let (log, workers, _) = opened.start().unwrap();
+    catalog.store().set_log(log);
+    catalog.make_databases().unwrap();
+    let host = Arc::new(Host::new(catalog.clone(), Settings::default()));
+    (Node { host, clock, catalog }, loading, workers)
+}
+
+fn ask(client: &mut Client, command: &str, reply: &str) {
+    assert_eq!(client.say(command), reply, "{command}");
+}
+
+#[test]
+fn a_database_answers_loading_until_it_is_there_and_others_answer_meanwhile() {
+    let disc = FaultyDisc::new();
+    let (first, loading, workers) = node(&disc);
+    loading.run(first.catalog.store(), |_| 0, |_| first.catalog.note_loaded()).unwrap();
+    let mut client = first.client();
+    ask(&mut client, "SET k v", "+OK\r\n");
+    workers.close().unwrap();
+
+    let (second, loading, _workers) = node(&disc.restart(Fate::Kept));
+    let mut client = second.client();
+    let text = "-LOADING Mnemon is loading db0 from the disc (0 %); wait with T.WAIT or try again\r\n";
+    for command in ["GET k", "SET k w", "DEL k", "DBSIZE", "KEYS *", "MOVE k 1", "FLUSHALL", "SWAPDB 0 1"] {
+        ask(&mut client, command, text);
+    }
+    ask(&mut client, "PING", "+PONG\r\n");
+    ask(&mut client, "MULTI", "+OK\r\n");
+    ask(&mut client, "GET k", text);
+    ask(&mut client, "EXEC", "-EXECABORT Transaction discarded because of previous errors.\r\n");
+    let info = String::from_utf8(client.call(&[b"INFO", b"persistence"])).unwrap();
+    assert!(info.contains("loading:1\r\n"), "{info}");
+    // Nothing was ever written to it, so there is nothing to load.
+    ask(&mut client, "SELECT 1", "+OK\r\n");
+    ask(&mut client, "SET other 1", "+OK\r\n");
+    ask(&mut client, "COPY other k DB 0", text);
+    ask(&mut client, "SELECT 0", "+OK\r\n");
+
+    loading.run(second.catalog.store(), |_| 0, |_| second.catalog.note_loaded()).unwrap();
+    ask(&mut client, "GET k", "$1\r\nv\r\n");
+    ask(&mut client, "APPEND k w", ":2\r\n");
+    let info = String::from_utf8(client.call(&[b"INFO", b"persistence"])).unwrap();
+    assert!(info.contains("loading:0\r\n"), "{info}");
+}
