@@ -71,6 +71,17 @@ impl Cell<'_, '_> {
         self.shard.get(self.at)
     }
 
+    /// The row for a change of its bytes in place, where that may be done: nothing but the rows has to be kept in step, no
+    /// open snapshot may see it, and it does not expire.
+    pub(crate) fn row_in_place(&mut self) -> Option<&mut Row> {
+        if !self.is_plain_set() {
+            return None;
+        }
+        let seen_up_to = self.stamp.keeping.map_or(0, |keeping| keeping.seen_up_to);
+        let row = self.shard.rows.rows.get_mut(self.at)?;
+        (row.version() > seen_up_to && row.expires_at().is_none()).then_some(row)
+    }
+
     /// The expiry of the row to be written.
     pub(crate) fn expiry(&self, wanted: Expiry) -> Option<u64> {
         match wanted {

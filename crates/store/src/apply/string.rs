@@ -15,23 +15,35 @@ fn string<'c>(cell: &'c Cell<'_, '_>) -> Result<Option<&'c [u8]>, OpError> {
     }
 }
 
+/// The number that the bytes are, and `by`.
+fn sum(body: &[u8], by: i64) -> Result<i64, OpError> {
+    let present = decimal::parse_integer(body).ok_or(OpError::NotAnInteger)?;
+    present.checked_add(by).ok_or(OpError::Overflow)
+}
+
 pub(super) fn increment(cell: &mut Cell<'_, '_>, by: i64) -> Result<i64, OpError> {
     // One look at the row for all that is asked of it: counters are what people count fast.
+    let version = cell.stamp.version;
+    if let Some(row) = cell.row_in_place()
+        && let Value::Bytes(body) = row.value()
+    {
+        let sum = sum(body, by)?;
+        if row.overwrite(version, decimal::integer_text(sum).as_bytes()) {
+            return Ok(sum);
+        }
+    }
     let now_ms = cell.stamp.now_ms;
-    let (present, expires_at) = match cell.row() {
-        None => (0, None),
+    let (sum, expires_at) = match cell.row() {
+        None => (by, None),
         Some(row) if row.is_expired(now_ms) => {
             cell.expire();
-            (0, None)
+            (by, None)
         }
         Some(row) => match row.value() {
-            Value::Bytes(body) => {
-                (decimal::parse_integer(body).ok_or(OpError::NotAnInteger)?, row.expires_at())
-            }
+            Value::Bytes(body) => (sum(body, by)?, row.expires_at()),
             Value::Collection(_) => return Err(OpError::WrongType),
         },
     };
-    let sum = present.checked_add(by).ok_or(OpError::Overflow)?;
     cell.put_bytes(decimal::integer_text(sum).as_bytes(), expires_at);
     Ok(sum)
 }
