@@ -9,8 +9,8 @@ use std::time::Duration;
 use mnemon_disc::log::Workers;
 use mnemon_disc::time::{SystemTicker, Ticker};
 use mnemon_disc::{DataDirectory, DiscError, Log, LogConfig};
-use mnemon_store::{Clock, Durability, Loading, StoreConfig, StoreError};
-use mnemon_table::{Catalog, TableError};
+use mnemon_store::{Clock, Durability, Loading, StorageChange, StoreConfig, StoreError, TableId};
+use mnemon_table::{Catalog, Keeper, TableError};
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
@@ -189,6 +189,8 @@ impl Disc {
                     "checkpoint made"
                 );
             }
+            // The rewriting of a table ends with a checkpoint of its own.
+            Err(StoreError::Sealed(_)) => {}
             Err(cause) => {
                 self.note_checkpoint(began_us, None);
                 tracing::error!(%cause, "no checkpoint could be made; the log keeps growing");
@@ -219,6 +221,16 @@ impl Drop for Disc {
     fn drop(&mut self) {
         // Handles of tables may live on and hold the log.
         self.let_go();
+    }
+}
+
+impl Keeper for Disc {
+    fn change_storage(&self, change: StorageChange) -> Result<(), StoreError> {
+        self.catalog.store().change_storage(&mut self.directory.lock(), change).map(drop)
+    }
+
+    fn publish_rewrite(&self, table: TableId, definition: Vec<u8>) -> Result<(), StoreError> {
+        self.catalog.store().publish_rewrite(&mut self.directory.lock(), table, definition).map(drop)
     }
 }
 

@@ -1,13 +1,13 @@
 //! One running node.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use mnemon_http::{DiscFacts, HttpConfig, HttpServer};
 use mnemon_resp::{Server, ServerConfig};
-use mnemon_table::{Catalog, TableError};
+use mnemon_table::{Catalog, Keeper, TableError};
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
@@ -45,6 +45,8 @@ impl Node {
                 let opened = tokio::task::spawn_blocking(open).await;
                 let disc = opened.unwrap_or_else(|stopped| Err(NodeError::Data(stopped.to_string())))?;
                 let disc = Arc::new(disc);
+                let keeper: Weak<dyn Keeper> = Arc::downgrade(&disc) as Weak<dyn Keeper>;
+                disc.catalog().set_keeper(keeper);
                 (disc.catalog().clone(), Some(disc))
             }
         };

@@ -17,6 +17,7 @@ use crate::event::TableId;
 use crate::row_image;
 use crate::scan::Scan;
 use crate::snapshot::Snapshot;
+use crate::storage::StorageChange;
 use crate::store::Store;
 
 /// How long a checkpoint may take before its snapshot is closed, in milliseconds.
@@ -46,7 +47,7 @@ impl TableImage {
     fn of(copy: &TableCopy) -> Self {
         Self {
             table: copy.id(),
-            spec: copy.spec().clone(),
+            spec: CopySpec { disc: copy.disc(), ..copy.spec().clone() },
             indexes: copy.indexed(),
             schema_version: copy.schema_version(),
             definition: Vec::clone(&copy.definition.load()),
@@ -88,18 +89,34 @@ impl Store {
     /// commits since their last checkpoint are left alone. Blocks, for as long as the disc takes; writers go on.
     ///
     /// # Errors
-    /// `Disc`, `SnapshotExpired`, `Loading` while a table is still being loaded; then the checkpoints and the log of before still count.
+    /// `Disc`, `SnapshotExpired`, `Loading` while a table is still being loaded, `Sealed` while one is rewritten; then the checkpoints and the log of before still count.
     pub fn checkpoint(&self, directory: &mut DataDirectory) -> Result<CheckpointReport, StoreError> {
+        self.checkpoint_with(directory, None)
+    }
+
+    /// The same, with one table as it will be once the checkpoint is published.
+    pub(crate) fn checkpoint_with(
+        &self,
+        directory: &mut DataDirectory,
+        change: Option<&StorageChange>,
+    ) -> Result<CheckpointReport, StoreError> {
         let Some(journal) = self.journal() else { return Ok(CheckpointReport::default()) };
         if let Some(loading) = self.copies().iter().find(|copy| copy.is_loading()) {
             return Err(StoreError::Loading(loading.id()));
         }
+        if let Some(rewritten) = self.copies().iter().find(|copy| copy.unlogged.load(Ordering::SeqCst)) {
+            return Err(StoreError::Sealed(rewritten.id()));
+        }
+        let kept = |copy: &TableCopy| match change {
+            Some(change) if change.table == copy.id() => change.disc,
+            _ => copy.disc(),
+        };
         let log_from = journal.log.next();
         let snapshot = self.snapshot(SNAPSHOT_TTL_MS);
         let mut report = CheckpointReport::default();
         let mut refs = Vec::new();
         let copies = self.copies();
-        for copy in copies.iter().filter(|copy| copy.spec().disc.is_some()) {
+        for copy in copies.iter().filter(|copy| kept(copy).is_some()) {
             let last_noted = copy.last_noted.load(Ordering::SeqCst);
             let known = directory.manifest().checkpoints.iter().find(|of| of.table == u64::from(copy.id().0));
             if let Some(known) = known.filter(|known| known.clock >= last_noted) {
@@ -117,7 +134,7 @@ impl Store {
             refs.push(written);
         }
         journal.log.sync(SYNC_WITHIN).map_err(failed)?;
-        directory.publish(log_from, refs, self.image(&snapshot).encode()?).map_err(failed)?;
+        directory.publish(log_from, refs, self.image(&snapshot, change).encode()?).map_err(failed)?;
         drop(snapshot);
         // When there is no room for the note that it may go, it goes at the next checkpoint.
         match journal.log.purge(StreamId::LOCAL, log_from) {
@@ -152,8 +169,16 @@ impl Store {
     }
 
     /// What tables there are now: at least those that the log knew when the checkpoint began.
-    fn image(&self, snapshot: &Snapshot) -> StoreImage {
-        let mut tables: Vec<TableImage> = self.copies().iter().map(|copy| TableImage::of(copy)).collect();
+    fn image(&self, snapshot: &Snapshot, change: Option<&StorageChange>) -> StoreImage {
+        let image = |copy: &TableCopy| {
+            let mut image = TableImage::of(copy);
+            if let Some(change) = change.filter(|change| change.table == copy.id()) {
+                image.spec.disc = change.disc;
+                image.definition.clone_from(&change.definition);
+            }
+            image
+        };
+        let mut tables: Vec<TableImage> = self.copies().iter().map(|copy| image(copy)).collect();
         tables.sort_unstable_by_key(|image| image.table);
         StoreImage { clock: snapshot.clock(), time_ms: self.now_ms(), tables }
     }

@@ -12,7 +12,7 @@ use crate::copy::{TableCopy, borrowed};
 use crate::error::StoreError;
 use crate::event::{Change, TableId};
 use crate::index::Index;
-use crate::journal::Noted;
+use crate::journal::{Draft, Noted};
 use crate::lock::{Need, ShardLocks, lock_indexes};
 use crate::op::{OpError, Outcome};
 use crate::row::Row;
@@ -62,11 +62,15 @@ impl Store {
         // Borrowed, not counted: all commits on a table would count on the same cache line.
         let tables = self.tables();
         let spots = Spots::find(commit, &tables)?;
-        let draft = match self.journal() {
-            Some(journal) => journal.draft(commit, spots.ops.iter().map(|spot| spots.copies[spot.copy]))?,
-            None => None,
+        let journal = self.journal();
+        let (draft, shards) = loop {
+            let copies = spots.ops.iter().map(|spot| spots.copies[spot.copy]);
+            let draft = journal.map_or(Ok(None), |journal| journal.draft(commit, copies))?;
+            let shards = ShardLocks::take(&spots.copies, spots.needs(commit));
+            if journal.is_none() || spots.are_noted(commit, draft.as_ref()) {
+                break (draft, shards);
+            }
         };
-        let shards = ShardLocks::take(&spots.copies, spots.needs(commit));
         let lists = index_lists(&spots.copies);
         let indexes = lists.iter().map(|list| lock_indexes(list.as_deref())).collect();
         let mut held = Held { copies: &spots.copies, shards, indexes };
@@ -151,6 +155,16 @@ impl<'c> Spots<'c> {
             ops.push(spot(op.table, op.op.key()));
         }
         Ok(Self { copies, checks, ops })
+    }
+
+    /// Whether the entry holds all that must be noted. A table may have moved to the disc since it was written, so this is
+    /// asked under the locks.
+    fn are_noted(&self, commit: &Commit<'_>, draft: Option<&Draft<'_>>) -> bool {
+        let mut writes = commit.ops.iter().zip(&self.ops).filter(|(op, _)| !op.op.is_read());
+        writes.all(|(_, spot)| {
+            let copy = self.copies[spot.copy];
+            copy.noting().is_none() || draft.is_some_and(|draft| draft.is_of(copy))
+        })
     }
 
     /// The shards that the commit reads and writes.

@@ -10,7 +10,7 @@ use mnemon_term::key::Keying;
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
-use crate::durability::Durability;
+use crate::durability::{Durability, KeptOnDisc};
 use crate::error::StoreError;
 use crate::event::TableId;
 use crate::eviction::{Policy, S3Fifo};
@@ -93,6 +93,11 @@ pub struct TableCopy {
     pub(crate) definition: ArcSwap<Vec<u8>>,
     /// The clock of the last commit that was noted in the log; checkpoints at least as young need not be made again.
     pub(crate) last_noted: AtomicU64,
+    /// How it is kept on disc now; changes under the directory's lock only.
+    kept: KeptOnDisc,
+    /// Commits are not noted although the table is kept on disc: it is being rewritten, and what a crash finds is the state
+    /// before. Such a copy is sealed too.
+    pub(crate) unlogged: AtomicBool,
     /// Rows are being read from the disc: nobody may read or write. Such a copy is sealed too.
     loading: AtomicBool,
     load_done: AtomicU64,
@@ -116,6 +121,8 @@ impl TableCopy {
         Self {
             id,
             shards: (0..1u64 << shard_bits).map(shard).collect(),
+            kept: KeptOnDisc::new(spec.disc),
+            unlogged: AtomicBool::new(false),
             spec,
             shard_bits,
             hasher,
@@ -140,10 +147,25 @@ impl TableCopy {
         self.id
     }
 
-    /// What the copy was made for.
+    /// What the copy was made for. Whether it is kept on disc may have changed since: see [`Self::disc`].
     #[must_use]
     pub fn spec(&self) -> &CopySpec {
         &self.spec
+    }
+
+    /// How the rows are kept on disc at present; `None`: in RAM alone.
+    #[must_use]
+    pub fn disc(&self) -> Option<Durability> {
+        self.kept.get()
+    }
+
+    pub(crate) fn keep_on_disc(&self, disc: Option<Durability>) {
+        self.kept.set(disc);
+    }
+
+    /// How commits on the copy are to be noted in the log. To be asked again under the locks of a commit.
+    pub(crate) fn noting(&self) -> Option<Durability> {
+        self.disc().filter(|_| !self.unlogged.load(Ordering::SeqCst))
     }
 
     /// The version of the schema in force; transactions have it in their read set.

@@ -62,7 +62,7 @@ impl Journal {
         let mut kept = SmallVec::new();
         let mut durability = None;
         for (op, copy) in commit.ops.iter().zip(copies) {
-            if let Some(own) = copy.spec().disc
+            if let Some(own) = copy.noting()
                 && !op.op.is_read()
             {
                 durability = Some(strictest(durability, own));
@@ -84,7 +84,7 @@ impl Journal {
         time_ms: u64,
         op: &Op<'_>,
     ) -> Result<Option<Draft<'j>>, StoreError> {
-        let Some(durability) = copy.spec().disc else { return Ok(None) };
+        let Some(durability) = copy.noting() else { return Ok(None) };
         let ops = vec![OpRef { table: copy.id(), op }];
         self.reserve(smallvec![copy], &ToNote::Commit { time_ms, ops }, durability).map(Some)
     }
@@ -133,6 +133,11 @@ impl Store {
 }
 
 impl Draft<'_> {
+    /// Whether the entry holds what the commit does to this copy.
+    pub(crate) fn is_of(&self, copy: &TableCopy) -> bool {
+        self.copies.iter().any(|own| own.id() == copy.id())
+    }
+
     /// Appends the entry; to be called with the locks of its rows held, right after the clock has ticked.
     ///
     /// # Errors

@@ -58,6 +58,7 @@ mod scan;
 mod segment;
 mod shard;
 mod snapshot;
+mod storage;
 mod store;
 mod versioned;
 
@@ -77,4 +78,5 @@ pub use replica::{Local, Replica, SchemaChange, Single, Unsynced, Verdict};
 pub use row::{Row, Value};
 pub use scan::{Scan, ScanPage, Source};
 pub use snapshot::Snapshot;
+pub use storage::StorageChange;
 pub use store::{Store, StoreConfig};

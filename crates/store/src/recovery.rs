@@ -164,7 +164,8 @@ impl Store {
         for table in tables {
             let is_in = replay.checkpoints.get(&table).is_some_and(|of| clock <= of.clock);
             let Ok(copy) = self.copy(table) else { continue };
-            if is_in {
+            // What is noted of a table that is in RAM alone is from before it was, or from a move that was not finished.
+            if is_in || copy.disc().is_none() {
                 continue;
             }
             copy.last_noted.fetch_max(clock, Ordering::SeqCst);

@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use mnemon_disc::Synced;
@@ -197,10 +198,19 @@ impl Store {
     }
 
     fn change_schema_noted(&self, change: &SchemaChange) -> Result<((), Noted), StoreError> {
-        let draft = self.journal().map(|journal| journal.draft_schema(change)).transpose()?;
+        let journal = self.journal().filter(|_| !self.is_unnoted(change));
+        let draft = journal.map(|journal| journal.draft_schema(change)).transpose()?;
         // In the log before any commit on the table can be.
         let noted = draft.map(|draft| draft.note(self.clock())).transpose()?.flatten();
         self.install(change).map(|()| ((), noted))
+    }
+
+    /// Whether the change is part of a table's rewriting, of which a crash must find nothing.
+    fn is_unnoted(&self, change: &SchemaChange) -> bool {
+        let (SchemaChange::AddIndex { table, .. } | SchemaChange::DelIndex { table, .. }) = change else {
+            return false;
+        };
+        self.copy(*table).is_ok_and(|copy| copy.unlogged.load(Ordering::SeqCst))
     }
 
     /// Makes the answer to something that was noted wait for the disc.

@@ -302,11 +302,15 @@ impl Store {
             let row = copy.get(key).0.filter(|row| !row.is_expired(time_ms));
             return Ok(((self.clock(), Ok(Outcome::Row(row))), None));
         }
-        let draft = match self.journal() {
-            Some(journal) => journal.draft_one(copy, time_ms, op)?,
-            None => None,
+        let journal = self.journal();
+        let (draft, mut shard) = loop {
+            let draft = journal.map_or(Ok(None), |journal| journal.draft_one(copy, time_ms, op))?;
+            let shard = copy.shards[copy.shard_of(at)].write();
+            // The table may have moved to the disc since the entry was not written.
+            if draft.is_some() || journal.is_none() || copy.noting().is_none() {
+                break (draft, shard);
+            }
         };
-        let mut shard = copy.shards[copy.shard_of(at)].write();
         if copy.sealed.load(Ordering::SeqCst) {
             return Err(copy.sealed_error());
         }

@@ -2,13 +2,15 @@
 
 mod moment;
 mod refill;
+mod storage;
 
 pub use moment::{Moment, Still};
 pub use refill::Refill;
+pub use storage::Keeper;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use arc_swap::ArcSwap;
 use mnemon_store::{
@@ -42,6 +44,7 @@ pub struct Catalog {
     pub(crate) changing: tokio::sync::Mutex<()>,
     pub(crate) turns: Turns,
     database_storage: DatabaseStorage,
+    keeper: OnceLock<Weak<dyn Keeper>>,
     pub(crate) reading: Loads,
     pub(crate) backup_taker: Taker,
     /// Attempts of transactions that were lost.
@@ -128,6 +131,7 @@ impl Catalog {
             changing: tokio::sync::Mutex::new(()),
             turns: Turns::default(),
             database_storage: None,
+            keeper: OnceLock::new(),
             reading: Loads::default(),
             backup_taker: Taker::default(),
             conflicts: AtomicU64::new(0),

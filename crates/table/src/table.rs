@@ -141,7 +141,7 @@ impl Table {
     /// Whether what is told of the table must be durable before: see [`Store::unsynced`].
     #[must_use]
     pub fn is_synced(&self) -> bool {
-        self.copy.spec().disc == Some(Durability::Commit)
+        self.copy.disc() == Some(Durability::Commit)
     }
 
     /// The kind of its rows.

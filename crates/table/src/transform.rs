@@ -56,10 +56,18 @@ impl Reshape {
     }
 }
 
-/// The new objects of one key.
+/// The objects that a key is to have.
 struct Reshaped {
     key: Vec<u8>,
     bodies: Vec<Vec<u8>>,
+}
+
+impl Reshaped {
+    /// The objects of a row, for the way back.
+    fn as_it_was(row: &Row) -> Self {
+        let bodies = bodies(row).into_iter().map(<[u8]>::to_vec).collect();
+        Self { key: row.key().to_vec(), bodies }
+    }
 }
 
 impl Catalog {
@@ -82,10 +90,8 @@ impl Catalog {
     {
         let table = self.user_table(name)?;
         if table.schema().storage() == Storage::Disc {
-            // Half of a transformation must not be what a restart finds.
-            let cause =
-                "a table that is kept on disc cannot be transformed yet; write its records to another one";
-            return Err(TableError::Unsupported { table: name.to_owned(), cause });
+            // Asked before anything is done.
+            self.keeper_of(&table)?;
         }
         if schema.name() != table.schema().name() || schema.copy_spec() != table.schema().copy_spec() {
             return Err(TableError::BadSchema(
@@ -107,9 +113,10 @@ impl Catalog {
         // Ends the commits under way; from here on only this transformation writes.
         let sealed = table.next_schema_version();
         self.set_version(&table, sealed, true).await?;
-        let done = self.transform_sealed(&table, &schema, sealed, change).await;
-        let after = if done.is_ok() { schema } else { old };
-        self.install(&table, after.alter().version(sealed + 1).build()?).await?;
+        let after = schema.alter().version(sealed + 1).build()?;
+        let done = self.transform_sealed(&table, &after, sealed, change).await;
+        let after = if done.is_ok() { after } else { old.alter().version(sealed + 1).build()? };
+        self.install(&table, after).await?;
         done
     }
 
@@ -126,6 +133,45 @@ impl Catalog {
         let (source, shape) = (table.clone(), schema.clone());
         let reshaped = tokio::task::spawn_blocking(move || reshape(&source, &shape, change)).await;
         let reshaped = reshaped.unwrap_or_else(|stopped| Err(TableError::Aborted(stopped.to_string())))?;
+        if schema.storage() == Storage::Disc {
+            return self.rewrite_on_disc(table, schema, sealed, reshaped).await;
+        }
+        self.rewrite_whole(table, schema, sealed, &reshaped).await
+    }
+
+    /// Half of a transformation must not be what a crash finds: it finds the old records until a checkpoint with the new
+    /// ones is published.
+    async fn rewrite_on_disc(
+        &self,
+        table: &Table,
+        schema: &Schema,
+        sealed: u64,
+        reshaped: Vec<Reshaped>,
+    ) -> Result<u64, TableError> {
+        let old = Schema::clone(&table.schema());
+        let before = table.rows_now()?;
+        self.store().begin_rewrite(table.id())?;
+        let done = match self.rewrite_whole(table, schema, sealed, &reshaped).await {
+            Ok(count) => self.publish_rewrite(table, schema).await.map(|()| count),
+            Err(error) => Err(error),
+        };
+        if done.is_err() {
+            // Nothing of this is noted, so the disc cannot refuse it.
+            let before: Vec<Reshaped> = before.iter().map(Reshaped::as_it_was).collect();
+            self.rewrite_whole(table, &old, sealed, &before).await?;
+            self.store().abandon_rewrite(table.id())?;
+        }
+        done
+    }
+
+    /// Writes all records and makes the schema's indexes anew.
+    async fn rewrite_whole(
+        &self,
+        table: &Table,
+        schema: &Schema,
+        sealed: u64,
+        reshaped: &[Reshaped],
+    ) -> Result<u64, TableError> {
         for attribute in table.copy().indexed() {
             self.change_in_background(SchemaChange::DelIndex { table: table.id(), attribute }).await?;
         }
@@ -137,7 +183,7 @@ impl Catalog {
         Ok(count)
     }
 
-    async fn rewrite(&self, table: &Table, reshaped: Vec<Reshaped>, sealed: u64) -> Result<u64, TableError> {
+    async fn rewrite(&self, table: &Table, reshaped: &[Reshaped], sealed: u64) -> Result<u64, TableError> {
         let mut count = 0;
         for batch in reshaped.chunks(BATCH_KEYS) {
             let mut ops = Vec::new();
@@ -165,20 +211,32 @@ fn reshape(
     schema: &Schema,
     change: impl Fn(RecordRef<'_>) -> Result<Record, TableError>,
 ) -> Result<Vec<Reshaped>, TableError> {
-    let mut rows: Vec<Row> = Vec::new();
-    Present(table.store()).walk(table, &Span::all(), &mut |row| {
-        rows.push(row.clone());
-        Walk::On
-    })?;
+    let rows = table.rows_now()?;
     let one = |row: &Row| {
-        let bodies: Vec<&[u8]> = match row.value() {
-            Value::Collection(Collection::Bag(bag)) => bag.iter().collect(),
-            _ => vec![row.body()],
-        };
-        let bodies = bodies.into_iter().map(|body| reshape_one(table, schema, row.key(), body, &change));
+        let bodies = bodies(row).into_iter().map(|body| reshape_one(table, schema, row.key(), body, &change));
         Ok(Reshaped { key: row.key().to_vec(), bodies: bodies.collect::<Result<_, TableError>>()? })
     };
     rows.iter().map(one).collect()
+}
+
+/// The encoded records of a row.
+fn bodies(row: &Row) -> Vec<&[u8]> {
+    match row.value() {
+        Value::Collection(Collection::Bag(bag)) => bag.iter().collect(),
+        _ => vec![row.body()],
+    }
+}
+
+impl Table {
+    /// All rows, to be asked of a sealed table.
+    fn rows_now(&self) -> Result<Vec<Row>, TableError> {
+        let mut rows: Vec<Row> = Vec::new();
+        Present(self.store()).walk(self, &Span::all(), &mut |row| {
+            rows.push(row.clone());
+            Walk::On
+        })?;
+        Ok(rows)
+    }
 }
 
 fn reshape_one(

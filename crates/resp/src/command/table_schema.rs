@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use mnemon_store::Durability;
 use mnemon_table::schema::{
     AccessMode, Kind, Schema, SchemaBuilder, Storage, durability_text, parse_attributes, parse_durability,
 };
@@ -151,6 +152,27 @@ pub(super) fn del_index(context: &Context<'_>, args: Args<'_>) -> Result<SchemaF
 pub(super) fn set_access(context: &Context<'_>, args: Args<'_>) -> Result<SchemaFuture, Answer> {
     let (name, mode) = (text(args, 1), access(arg(args, 2))?);
     Ok(change(context, |catalog| async move { catalog.change_table_access_mode(&name, mode).await }))
+}
+
+/// `T.STORAGE table ram|disc [DURABILITY d]`
+pub(super) fn set_storage(context: &Context<'_>, args: Args<'_>) -> Result<SchemaFuture, Answer> {
+    let refused = |error: TableError| refusal::of_table(&error);
+    let name = text(args, 1);
+    let storage: Storage = text(args, 2).to_ascii_lowercase().parse().map_err(refused)?;
+    let durability = match (args.get(3), args.get(4)) {
+        (None, _) => Durability::default(),
+        (Some(option), Some(value)) if is("DURABILITY", option) && args.len() == 5 => {
+            parse_durability(&String::from_utf8_lossy(value).to_ascii_lowercase()).map_err(refused)?
+        }
+        (Some(option), _) => {
+            let usage = "'; T.STORAGE takes table ram|disc [DURABILITY commit|interval:MS|none]";
+            return Err(refusal::quoting("ERR unknown or incomplete option '", option, usage));
+        }
+    };
+    Ok(change(
+        context,
+        |catalog| async move { catalog.change_table_storage(&name, storage, durability).await },
+    ))
 }
 
 /// `T.LIST`: the names of the databases in use and of all tables.

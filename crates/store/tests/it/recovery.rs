@@ -1,5 +1,7 @@
 //! Commits in a log on a disc that loses power: what was synced is there again, and the rest up to some commit, whole.
 
+mod moving;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -10,8 +12,8 @@ use mnemon_disc::time::SystemTicker;
 use mnemon_disc::{DataDirectory, Log, LogConfig};
 use mnemon_sim::TableState;
 use mnemon_store::{
-    Clock, Commit, CopySpec, Durability, Expiry, Kind, Local, ManualClock, Op, Replica, Row, SchemaChange,
-    Store, StoreConfig, StoreError, TableCopy, TableId, TableOp, When,
+    Clock, Commit, CopySpec, Durability, Expiry, Kind, Local, ManualClock, Op, Recovered, Replica, Row,
+    SchemaChange, Store, StoreConfig, StoreError, TableCopy, TableId, TableOp, When,
 };
 use parking_lot::{Mutex, RwLock};
 use proptest::prelude::*;
@@ -29,6 +31,7 @@ struct Node {
     log: Log,
     workers: Workers,
     time: Arc<ManualClock>,
+    found: Vec<Recovered>,
 }
 
 impl Node {
@@ -38,10 +41,10 @@ impl Node {
         let disc_error = |cause: mnemon_disc::DiscError| StoreError::Disc(cause.to_string());
         let directory = DataDirectory::on(Arc::new(disc.clone()), || [7; 16]).map_err(disc_error)?;
         let config = LogConfig { segment_bytes: 64 << 10, retry_ms: 1, ..LogConfig::default() };
-        let (_, opened) = store.recover(&directory, config, Box::new(SystemTicker::new()))?;
+        let (found, opened) = store.recover(&directory, config, Box::new(SystemTicker::new()))?;
         let (log, workers, _) = opened.start().map_err(disc_error)?;
         store.set_log(log.clone());
-        Ok(Self { local: Local::new(store), directory, log, workers, time })
+        Ok(Self { local: Local::new(store), directory, log, workers, time, found })
     }
 
     fn store(&self) -> &Store {
