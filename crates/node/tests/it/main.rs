@@ -2,6 +2,7 @@
 
 mod backups;
 mod damage;
+mod rewriting;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,0 +1,188 @@
+//! Tables on disc that get a new shape, or move, and the power that goes meanwhile.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use mnemon_disc::testing::{Fate, Fault, FaultyDisc};
+use mnemon_disc::time::SystemTicker;
+use mnemon_disc::{DataDirectory, Log, LogConfig};
+use mnemon_store::{Durability, ManualClock, StorageChange, StoreConfig, StoreError, TableId};
+use mnemon_table::schema::{AttributeType, Schema, Storage, parse_durability};
+use mnemon_table::{Catalog, Keeper, Reshape, TableError};
+use mnemon_term::{Record, Term, TermRef};
+use parking_lot::Mutex;
+
+const SYNC_WITHIN: Duration = Duration::from_secs(20);
+const ROWS: i64 = 40;
+
+/// A catalog over a data directory on a disc that can fail.
+struct Held {
+    catalog: Arc<Catalog>,
+    directory: Mutex<DataDirectory>,
+    log: Log,
+}
+
+impl Keeper for Held {
+    fn change_storage(&self, change: StorageChange) -> Result<(), StoreError> {
+        self.catalog.store().change_storage(&mut self.directory.lock(), change).map(drop)
+    }
+
+    fn publish_rewrite(&self, table: TableId, definition: Vec<u8>) -> Result<(), StoreError> {
+        self.catalog.store().publish_rewrite(&mut self.directory.lock(), table, definition).map(drop)
+    }
+}
+
+impl Held {
+    fn start(disc: &FaultyDisc) -> Arc<Self> {
+        let directory = DataDirectory::on(Arc::new(disc.clone()), || [7; 16]).expect("it opens");
+        let config = LogConfig { segment_bytes: 64 << 10, retry_ms: 1, ..LogConfig::default() };
+        let mut opened = None;
+        let catalog = Catalog::recovered(StoreConfig::new(Box::new(ManualClock::at(1_000))), None, |store| {
+            let (tables, log) = store.recover(&directory, config, Box::new(SystemTicker::new()))?;
+            opened = Some(log);
+            Ok::<_, TableError>(tables)
+        });
+        let catalog = Arc::new(catalog.expect("it comes back"));
+        let (log, _, _) = opened.expect("the log was opened").start().expect("it starts");
+        catalog.store().set_log(log.clone());
+        let held = Arc::new(Self { catalog, directory: Mutex::new(directory), log });
+        held.catalog.set_keeper(Arc::downgrade(&held) as Weak<dyn Keeper>);
+        held
+    }
+
+    async fn fill(&self) -> Result<(), TableError> {
+        let table = self.catalog.create(old_shape()).await?;
+        for id in 0..ROWS {
+            let record = Record::new([TermRef::from(id), TermRef::from(id % 4), TermRef::from("x")])?;
+            table.write(record.as_ref()).await?;
+        }
+        Ok(())
+    }
+
+    async fn transform(&self) -> Result<u64, TableError> {
+        let new = new_shape();
+        let reshape = Reshape::by_name(&self.catalog.table("t")?.schema(), &new);
+        self.catalog.transform_table("t", new, move |record| reshape.apply(record)).await
+    }
+
+    /// Whether the table has its new shape; it is whole, with its indexes, and can be written.
+    async fn check(&self) -> bool {
+        let table = self.catalog.table("t").expect("the table was there");
+        let is_new = table.schema().arity() == 2;
+        let (names, rows): (&[&str], i64) =
+            if is_new { (&["id", "group"], ROWS) } else { (&["id", "group", "note"], ROWS) };
+        assert_eq!(table.schema().attribute_names(), names);
+        assert_eq!(table.size() as i64, rows);
+        for id in 0..ROWS {
+            let found = table.read(&Term::Int(id)).await.expect("it answers").expect("no record is lost");
+            assert_eq!(found.record().arity(), names.len());
+            assert_eq!(found.record().get(1).and_then(TermRef::as_int), Some(id % 4));
+        }
+        assert_eq!(table.index_read("group", &Term::Int(3)).await.expect("it serves").len() as i64, ROWS / 4);
+        let fields = [TermRef::from(ROWS), TermRef::from(3i64), TermRef::NIL];
+        let record = Record::new(fields[..names.len()].iter().copied()).expect("a record");
+        table.write(record.as_ref()).await.expect("it takes writes");
+        assert_eq!(
+            table.index_read("group", &Term::Int(3)).await.expect("it serves").len() as i64,
+            ROWS / 4 + 1
+        );
+        is_new
+    }
+}
+
+fn old_shape() -> Schema {
+    let names = ["id", "group", "note"];
+    let builder = Schema::builder("t").storage(Storage::Disc).durability(Durability::Commit);
+    let builder = names.iter().fold(builder, |builder, name| builder.attribute(*name, AttributeType::Any));
+    builder.index("group").build().expect("a schema")
+}
+
+fn new_shape() -> Schema {
+    let builder = Schema::builder("t").storage(Storage::Disc).durability(Durability::Commit);
+    let builder = builder.attribute("id", AttributeType::Any).attribute("group", AttributeType::Any);
+    builder.index("group").build().expect("a schema")
+}
+
+#[tokio::test]
+async fn a_power_cut_at_any_step_of_a_transformation_finds_the_old_shape_or_the_new_one() {
+    let mut stop = None;
+    let mut steps = u64::MAX;
+    let mut ends = [0, 0];
+    while stop.is_none_or(|step| step < steps) {
+        let disc = FaultyDisc::new();
+        let held = Held::start(&disc);
+        held.fill().await.unwrap();
+        let before = disc.steps();
+        if let Some(step) = stop {
+            disc.fail_at(before + step, Fault::Stop);
+        }
+        let done = held.transform().await;
+        if stop.is_none() {
+            assert_eq!(done, Ok(ROWS as u64));
+            steps = disc.steps() - before;
+            assert!(steps > 5, "a transformation of {steps} steps cannot be interrupted");
+        }
+        for fate in [Fate::Lost, Fate::Kept, Fate::Torn(stop.unwrap_or(0))] {
+            let is_new = Held::start(&disc.restart(fate)).check().await;
+            assert!(is_new || done.is_err(), "a transformation that was told of is undone, stop {stop:?}");
+            ends[usize::from(is_new)] += 1;
+        }
+        stop = Some(stop.map_or(0, |step| step + 1));
+    }
+    assert!(ends[0] > 0 && ends[1] > 0, "both ends were met: {ends:?}");
+}
+
+#[tokio::test]
+async fn a_transformation_that_the_disc_refuses_is_taken_back() {
+    let disc = FaultyDisc::new();
+    let held = Held::start(&disc);
+    held.fill().await.unwrap();
+    held.log.sync(SYNC_WITHIN).unwrap();
+    let used: u64 = disc.names().iter().filter_map(|name| disc.bytes(name)).map(|b| b.len() as u64).sum();
+    disc.set_capacity(Some(used));
+    assert!(held.transform().await.is_err());
+    disc.set_capacity(None);
+    assert!(!held.check().await, "it has its old shape");
+    assert!(
+        !Held::start(&disc.restart(Fate::Kept))
+            .catalog
+            .table("t")
+            .unwrap()
+            .schema()
+            .attribute_names()
+            .is_empty()
+    );
+    assert_eq!(held.transform().await, Ok(ROWS as u64 + 1), "there is room now");
+}
+
+#[tokio::test]
+async fn a_table_moves_to_the_disc_and_back_and_says_so() {
+    let disc = FaultyDisc::new();
+    let held = Held::start(&disc);
+    let ram = old_shape().alter().storage(Storage::Ram).build().unwrap();
+    let table = held.catalog.create(ram).await.unwrap();
+    let write = async |id: i64| {
+        let record = Record::new([TermRef::from(id), TermRef::from(id % 4), TermRef::NIL]).unwrap();
+        table.write(record.as_ref()).await.unwrap();
+    };
+    for id in 0..ROWS {
+        write(id).await;
+    }
+    let often = parse_durability("interval:7").unwrap();
+    held.catalog.change_table_storage("t", Storage::Disc, often).await.unwrap();
+    assert_eq!((table.schema().storage(), table.schema().durability()), (Storage::Disc, often));
+    // The handle that was there before goes on.
+    write(ROWS).await;
+    held.log.sync(SYNC_WITHIN).unwrap();
+    let again = Held::start(&disc.restart(Fate::Lost));
+    let found = again.catalog.table("t").unwrap();
+    assert_eq!(found.size() as i64, ROWS + 1);
+    assert_eq!(found.index_read("group", &Term::Int(3)).await.unwrap().len() as i64, ROWS / 4);
+    again.catalog.change_table_storage("t", Storage::Ram, Durability::Commit).await.unwrap();
+    assert_eq!(found.size() as i64, ROWS + 1);
+    let none = Catalog::local(Box::new(ManualClock::at(1)));
+    let none = Arc::new(none);
+    none.create(old_shape().alter().storage(Storage::Ram).build().unwrap()).await.unwrap();
+    let refused = none.change_table_storage("t", Storage::Disc, Durability::Commit).await;
+    assert!(matches!(refused, Err(TableError::Unsupported { .. })), "{refused:?}");
+}
