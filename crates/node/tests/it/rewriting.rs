@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use mnemon_disc::log::Workers;
 use mnemon_disc::testing::{Fate, Fault, FaultyDisc};
 use mnemon_disc::time::SystemTicker;
 use mnemon_disc::{DataDirectory, Log, LogConfig};
@@ -20,6 +21,8 @@ struct Held {
     catalog: Arc<Catalog>,
     directory: Mutex<DataDirectory>,
     log: Log,
+    /// The log is open while they are there.
+    _workers: Workers,
 }
 
 impl Keeper for Held {
@@ -43,9 +46,9 @@ impl Held {
             Ok::<_, TableError>(tables)
         });
         let catalog = Arc::new(catalog.expect("it comes back"));
-        let (log, _, _) = opened.expect("the log was opened").start().expect("it starts");
+        let (log, workers, _) = opened.expect("the log was opened").start().expect("it starts");
         catalog.store().set_log(log.clone());
-        let held = Arc::new(Self { catalog, directory: Mutex::new(directory), log });
+        let held = Arc::new(Self { catalog, directory: Mutex::new(directory), log, _workers: workers });
         held.catalog.set_keeper(Arc::downgrade(&held) as Weak<dyn Keeper>);
         held
     }
