@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::audience::{CHANNEL, MESSAGE};
 use crate::error::Error;
 
-/// How long a server may keep silent.
-const REPLY_LIMIT: Duration = Duration::from_secs(10);
+/// How long a server may keep silent; a backup is answered when it is there.
+const REPLY_LIMIT: Duration = Duration::from_secs(60);
 
 /// `SET`s sent before their replies are read: few enough for both sides' socket buffers.
 const BATCH: u64 = 256;
