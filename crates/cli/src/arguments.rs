@@ -70,6 +70,14 @@ pub(crate) struct Settings {
     #[arg(long, env = "MNEMON_HTTP_TLS", value_name = "ADDR|off", value_parser = door, requires = "tls_cert")]
     pub(crate) http_tls: Option<Door>,
 
+    /// Where the line protocol is spoken; port 0 takes a free one, off serves none. It knows no password.
+    #[arg(long, env = "MNEMON_LINE", value_name = "ADDR|off", default_value = "off", value_parser = door)]
+    pub(crate) line: Door,
+
+    /// What a bucket of the line protocol is: a process, or a table, which outlives it.
+    #[arg(long, env = "MNEMON_LINE_BUCKETS", value_name = "WHAT", value_enum, default_value = "process")]
+    pub(crate) line_buckets: Buckets,
+
     /// The directory that tables are kept in, made if need be [default: mnemon-data in the working directory].
     #[arg(long, env = "MNEMON_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
@@ -132,6 +140,15 @@ pub(crate) enum Door {
     At(SocketAddr),
     /// Nowhere.
     Off,
+}
+
+/// What the line protocol's buckets are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Buckets {
+    /// A process each.
+    Process,
+    /// A local table each.
+    Table,
 }
 
 /// How a line of the log is written.
@@ -240,6 +257,15 @@ impl Settings {
             .into_iter()
             .flatten()
             .find(|address| !address.ip().to_canonical().is_loopback());
+        if let Door::At(line) = self.line
+            && !line.ip().to_canonical().is_loopback()
+            && !self.unprotected
+        {
+            return refuse(&format!(
+                "--line {line} can be reached from other machines, and the line protocol knows no password; listen on a \
+                 loopback address, or say --unprotected if the network itself is trusted"
+            ));
+        }
         match open {
             Some(address) if !self.unprotected && !protected => Err(CliError::Unprotected(address)),
             _ => Ok(()),

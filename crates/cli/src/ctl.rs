@@ -3,8 +3,10 @@
 mod backup;
 mod transfer;
 
+mod tree;
+
 use clap::{Args, Subcommand};
-use mnemon_http::api::{BackupStatus, Client, Clients, Disc, Status, Table, TableSummary, Tables};
+use mnemon_http::api::{BackupStatus, Client, Clients, Disc, Status, Table, TableSummary, Tables, Tree};
 use serde::Serialize;
 
 use self::backup::{BackupQuestion, Restoring};
@@ -46,6 +48,14 @@ enum Question {
     Export(Transfer),
     /// Reads a file of JSON lines or CSV into a table.
     Import(Transfer),
+    /// The processes of the node, below those that watch over them.
+    Tree {
+        /// Processes shown of those that one process has started; 10000 at most.
+        #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+        limit: u16,
+        #[command(flatten)]
+        options: Options,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -83,6 +93,10 @@ pub(crate) fn run(ctl: &Ctl) -> Result<(), CliError> {
         Question::Restore(wanted) => backup::restore(wanted)?,
         Question::Export(wanted) => transfer::export(wanted)?,
         Question::Import(wanted) => transfer::import(wanted)?,
+        Question::Tree { limit, options: Options { output, target } } => {
+            let tree: Tree = target.read(&format!("/api/v1/tree?limit={limit}"))?;
+            show(*output, &tree, tree::draw);
+        }
     }
     Ok(())
 }

@@ -20,6 +20,9 @@ pub(crate) enum CliError {
          address such as 127.0.0.1:{port}, or say --unprotected if the network itself is trusted", port = .0.port()
     )]
     Unprotected(SocketAddr),
+    /// A node whose processes have ended for good.
+    #[error("the node has failed: {0}; what was acknowledged is in its data directory, start it again")]
+    Failed(String),
     /// A level of the log that cannot be.
     #[error("bad setting {from}: {cause}; write for example info or mnemon_resp=debug")]
     LogFilter {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mnemon_node::{Bounds, Node, NodeBuilder, Storage};
 
-use crate::arguments::{Door, Settings};
+use crate::arguments::{Buckets, Door, Settings};
 use crate::error::CliError;
 use crate::signals::Signals;
 use crate::{descriptors, logging, progress};
@@ -39,6 +39,7 @@ async fn serve(settings: Settings) -> Result<(), CliError> {
             tls: node.tls_addr(),
             http: node.http_addr(),
             https: node.https_addr(),
+            line: node.line_addr(),
             protected: settings.clients.are_protected(),
             data: settings.directory(),
             loading: node.catalog().loading().len(),
@@ -56,6 +57,10 @@ async fn serve(settings: Settings) -> Result<(), CliError> {
     };
     let signal = tokio::select! {
         () = stopped => None,
+        cause = node.failed() => {
+            node.shutdown().await;
+            return Err(CliError::Failed(cause));
+        }
         (signal, _) = signals.next() => Some(signal),
     };
     let Some(signal) = signal else {
@@ -83,6 +88,9 @@ pub(crate) fn builder(settings: &Settings) -> NodeBuilder {
             None => settings.clients.tls_at(None),
         };
         node = tls.into_iter().fold(node, NodeBuilder::http_tls);
+    }
+    if let Door::At(address) = settings.line {
+        node = node.line(address).line_tables(settings.line_buckets == Buckets::Table);
     }
     if let Some(threads) = settings.resp_threads {
         node = node.resp_threads(threads);
@@ -120,6 +128,8 @@ struct Doors {
     http: Option<SocketAddr>,
     /// Where HTTPS is spoken; it may be the address before.
     https: Option<SocketAddr>,
+    /// Where the line protocol is spoken.
+    line: Option<SocketAddr>,
     /// A password is needed.
     protected: bool,
     /// The data directory.
@@ -153,6 +163,7 @@ fn banner(name: &str, doors: &Doors) -> String {
         .flatten()
         .map(|(scheme, at)| format!("  HTTP     {scheme}://{at}/healthz\n"))
         .collect();
+    let line = doors.line.map_or_else(String::new, |line| format!("  line     {line}\n"));
     let secure = if doors.tls == Some(address) { " --tls" } else { "" };
     let login = if doors.protected { " --askpass" } else { "" };
     let tls = doors.tls.map_or_else(String::new, |tls| format!("  TLS      {tls}\n"));
@@ -161,7 +172,7 @@ fn banner(name: &str, doors: &Doors) -> String {
          \x20 RESP     {address}\n\
          {tls}\
          \x20 connect  redis-cli{host} -p {port}{secure}{login}\n\
-         {http}\
+         {http}{line}\
          \x20 data     {data}\n"
     );
     if !doors.protected && !address.ip().to_canonical().is_loopback() {
@@ -194,6 +205,7 @@ mod tests {
                     tls: None,
                     http,
                     https: None,
+                    line: None,
                     protected: false,
                     data: None,
                     loading: 0,
@@ -221,6 +233,7 @@ mod tests {
                 tls: Some(resp),
                 http: Some(http),
                 https: Some(http),
+                line: None,
                 protected: true,
                 data: Some("/d".into()),
                 loading: 2,

@@ -181,3 +181,43 @@ pub struct Failure {
     /// What failed and what to try.
     pub message: String,
 }
+
+/// `GET /api/v1/tree?limit=N`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tree {
+    /// The processes that nobody started, with those that they started.
+    pub processes: Vec<Process>,
+    /// How many processes there are.
+    pub count: u64,
+}
+
+/// A process of the node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// Its number.
+    pub pid: String,
+    /// What its supervisor calls it.
+    pub child: Option<String>,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// What it is.
+    pub kind: String,
+    /// Messages that wait.
+    pub mailbox: u64,
+    /// Messages received since it started.
+    pub handled: u64,
+    /// Processes it is linked to.
+    pub links: u64,
+    /// Processes it monitors.
+    pub monitors: u64,
+    /// Bytes it takes, estimated.
+    pub memory: u64,
+    /// Since it started.
+    pub uptime_ms: u64,
+    /// How the one ended that this one was started in place of.
+    pub last_exit: Option<String>,
+    /// Those it started that live, oldest first, as many as were asked for.
+    pub children: Vec<Process>,
+    /// How many more of those there are.
+    pub hidden: u64,
+}

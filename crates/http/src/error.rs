@@ -20,4 +20,7 @@ pub enum HttpError {
     /// TLS cannot be spoken.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// A process of the server did not start.
+    #[error("the HTTP server's processes did not start: {0}")]
+    Process(#[from] mnemon_otp::Error),
 }

@@ -20,6 +20,7 @@
 pub mod api;
 mod backups;
 mod connection;
+mod door;
 mod error;
 mod exposition;
 mod guard;

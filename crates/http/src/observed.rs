@@ -5,6 +5,7 @@ mod disc;
 use std::sync::Arc;
 
 use mnemon_backup::Backups;
+use mnemon_otp::ProcessTree;
 use mnemon_table::Catalog;
 
 use crate::api::Client;
@@ -98,6 +99,9 @@ pub trait Observed: Send + Sync + 'static {
 
     /// The Redis clients that are connected, by their numbers, the first `limit` after the number `after`.
     fn clients(&self, after: u64, limit: usize) -> Vec<Client>;
+
+    /// The processes it is made of, as trees.
+    fn processes(&self) -> Vec<ProcessTree>;
 
     /// Whether a password must be given.
     fn is_protected(&self) -> bool;

@@ -42,6 +42,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/api/v1/backups/{name}/restore", post(backups::restore))
         .route("/api/v1/cancel-restore", post(backups::cancel))
         .route("/api/v1/jobs/{id}", get(backups::job))
+        .route("/api/v1/tree", get(tree))
         .route_layer(from_fn_with_state(shared.clone(), admit));
     Router::new()
         .route("/livez", get(|state, query| probe(Probe::Live, state, query)))
@@ -120,6 +121,15 @@ async fn clients(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Res
     let query = query.unwrap_or_default();
     aside(shared.node, move |node| match show::clients(node, &query) {
         Ok(clients) => json(StatusCode::OK, &clients),
+        Err(refused) => refused.into_response(),
+    })
+    .await
+}
+
+async fn tree(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Response {
+    let query = query.unwrap_or_default();
+    aside(shared.node, move |node| match show::tree(node, &query) {
+        Ok(tree) => json(StatusCode::OK, &tree),
         Err(refused) => refused.into_response(),
     })
     .await

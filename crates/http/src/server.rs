@@ -1,23 +1,22 @@
-//! The listeners and their connections: limits, deadlines, shutdown.
+//! The server as a whole: its settings, its addresses, its process in a tree.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use mnemon_otp::{
+    ChildSpec, ExitReason, Shutdown, SpawnOptions, Strategy, Supervisor, SupervisorSpec, System,
+};
 use mnemon_tls::TlsSettings;
-use tokio::net::{TcpListener, TcpStream};
+use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
-use tokio::task::{JoinHandle, JoinSet};
 
 use crate::connection::Waiter;
+use crate::door::{Listeners, Plan, accept};
 use crate::error::HttpError;
 use crate::metrics::HttpStats;
 use crate::observed::Observed;
 use crate::route::{Shared, router};
-
-/// How long to wait when the process has no more file descriptors.
-const RETRY_AFTER: Duration = Duration::from_millis(50);
 
 /// How the server is set up. Everything here bounds what a client can take.
 #[derive(Clone, Debug)]
@@ -52,36 +51,43 @@ impl Default for HttpConfig {
     }
 }
 
-/// A server that runs until it is shut down or dropped.
-#[derive(Debug)]
+/// A server that listens until it is shut down or dropped.
 pub struct HttpServer {
     addr: SocketAddr,
     tls_addr: Option<SocketAddr>,
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    plan: Arc<Plan>,
+    /// The processes of a server that runs alone.
+    alone: Option<(System, Supervisor)>,
 }
 
 impl HttpServer {
     /// Listens and serves, on the tokio runtime that this is called in.
     ///
     /// # Errors
-    /// `Bind`; `Tls` when certificate or key cannot be used.
+    /// `Bind`; `Tls` when certificate or key cannot be used; `Process`.
     pub async fn bind(config: HttpConfig, node: Arc<dyn Observed>) -> Result<Self, HttpError> {
+        let mut server = Self::listen(config, node)?;
+        let system = System::new()?;
+        let top = SupervisorSpec::new(Strategy::OneForOne).child(server.child()).start(&system).await?;
+        server.alone = Some((system, top));
+        Ok(server)
+    }
+
+    /// Listens. Clients wait until the server's [`child`](Self::child) is started.
+    ///
+    /// # Errors
+    /// `Bind`; `Tls`.
+    pub fn listen(config: HttpConfig, node: Arc<dyn Observed>) -> Result<Self, HttpError> {
         let hands = match &config.tls {
             None => None,
             Some(tls) => Some(Arc::new(mnemon_tls::Acceptor::new(tls.clone(), &[b"http/1.1"])?)),
         };
-        let (listener, addr) = listen(config.addr).await?;
-        let beside = match config.tls.as_ref().and_then(|tls| tls.addr) {
-            None => None,
-            Some(addr) => Some(listen(addr).await?),
-        };
+        let (first, addr) = listen(config.addr)?;
+        let beside = config.tls.as_ref().and_then(|tls| tls.addr).map(listen).transpose()?;
         let tls_addr = hands.as_ref().map(|_| beside.as_ref().map_or(addr, |(_, addr)| *addr));
         let beside = beside.map(|(listener, _)| listener);
         let stats = Arc::new(HttpStats::default());
         let shared = Shared { node, stats: stats.clone(), answer_within: config.answer_within };
-        let (stop, stopped) = watch::channel(false);
-        let doors = Arc::new(Semaphore::new(config.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
         let waiter = Waiter {
             hands,
             router: router(shared),
@@ -90,10 +96,26 @@ impl HttpServer {
             max_head_bytes: config.max_head_bytes.max(8 << 10),
             answer_within: config.answer_within,
             connection_within: config.connection_within,
-            stopped,
+            // Each process at the door has its own.
+            stopped: watch::channel(false).1,
         };
-        let acceptor = Acceptor { listener, beside, waiter, rejected: stats, doors };
-        Ok(Self { addr, tls_addr, stop, task: tokio::spawn(acceptor.run()) })
+        let places = Arc::new(Semaphore::new(config.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
+        let listeners = Mutex::new(Some(Listeners { first, beside }));
+        let plan = Arc::new(Plan { listeners, waiter, stats, places });
+        Ok(Self { addr, tls_addr, plan, alone: None })
+    }
+
+    /// The process that accepts and looks after its connections, as a child of a supervisor.
+    #[must_use]
+    pub fn child(&self) -> ChildSpec {
+        let plan = self.plan.clone();
+        let within = plan.waiter.answer_within + Duration::from_secs(1);
+        let child = ChildSpec::new("http", move |me| {
+            let own = plan.clone();
+            let options = SpawnOptions::new().link().kind("http::Door");
+            async move { me.spawn_with(options, move |me| accept(own, me)).map(|spawned| spawned.pid) }
+        });
+        child.shutdown(Shutdown::Timeout(within))
     }
 
     /// The address that is listened on.
@@ -109,89 +131,43 @@ impl HttpServer {
     }
 
     /// Stops listening; requests that have arrived are answered. Waits for them, at most as long as an answer may
-    /// take.
+    /// take. Where the process is in somebody's tree, its supervisor is to stop it first.
     pub async fn shutdown(mut self) {
-        self.stop.send_replace(true);
-        // A panic has been reported by the panic hook.
-        drop((&mut self.task).await);
+        drop(self.plan.listeners.lock().take());
+        if let Some((_, top)) = self.alone.take() {
+            let within = self.plan.waiter.answer_within + Duration::from_secs(2);
+            if let Err(cause) = top.stop(within).await {
+                tracing::warn!(%cause, "the HTTP server did not stop in time");
+            }
+        }
     }
 }
 
 impl Drop for HttpServer {
     fn drop(&mut self) {
-        self.task.abort();
+        drop(self.plan.listeners.lock().take());
+        if let Some((system, top)) = &self.alone {
+            system.exit(top.pid(), ExitReason::Kill);
+        }
+    }
+}
+
+impl std::fmt::Debug for HttpServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpServer").field("addr", &self.addr).finish_non_exhaustive()
     }
 }
 
 /// A listener, and the address it has got.
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), HttpError> {
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), HttpError> {
     let refused = |cause| HttpError::Bind { address, cause };
-    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let listener = open(address).map_err(refused)?;
     let addr = listener.local_addr().map_err(refused)?;
     Ok((listener, addr))
 }
 
-struct Acceptor {
-    listener: TcpListener,
-    /// A second listener, where TLS is spoken beside the first.
-    beside: Option<TcpListener>,
-    waiter: Waiter,
-    rejected: Arc<HttpStats>,
-    doors: Arc<Semaphore>,
-}
-
-impl Acceptor {
-    async fn run(mut self) {
-        let is_only = self.beside.is_none();
-        // Ends its connections when it is dropped.
-        let mut connections = JoinSet::new();
-        loop {
-            let (accepted, may_be_secure) = tokio::select! {
-                biased;
-                () = self.waiter.stopped() => break,
-                Some(_) = connections.join_next(), if !connections.is_empty() => continue,
-                accepted = self.listener.accept() => (accepted, is_only),
-                accepted = accept_at(self.beside.as_ref()) => (accepted, true),
-            };
-            match accepted {
-                Ok((stream, peer)) => {
-                    let waiter = self.waiter.clone();
-                    let secure = may_be_secure && waiter.hands.is_some();
-                    match self.doors.clone().try_acquire_owned() {
-                        Ok(place) => drop(connections.spawn(async move {
-                            let _place = place;
-                            waiter.serve(stream, peer, secure).await;
-                        })),
-                        Err(_) => self.reject(&stream, secure),
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "could not accept an HTTP connection; trying again");
-                    tokio::time::sleep(RETRY_AFTER).await;
-                }
-            }
-        }
-        drop((self.listener, self.beside));
-        let all = async { while connections.join_next().await.is_some() {} };
-        // Whoever has not ended by then is cut off.
-        drop(tokio::time::timeout(self.waiter.answer_within, all).await);
-    }
-
-    fn reject(&self, stream: &TcpStream, secure: bool) {
-        self.rejected.rejected.fetch_add(1, Relaxed);
-        if !secure {
-            // A socket that was just opened takes so little at once.
-            drop(stream.try_write(
-                b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
-            ));
-        }
-    }
-}
-
-/// Accepts at a listener; without one, waits for ever.
-async fn accept_at(listener: Option<&TcpListener>) -> std::io::Result<(TcpStream, SocketAddr)> {
-    match listener {
-        Some(listener) => listener.accept().await,
-        None => std::future::pending().await,
-    }
+fn open(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }

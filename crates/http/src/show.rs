@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use mnemon_backup::Backups;
+use mnemon_otp::ProcessTree;
 use mnemon_store::Kind;
 use mnemon_table::Table;
 use mnemon_table::schema::AccessMode;
@@ -9,7 +10,7 @@ use mnemon_table::schema::AccessMode;
 use crate::api;
 use crate::guard::Refused;
 use crate::observed::{DiscFacts, Observed};
-use crate::process;
+use crate::process::resident_bytes;
 
 /// Entries of a list unless the request says otherwise.
 const PAGE: usize = 1_000;
@@ -41,7 +42,7 @@ pub(crate) fn status(node: &dyn Observed) -> api::Status {
         commits: catalog.store().clock(),
         conflicts: catalog.conflicts(),
         snapshots_open: catalog.store().open_snapshots() as u64,
-        resident_bytes: process::resident_bytes(),
+        resident_bytes: resident_bytes(),
         backups: node.backups().map(|backups| backup_status(backups)),
         disc: node.disc().map(disc),
     }
@@ -152,6 +153,43 @@ pub(crate) fn clients(node: &dyn Observed, query: &str) -> Result<api::Clients, 
     clients.truncate(page.limit);
     let next = if more { clients.last().map(|client| client.id) } else { None };
     Ok(api::Clients { clients, next })
+}
+
+/// `/api/v1/tree`; `limit` is for the processes that one process has started. O(processes × log processes).
+///
+/// # Errors
+/// 400.
+pub(crate) fn tree(node: &dyn Observed, query: &str) -> Result<api::Tree, Refused> {
+    let page = Page::read(query)?;
+    let trees = node.processes();
+    let count = trees.iter().map(size).sum();
+    Ok(api::Tree { processes: trees.into_iter().map(|tree| process(tree, page.limit)).collect(), count })
+}
+
+/// How many processes a tree has. Recurses as deep as [`mnemon_otp::MAX_TREE_DEPTH`].
+fn size(tree: &ProcessTree) -> u64 {
+    1 + tree.children.iter().map(size).sum::<u64>()
+}
+
+/// As [`size`], recurses only so deep.
+fn process(tree: ProcessTree, limit: usize) -> api::Process {
+    let ProcessTree { process: of, children } = tree;
+    let hidden = children.len().saturating_sub(limit) as u64;
+    api::Process {
+        pid: of.pid.to_string(),
+        child: of.child,
+        name: of.name,
+        kind: of.kind,
+        mailbox: of.mailbox,
+        handled: of.handled,
+        links: of.links.len() as u64,
+        monitors: of.monitors.len() as u64,
+        memory: of.memory as u64,
+        uptime_ms: of.uptime_ms,
+        last_exit: of.last_exit.map(|reason| reason.to_string()),
+        children: children.into_iter().take(limit).map(|child| process(child, limit)).collect(),
+        hidden,
+    }
 }
 
 /// Which part of a list is asked for.

@@ -25,6 +25,8 @@ pub struct NodeBuilder {
     pub(crate) bounds: Bounds,
     pub(crate) http: Option<SocketAddr>,
     pub(crate) http_tls: Option<TlsSettings>,
+    pub(crate) line: Option<SocketAddr>,
+    pub(crate) line_tables: bool,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) data: Option<PathBuf>,
     pub(crate) database_durability: Durability,
@@ -47,6 +49,8 @@ impl Default for NodeBuilder {
             bounds: Bounds::default(),
             http: None,
             http_tls: None,
+            line: None,
+            line_tables: false,
             clock: Box::new(SystemClock),
             data: None,
             database_durability: Durability::Interval(1_000),
@@ -173,6 +177,22 @@ impl NodeBuilder {
     #[must_use]
     pub fn checkpoint_bytes(mut self, bytes: u64) -> Self {
         self.checkpoint_bytes = bytes;
+        self
+    }
+
+    /// Serves the line protocol on this address; port 0 takes a free one. Default: none. It knows no password, so give a
+    /// loopback address unless the network itself is trusted.
+    #[must_use]
+    pub fn line(mut self, address: SocketAddr) -> Self {
+        self.line = Some(address);
+        self
+    }
+
+    /// Keeps the line protocol's buckets in local tables `line.NAME`, which outlive its processes. Default: a bucket is a
+    /// process.
+    #[must_use]
+    pub fn line_tables(mut self, on: bool) -> Self {
+        self.line_tables = on;
         self
     }
 

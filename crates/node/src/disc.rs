@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use mnemon_disc::log::Workers;
+use mnemon_disc::log::{Shift, Workers};
 use mnemon_disc::time::{SystemTicker, Ticker};
 use mnemon_disc::{DataDirectory, DiscError, Log, LogConfig};
 use mnemon_store::{Clock, Durability, Loading, StorageChange, StoreConfig, StoreError, TableId};
 use mnemon_table::{Catalog, Keeper, TableError};
 use parking_lot::Mutex;
-use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use crate::error::NodeError;
@@ -153,23 +152,28 @@ impl Disc {
         &self.catalog
     }
 
-    /// Makes checkpoints whenever the log has grown enough; until the task is aborted.
-    pub(crate) fn spawn(self: &Arc<Self>) -> JoinHandle<()> {
-        let disc = self.clone();
-        tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(LOOK_EVERY);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            loop {
-                ticks.tick().await;
-                if !disc.is_loaded() || disc.log.status().bytes < disc.checkpoint_bytes {
-                    continue;
-                }
-                let own = disc.clone();
-                if let Err(stopped) = tokio::task::spawn_blocking(move || own.checkpoint()).await {
-                    tracing::error!(cause = %stopped, "a checkpoint stopped; the next one begins anew");
-                }
+    /// Puts the committer to work; see [`Workers::take_shift`]. Blocks for a batch at most.
+    ///
+    /// # Errors
+    /// `Closed`; why the log has failed.
+    pub(crate) fn take_shift(&self) -> Result<Shift, DiscError> {
+        self.workers.lock().as_ref().ok_or(DiscError::Closed)?.take_shift()
+    }
+
+    /// Makes checkpoints whenever the log has grown enough, without end.
+    pub(crate) async fn checkpoints(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if !self.is_loaded() || self.log.status().bytes < self.checkpoint_bytes {
+                continue;
             }
-        })
+            let own = self.clone();
+            if let Err(stopped) = tokio::task::spawn_blocking(move || own.checkpoint()).await {
+                tracing::error!(cause = %stopped, "a checkpoint stopped; the next one begins anew");
+            }
+        }
     }
 
     fn now_us(&self) -> u64 {
@@ -201,9 +205,13 @@ impl Disc {
     /// Makes a last checkpoint and closes the log, so that the next start has nothing to replay. Tables that were not loaded
     /// are as they were. Blocks.
     pub(crate) fn close(&self) {
+        // The committer's process has ended, and a checkpoint waits for what it syncs. A log that has failed or was closed
+        // keeps nobody waiting.
+        let shift = self.take_shift();
         if self.is_loaded() {
             self.checkpoint();
         }
+        drop(shift);
         self.let_go();
     }
 

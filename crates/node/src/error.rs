@@ -26,4 +26,10 @@ pub enum NodeError {
     /// The door for operators could not be opened.
     #[error(transparent)]
     Http(#[from] mnemon_http::HttpError),
+    /// The door for clients of the line protocol could not be opened.
+    #[error(transparent)]
+    Line(#[from] mnemon_line::LineError),
+    /// A process of the node did not start.
+    #[error("the node's processes did not start: {0}")]
+    Process(#[from] mnemon_otp::Error),
 }

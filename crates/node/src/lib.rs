@@ -22,6 +22,8 @@ mod maintenance;
 mod node;
 mod overview;
 mod repair;
+mod tree;
+mod writing;
 
 pub use config::NodeBuilder;
 pub use error::NodeError;

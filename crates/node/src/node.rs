@@ -1,29 +1,34 @@
 //! One running node.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use mnemon_http::{DiscFacts, HttpConfig, HttpServer};
+use mnemon_line::{Backing, LineConfig, LineServer};
+use mnemon_otp::System;
 use mnemon_resp::{Server, ServerConfig};
+use mnemon_store::{Clock, Durability};
 use mnemon_table::{Catalog, Keeper, TableError};
 use parking_lot::Mutex;
-use tokio::task::JoinHandle;
 
 use crate::backups::NodeBackups;
 use crate::config::NodeBuilder;
 use crate::disc::Disc;
 use crate::error::NodeError;
-use crate::maintenance;
-use crate::overview::{Overview, Pulse};
+use crate::overview::Overview;
+use crate::tree::Tree;
+use crate::{maintenance, writing};
 
 /// A running node. Dropping it stops its background work at once; [`Node::shutdown`] also waits for its clients.
 pub struct Node {
     overview: Arc<Overview>,
     http: Option<HttpServer>,
-    maintenance: JoinHandle<()>,
-    disc: Option<(Arc<Disc>, JoinHandle<()>)>,
+    line: Option<LineServer>,
+    tree: Tree,
+    disc: Option<Arc<Disc>>,
     backups: NodeBackups,
 }
 
@@ -40,13 +45,7 @@ impl Node {
             None => (Arc::new(Catalog::local(settings.clock)), None),
             Some(path) => {
                 let databases = settings.databases_on_disc.then_some(settings.database_durability);
-                let (clock, bytes) = (settings.clock, settings.checkpoint_bytes);
-                let open = move || Disc::open(&path, clock, databases, bytes);
-                let opened = tokio::task::spawn_blocking(open).await;
-                let disc = opened.unwrap_or_else(|stopped| Err(NodeError::Data(stopped.to_string())))?;
-                let disc = Arc::new(disc);
-                let keeper: Weak<dyn Keeper> = Arc::downgrade(&disc) as Weak<dyn Keeper>;
-                disc.catalog().set_keeper(keeper);
+                let disc = open(path, settings.clock, databases, settings.checkpoint_bytes).await?;
                 (disc.catalog().clone(), Some(disc))
             }
         };
@@ -69,17 +68,22 @@ impl Node {
                 config.users = settings.users;
                 config.tls = settings.tls;
                 config.bounds = settings.bounds;
-                Some(Server::bind(config, catalog.clone())?)
+                Some(Server::listen(config, catalog.clone())?)
             }
         };
-        let pulse = Arc::new(Pulse::new(settings.maintenance_interval));
+        let system = System::new()?;
+        let line = line_server(&system, settings.line, settings.line_tables, &catalog)?;
+        let (tables, pulses) = maintenance::child(&catalog, settings.maintenance_interval);
+        let resp_child = resp.as_ref().map(Server::child);
         let overview = Arc::new(Overview {
             name: settings.name,
             started_ms: catalog.store().now_ms(),
-            catalog: catalog.clone(),
+            catalog,
             host: resp.as_ref().map(|server| server.host().clone()),
             resp: Mutex::new(resp),
-            pulse: pulse.clone(),
+            pulses,
+            system: system.clone(),
+            failure: OnceLock::new(),
             is_stopping: AtomicBool::new(false),
             disc: disc.clone(),
             backups: backups.backups().clone(),
@@ -88,16 +92,24 @@ impl Node {
             None => None,
             Some(addr) => {
                 let config = HttpConfig { addr, tls: settings.http_tls, ..HttpConfig::default() };
-                Some(HttpServer::bind(config, overview.clone()).await?)
+                Some(HttpServer::listen(config, overview.clone())?)
             }
         };
-        let maintenance = maintenance::spawn(catalog, settings.maintenance_interval, pulse);
-        let disc = disc.map(|disc| {
+        if let Some(disc) = &disc {
             disc.load();
-            let checkpoints = disc.spawn();
-            (disc, checkpoints)
-        });
-        let node = Self { overview, http, maintenance, disc, backups };
+        }
+        // Stopped in reverse.
+        let parts = [
+            http.as_ref().map(HttpServer::child),
+            disc.as_ref().map(writing::child),
+            Some(tables),
+            line.as_ref().map(LineServer::child),
+            resp_child,
+        ];
+        let tree = Tree::start(&system, parts.into_iter().flatten().collect()).await?;
+        // Nobody else sets it.
+        let _ = overview.failure.set(tree.failure());
+        let node = Self { overview, http, line, tree, disc, backups };
         tracing::info!(name = node.name(), resp = ?node.resp_addr(), http = ?node.http_addr(), "node started");
         if !settings.load_in_background
             && let Err(cause) = node.loaded().await
@@ -115,7 +127,7 @@ impl Node {
     /// closed; shut the node down and look at the directory.
     pub async fn loaded(&self) -> Result<(), NodeError> {
         match &self.disc {
-            Some((disc, _)) => disc.loaded().await,
+            Some(disc) => disc.loaded().await,
             None => Ok(()),
         }
     }
@@ -123,7 +135,7 @@ impl Node {
     /// How the data directory is doing; `None` where there is none.
     #[must_use]
     pub fn disc_facts(&self) -> Option<DiscFacts> {
-        self.disc.as_ref().map(|(disc, _)| disc.facts())
+        self.disc.as_ref().map(|disc| disc.facts())
     }
 
     /// Waits until these tables can be used, Mnesia's `wait_for_tables`.
@@ -178,26 +190,49 @@ impl Node {
         self.http.as_ref().and_then(HttpServer::tls_addr)
     }
 
+    /// Where clients of the line protocol connect; `None` when the node serves none.
+    #[must_use]
+    pub fn line_addr(&self) -> Option<SocketAddr> {
+        self.line.as_ref().map(LineServer::local_addr)
+    }
+
+    /// The node's processes. A program may put its own beside them; they end with the node.
+    #[must_use]
+    pub fn system(&self) -> &System {
+        &self.overview.system
+    }
+
+    /// Waits until the node's processes have ended although nobody asked them to, more often than they are started again,
+    /// and says why: the node is to be shut down then. Without end where that never happens.
+    pub fn failed(&self) -> impl Future<Output = String> + Send + use<> {
+        self.tree.failed()
+    }
+
     /// Stops the node: `/readyz` says so, no new clients are taken, those there are closed, the background work ends,
     /// HTTP goes last. The tables stay readable through handles that are still held.
     pub async fn shutdown(mut self) {
         self.overview.is_stopping.store(true, Ordering::Relaxed);
+        self.tree.unguard();
+        self.tree.stop_part("resp").await;
         let resp = self.overview.resp.lock().take();
         if let Some(server) = resp
             && let Err(error) = server.shutdown().await
         {
             tracing::warn!(cause = %error, "the RESP server did not stop cleanly");
         }
+        self.tree.stop_part("line").await;
         self.backups.shutdown().await;
-        self.maintenance.abort();
-        if let Some((disc, checkpoints)) = self.disc.take() {
-            checkpoints.abort();
+        for part in ["tables", "disc"] {
+            self.tree.stop_part(part).await;
+        }
+        if let Some(disc) = self.disc.take() {
             disc.stop_loading().await;
             // A checkpoint under way is waited for by the lock that it holds.
             if let Err(stopped) = tokio::task::spawn_blocking(move || disc.close()).await {
                 tracing::error!(cause = %stopped, "the data directory was not closed in order");
             }
         }
+        self.tree.stop().await;
         if let Some(http) = self.http.take() {
             http.shutdown().await;
         }
@@ -205,12 +240,37 @@ impl Node {
     }
 }
 
+/// Opens the data directory, where that holds up none of the embedder's tasks.
+async fn open(
+    path: PathBuf,
+    clock: Box<dyn Clock>,
+    databases: Option<Durability>,
+    checkpoint_bytes: u64,
+) -> Result<Arc<Disc>, NodeError> {
+    let open = move || Disc::open(&path, clock, databases, checkpoint_bytes);
+    let opened = tokio::task::spawn_blocking(open).await;
+    let disc = opened.unwrap_or_else(|stopped| Err(NodeError::Data(stopped.to_string()))).map(Arc::new)?;
+    let keeper: Weak<dyn Keeper> = Arc::downgrade(&disc) as Weak<dyn Keeper>;
+    disc.catalog().set_keeper(keeper);
+    Ok(disc)
+}
+
+/// The line protocol's door, if one was asked for.
+fn line_server(
+    system: &System,
+    address: Option<SocketAddr>,
+    in_tables: bool,
+    catalog: &Arc<Catalog>,
+) -> Result<Option<LineServer>, NodeError> {
+    let Some(addr) = address else { return Ok(None) };
+    let backing = if in_tables { Backing::Table(catalog.clone()) } else { Backing::Process };
+    Ok(Some(LineServer::bind(system, LineConfig { addr, backing, ..LineConfig::default() })?))
+}
+
 impl Drop for Node {
     fn drop(&mut self) {
         self.backups.abort();
-        self.maintenance.abort();
-        if let Some((disc, checkpoints)) = &self.disc {
-            checkpoints.abort();
+        if let Some(disc) = &self.disc {
             disc.abort_loading();
         }
     }

@@ -1,15 +1,17 @@
 //! The node as its operators see it: what must hold for it to be well, and where its numbers come from.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mnemon_backup::Backups;
 use mnemon_http::api::Client;
 use mnemon_http::{Bucket, Check, Counts, DiscFacts, Latency, Observed};
+use mnemon_otp::{ProcessTree, System};
 use mnemon_resp::{ClientInfo, FamilyLatency, Host, Server};
 use mnemon_table::{Catalog, TableLoading};
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::disc::Disc;
@@ -59,7 +61,11 @@ pub(crate) struct Overview {
     pub(crate) resp: Mutex<Option<Server>>,
     /// What the RESP server shares; stays when the server goes, so that a password holds until the last moment.
     pub(crate) host: Option<Arc<Host>>,
-    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) pulses: Vec<Arc<Pulse>>,
+    /// The node's processes.
+    pub(crate) system: System,
+    /// Why they have ended for good.
+    pub(crate) failure: OnceLock<watch::Receiver<Option<String>>>,
     pub(crate) is_stopping: AtomicBool,
     pub(crate) disc: Option<Arc<Disc>>,
     pub(crate) backups: Arc<Backups>,
@@ -99,8 +105,13 @@ impl Overview {
         (!loading.is_empty()).then(|| format!("tables are being loaded: {}{more}", shown.join(", ")))
     }
 
+    fn tree_failure(&self) -> Option<String> {
+        let cause = self.failure.get().and_then(|failure| failure.borrow().clone())?;
+        Some(format!("{cause}; restart the node"))
+    }
+
     fn background_failure(&self) -> Option<String> {
-        let silence = self.pulse.silence()?;
+        let silence = self.pulses.iter().find_map(|pulse| pulse.silence())?;
         Some(format!(
             "no pass of the background work has ended for {} s; expired rows stay in memory, restart the node",
             silence.as_secs()
@@ -138,6 +149,7 @@ impl Observed for Overview {
         let mut checks = vec![
             // That this is answered is all it says.
             check("ping", None, true),
+            check("processes", self.tree_failure(), true),
             check("background", self.background_failure(), true),
         ];
         if self.host.is_some() {
@@ -179,6 +191,10 @@ impl Observed for Overview {
     fn clients(&self, after: u64, limit: usize) -> Vec<Client> {
         let clients = self.host.as_ref().map(|host| host.clients(after, limit)).unwrap_or_default();
         clients.into_iter().map(client).collect()
+    }
+
+    fn processes(&self) -> Vec<ProcessTree> {
+        self.system.tree()
     }
 
     fn is_protected(&self) -> bool {

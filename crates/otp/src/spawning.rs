@@ -1,5 +1,7 @@
 //! How a process is to be started.
 
+use tokio::runtime::Handle;
+
 use crate::pid::{Pid, Ref};
 
 /// Options of a new process.
@@ -15,6 +17,7 @@ pub struct SpawnOptions {
     pub(crate) kind: Option<&'static str>,
     pub(crate) link: bool,
     pub(crate) monitor: bool,
+    pub(crate) runtime: Option<Handle>,
 }
 
 impl SpawnOptions {
@@ -35,6 +38,14 @@ impl SpawnOptions {
     #[must_use]
     pub fn kind(mut self, kind: &'static str) -> Self {
         self.kind = Some(kind);
+        self
+    }
+
+    /// The tokio runtime that it runs on, where that is not the system's. Timers and sockets that it makes are that
+    /// runtime's; its messages, links and monitors are those of any process.
+    #[must_use]
+    pub fn on(mut self, runtime: Handle) -> Self {
+        self.runtime = Some(runtime);
         self
     }
 

@@ -171,7 +171,7 @@ impl System {
             }
         }
         // Nobody joins the task: how it ends is told by exit signals.
-        drop(self.0.handle.spawn(running));
+        drop(options.runtime.as_ref().unwrap_or(&self.0.handle).spawn(running));
         Ok((process, monitor))
     }
 

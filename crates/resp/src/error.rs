@@ -29,6 +29,9 @@ pub enum RespError {
         /// What the operating system said.
         cause: io::Error,
     },
+    /// A process of the server did not start.
+    #[error("the RESP server's processes did not start: {0}")]
+    Process(String),
     /// An I/O thread or its runtime could not be made.
     #[error(
         "cannot start the I/O thread {name}: {cause}; lower the number of threads or raise the process's limits"

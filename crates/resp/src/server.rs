@@ -1,35 +1,39 @@
 //! The server: a listener, I/O threads, limits, shutdown.
 //!
-//! One acceptor hands sockets to the thread that has the fewest. A connection stays on its thread, so that its commands
+//! It is made of supervised processes ([`tree`] draws them). One acceptor hands sockets to the thread that has the fewest. A connection stays on its thread, so that its commands
 //! run where its bytes arrive and nothing of it is shared.
 
 mod acceptor;
 mod heartbeat;
 mod place;
+mod tree;
 mod worker;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use mnemon_otp::{ChildSpec, System};
 use mnemon_table::Catalog;
 use mnemon_tls::{Acceptor, TlsSettings};
+use parking_lot::Mutex;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::bounds::Bounds;
 use crate::error::RespError;
 use crate::host::{Host, Settings};
 use crate::protocol::Limits;
 use crate::users::UserSpec;
-use acceptor::Inboxes;
 pub(crate) use place::Place;
-use worker::Worker;
+use tree::{Plan, Seat};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
 /// Accepted sockets that may wait for their thread.
 const INBOX: usize = 1024;
+/// How long the processes may take to start.
+const START_WITHIN: Duration = Duration::from_secs(10);
 /// How long a shutdown waits for the I/O threads.
 const SHUTDOWN_WITHIN: Duration = Duration::from_secs(5);
 
@@ -91,7 +95,6 @@ impl Default for ServerConfig {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct Server {
     addr: SocketAddr,
     tls_addr: Option<SocketAddr>,
@@ -100,15 +103,49 @@ pub struct Server {
     threads: Vec<std::thread::JoinHandle<()>>,
     /// Ends when the last thread does.
     ended: mpsc::Receiver<()>,
+    plan: Arc<Plan>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("addr", &self.addr).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.plan.doors.lock().clear();
+    }
 }
 
 impl Server {
-    /// Listens and starts the I/O threads, which are named `resp-0`, `resp-1`, ….
+    /// Listens, starts the I/O threads, which are named `resp-0`, `resp-1`, …, and the processes on them, in a system of
+    /// their own.
     ///
     /// # Errors
     /// `Bind` when an address cannot be listened on, `Tls` when certificate or key cannot be used, `Thread` when a
-    /// thread cannot be made.
+    /// thread cannot be made, `Process` when a process does not start.
     pub fn bind(config: ServerConfig, catalog: Arc<Catalog>) -> Result<Self, RespError> {
+        let server = Self::listen(config, catalog)?;
+        let Some(seat) = server.plan.seats.first() else {
+            return Err(RespError::Process("there is no I/O thread".to_owned()));
+        };
+        let system = System::with(mnemon_otp::Settings::default(), seat.runtime.clone());
+        let (started, ready) = std::sync::mpsc::channel();
+        let spec = server.plan.spec();
+        seat.runtime.spawn(async move { started.send(spec.start(&system).await.map(drop)) });
+        match ready.recv_timeout(START_WITHIN) {
+            Ok(Ok(())) => Ok(server),
+            Ok(Err(cause)) => Err(RespError::Process(cause.to_string())),
+            Err(cause) => Err(RespError::Process(cause.to_string())),
+        }
+    }
+
+    /// Listens and starts the I/O threads. Clients wait until the server's [`child`](Self::child) is started.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub fn listen(config: ServerConfig, catalog: Arc<Catalog>) -> Result<Self, RespError> {
         let tls = config.tls.clone().map(|tls| Acceptor::new(tls, &[])).transpose()?.map(Arc::new);
         let secure_addr = config.tls.as_ref().and_then(|tls| tls.addr);
         let (listener, addr) = listen(config.addr)?;
@@ -119,28 +156,36 @@ impl Server {
             doors.push((listener, true));
             tls_addr = Some(addr);
         }
-        let threads = config.threads.max(1);
+        let count = config.threads.max(1);
         let ServerConfig { password, users, bounds, limits, .. } = config;
-        let host = Arc::new(Host::new(catalog, Settings { addr, password, users, threads, bounds }));
+        let settings = Settings { addr, password, users, threads: count, bounds };
+        let host = Arc::new(Host::new(catalog, settings));
         let (stop, stopped) = watch::channel(false);
         let (alive, ended) = mpsc::channel(1);
-        let (inboxes, outlets): (Vec<_>, Vec<_>) = (0..threads).map(|_| mpsc::channel(INBOX)).unzip();
-        let mut doors = Some((doors, Inboxes::from(inboxes)));
-        let threads = Vec::with_capacity(threads);
-        let mut server = Self { addr, tls_addr, host, stop, threads, ended };
-        for (number, inbox) in outlets.into_iter().enumerate() {
-            let worker = Worker {
-                number,
-                host: server.host.clone(),
-                limits,
-                tls: tls.clone(),
-                inbox,
-                stopped: stopped.clone(),
-                alive: alive.clone(),
-            };
-            server.threads.push(worker.start(doors.take())?);
+        let (mut threads, mut seats, mut inboxes, mut plans) = (vec![], vec![], vec![], vec![]);
+        for number in 0..count {
+            let (plan, given) = oneshot::channel();
+            let (thread, runtime) = worker::start_thread(number, given, alive.clone())?;
+            let (inbox, outlet) = mpsc::channel(INBOX);
+            threads.push(thread);
+            plans.push(plan);
+            inboxes.push(inbox);
+            seats.push(Seat { runtime, inbox: tokio::sync::Mutex::new(outlet) });
         }
-        Ok(server)
+        let (inboxes, doors) = (inboxes.into(), Mutex::new(doors));
+        let plan = Arc::new(Plan { host: host.clone(), limits, tls, seats, inboxes, doors, stopped });
+        for given in plans {
+            // A thread that has ended already is noticed by `is_serving`.
+            drop(given.send(plan.clone()));
+        }
+        Ok(Self { addr, tls_addr, host, stop, threads, ended, plan })
+    }
+
+    /// The server's processes, as a child of a supervisor. Clients run on the server's own threads, whatever the system's
+    /// runtime is.
+    #[must_use]
+    pub fn child(&self) -> ChildSpec {
+        ChildSpec::supervisor("resp", self.plan.spec())
     }
 
     /// The address that is listened on.
@@ -174,6 +219,7 @@ impl Server {
     /// `ShutdownTimeout`.
     pub async fn shutdown(mut self) -> Result<(), RespError> {
         self.stop.send_replace(true);
+        self.plan.doors.lock().clear();
         let in_time = tokio::time::timeout(SHUTDOWN_WITHIN, self.ended.recv()).await.is_ok();
         if !in_time {
             let busy = self.threads.iter().filter(|thread| !thread.is_finished()).count();

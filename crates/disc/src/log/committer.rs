@@ -28,6 +28,22 @@ pub struct Committer {
     unsynced_entries: u64,
 }
 
+/// How the committer left its thread.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The log was closed, or has failed.
+    Done(Result<(), DiscError>),
+    /// It was called off, and can go on elsewhere.
+    Recalled(Box<Committer>),
+}
+
+/// What the committer is to do next.
+enum Call {
+    Work,
+    Rest,
+    Leave,
+}
+
 /// What a step is about to do.
 struct Plan {
     batch: Batch,
@@ -152,29 +168,38 @@ impl Committer {
         Ok(())
     }
 
-    /// Works until the log is closed or fails. To be called on a thread of its own.
-    ///
-    /// # Errors
-    /// The failure.
-    pub fn run(mut self) -> Result<(), DiscError> {
+    /// Works until the log is closed or fails, or the committer is called off. To be called on a thread of its own.
+    pub(crate) fn run(mut self) -> End {
         let _guard = FailOnPanic(self.shared.clone());
-        while self.await_work() {
-            self.step()?;
+        loop {
+            match self.await_work() {
+                Call::Work => {
+                    if let Err(cause) = self.step() {
+                        return End::Done(Err(cause));
+                    }
+                }
+                Call::Rest => return End::Done(Ok(())),
+                Call::Leave => return End::Recalled(Box::new(self)),
+            }
         }
-        Ok(())
     }
 
-    /// Waits until there is something to do; `false` when there never will be.
-    fn await_work(&self) -> bool {
+    /// Waits until there is something to do, or there never will be, or another thread is to do it.
+    fn await_work(&self) -> Call {
         let durable = self.shared.durable.until();
         let delay = Duration::from_millis(self.shared.config.write_delay_ms);
         let mut ledger = self.shared.ledger.lock();
         loop {
             if ledger.failure.is_some() {
-                return false;
+                return Call::Rest;
+            }
+            if ledger.recalled {
+                // Nobody needs to wake it: on its next thread it looks by itself.
+                ledger.mood = Mood::Busy;
+                return Call::Leave;
             }
             if ledger.closing {
-                return !ledger.marked || ledger.next > durable;
+                return if !ledger.marked || ledger.next > durable { Call::Work } else { Call::Rest };
             }
             if ledger.sync_wanted > durable || ledger.batch.bytes >= WRITE_AT_BYTES {
                 break;
@@ -200,7 +225,7 @@ impl Committer {
             }
         }
         ledger.mood = Mood::Busy;
-        true
+        Call::Work
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::task::Waker;
 
 use super::batch::{Batch, Opening, Spare};
 use super::frame::{self, FrameHeader, FrameKind, StreamId, frame_len};
@@ -70,6 +71,12 @@ pub(crate) struct Ledger {
     pub(crate) no_space: Option<String>,
     pub(crate) failure: Option<Arc<str>>,
     pub(crate) closing: bool,
+    /// Whether the committer is to leave its thread, to go on on another one.
+    pub(crate) recalled: bool,
+    /// Shifts of the committer that are held.
+    pub(crate) shifts: usize,
+    /// Who watches over the committer.
+    pub(crate) overseer: Option<Waker>,
     /// Whether the close mark has been appended.
     pub(crate) marked: bool,
     pub(crate) mood: Mood,
@@ -113,6 +120,9 @@ impl Ledger {
             demand: 0,
             no_space: None,
             failure: None,
+            recalled: false,
+            shifts: 0,
+            overseer: None,
             closing: false,
             marked: false,
             mood: Mood::Busy,

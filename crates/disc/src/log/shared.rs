@@ -34,18 +34,40 @@ impl Shared {
     /// The log takes nothing more: what was not durable before is of unknown outcome. Never undone.
     pub(crate) fn fail(&self, cause: &dyn Display) {
         let cause: Arc<str> = cause.to_string().into();
-        let cause = self.ledger.lock().failure.get_or_insert(cause).clone();
+        let mut ledger = self.ledger.lock();
+        let cause = ledger.failure.get_or_insert(cause).clone();
+        let overseer = ledger.overseer.take();
+        drop(ledger);
         self.durable.fail(&cause);
         self.room.notify_all();
         self.work.notify_all();
         self.prepare.notify_all();
+        if let Some(overseer) = overseer {
+            overseer.wake();
+        }
+    }
+
+    /// Whether the committer was called off its thread.
+    pub(crate) fn is_recalled(&self) -> bool {
+        self.ledger.lock().recalled
+    }
+
+    /// The committer may go on.
+    pub(crate) fn end_recall(&self) {
+        self.ledger.lock().recalled = false;
     }
 
     /// Ends the log after all that was appended is durable.
     pub(crate) fn close(&self) {
-        self.ledger.lock().closing = true;
+        let mut ledger = self.ledger.lock();
+        ledger.closing = true;
+        let overseer = ledger.overseer.take();
+        drop(ledger);
         self.work.notify_all();
         self.prepare.notify_all();
         self.room.notify_all();
+        if let Some(overseer) = overseer {
+            overseer.wake();
+        }
     }
 }

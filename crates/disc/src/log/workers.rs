@@ -3,17 +3,29 @@
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use super::committer::Committer;
+use parking_lot::Mutex;
+
+use super::committer::{Committer, End};
 use super::preparer::Preparer;
 use super::shared::Shared;
+use super::shift::Shift;
 use crate::error::DiscError;
 
 /// The threads. Dropping this closes the log and waits for what was appended to be durable.
 #[derive(Debug)]
 pub struct Workers {
     shared: Arc<Shared>,
-    committer: Option<JoinHandle<Result<(), DiscError>>>,
+    committer: Mutex<Seat>,
     preparer: Option<JoinHandle<()>>,
+}
+
+/// Where the committer is.
+#[derive(Debug)]
+enum Seat {
+    /// At work on a thread.
+    Working(JoinHandle<End>),
+    /// It has ended, with its failure if there was one.
+    Ended(Result<(), DiscError>),
 }
 
 impl Workers {
@@ -22,13 +34,40 @@ impl Workers {
         committer: Committer,
         preparer: Preparer,
     ) -> Result<Self, DiscError> {
-        let mut workers = Self { shared, committer: None, preparer: None };
-        let thread = |name: &str| thread::Builder::new().name(name.to_owned());
-        let started = thread("log-preparer").spawn(move || preparer.run());
-        workers.preparer = Some(started.map_err(DiscError::io("start a thread for", "the log"))?);
-        let started = thread("log-committer").spawn(move || committer.run());
-        workers.committer = Some(started.map_err(DiscError::io("start a thread for", "the log"))?);
+        let started = thread::Builder::new().name("log-preparer".to_owned()).spawn(move || preparer.run());
+        let preparer = Some(started.map_err(DiscError::io("start a thread for", "the log"))?);
+        let mut workers = Self { shared, committer: Mutex::new(Seat::Ended(Ok(()))), preparer };
+        *workers.committer.get_mut() = Seat::Working(spawn(committer)?);
         Ok(workers)
+    }
+
+    /// The committer's present time at work, to be watched over: as long as a shift is held, it works; when the last one is
+    /// dropped, it leaves its thread after the batch at hand. Whoever takes the next shift puts it on a new thread. What was
+    /// appended meanwhile waits, and nothing is lost. Waits for the batch at hand.
+    ///
+    /// # Errors
+    /// Why the log had failed, or that no thread could be made: `Io`.
+    pub fn take_shift(&self) -> Result<Shift, DiscError> {
+        let mut seat = self.committer.lock();
+        let shift = Shift::new(self.shared.clone());
+        if let Seat::Working(thread) = &*seat
+            && (self.shared.is_recalled() || thread.is_finished())
+        {
+            let ended = std::mem::replace(&mut *seat, Seat::Ended(Ok(())));
+            *seat = match join(ended) {
+                End::Recalled(committer) => {
+                    self.shared.end_recall();
+                    // Without a thread it is lost, and the log with it.
+                    Seat::Working(spawn(*committer).inspect_err(|cause| self.shared.fail(cause))?)
+                }
+                End::Done(outcome) => Seat::Ended(outcome),
+            };
+        }
+        match &*seat {
+            Seat::Working(_) => Ok(shift),
+            Seat::Ended(Ok(())) => Err(DiscError::Closed),
+            Seat::Ended(Err(cause)) => Err(DiscError::Poisoned { cause: cause.to_string().into() }),
+        }
     }
 
     /// Makes durable what was appended, says in the log that it was closed in order, and ends the threads. Waits for the
@@ -42,12 +81,36 @@ impl Workers {
 
     fn end(&mut self) -> Result<(), DiscError> {
         self.shared.close();
-        // A panic was reported by the thread itself; the committer's has failed the log as well.
-        let committed = self.committer.take().map_or(Ok(()), |thread| thread.join().unwrap_or(Ok(())));
+        let seat = std::mem::replace(self.committer.get_mut(), Seat::Ended(Ok(())));
+        let committed = match join(seat) {
+            End::Done(outcome) => outcome,
+            // Nobody has taken the next shift: the rest is done here.
+            End::Recalled(committer) => {
+                self.shared.end_recall();
+                match committer.run() {
+                    End::Done(outcome) => outcome,
+                    End::Recalled(_) => Ok(()),
+                }
+            }
+        };
         if let Some(thread) = self.preparer.take() {
+            // A panic was reported by the thread itself.
             let _ = thread.join();
         }
         committed
+    }
+}
+
+fn spawn(committer: Committer) -> Result<JoinHandle<End>, DiscError> {
+    let started = thread::Builder::new().name("log-committer".to_owned()).spawn(move || committer.run());
+    started.map_err(DiscError::io("start a thread for", "the log"))
+}
+
+/// How the committer left its thread. A panic was reported by the thread itself, and has failed the log.
+fn join(seat: Seat) -> End {
+    match seat {
+        Seat::Working(thread) => thread.join().unwrap_or(End::Done(Ok(()))),
+        Seat::Ended(outcome) => End::Done(outcome),
     }
 }
 

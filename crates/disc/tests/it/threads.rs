@@ -224,3 +224,68 @@ fn the_real_disc_keeps_its_promises_as_far_as_can_be_seen() {
     drop(disc);
     std::fs::remove_dir_all(&path).unwrap();
 }
+
+#[test]
+fn writers_lose_nothing_while_the_committer_changes_its_thread() {
+    let path = directory("shifts");
+    let disc = Arc::new(FsDisc::open(&path).unwrap());
+    let (log, workers, _) = start(disc.clone());
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..4_u8)
+            .map(|writer| {
+                let log = &log;
+                scope.spawn(move || {
+                    for number in 0..100_u8 {
+                        let position = append(log, &[writer, number], Durability::Commit);
+                        log.synced(position).wait(WAIT).unwrap();
+                    }
+                })
+            })
+            .collect();
+        let mut shifts = 0;
+        while shifts == 0 || writers.iter().any(|writer| !writer.is_finished()) {
+            drop(workers.take_shift().unwrap());
+            shifts += 1;
+        }
+        // The last one was called off: the next one goes on.
+        drop(workers.take_shift().unwrap());
+    });
+    // Called off, and closed before anybody took the next shift.
+    let position = append(&log, &[9, 9], Durability::None);
+    workers.close().unwrap();
+    assert!(log.is_durable(position));
+    drop(log);
+    let (_log, workers, entries) = start(disc);
+    assert_eq!(entries.len(), 401);
+    drop(workers);
+    std::fs::remove_dir_all(&path).unwrap();
+}
+
+#[test]
+fn the_end_of_an_older_shift_calls_nobody_off() {
+    let (log, workers, _) = start(Arc::new(FaultyDisc::new()));
+    let older = workers.take_shift().unwrap();
+    let newer = workers.take_shift().unwrap();
+    drop(older);
+    log.synced(append(&log, b"first", Durability::Commit)).wait(WAIT).unwrap();
+    drop(newer);
+    workers.close().unwrap();
+}
+
+#[test]
+fn a_shift_ends_with_the_log_and_says_why() {
+    let disc = FaultyDisc::new();
+    let (log, workers, _) = start(Arc::new(disc.clone()));
+    log.synced(append(&log, b"first", Durability::Commit)).wait(WAIT).unwrap();
+    let mut shift = workers.take_shift().unwrap();
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(pin!(&mut shift).poll(&mut context).is_pending());
+    for step in disc.steps()..disc.steps() + 20 {
+        disc.fail_at(step, Fault::Error(std::io::ErrorKind::Other));
+    }
+    log.synced(append(&log, b"second", Durability::Commit)).wait(WAIT).unwrap_err();
+    assert!(matches!(pin!(&mut shift).poll(&mut context), Poll::Ready(Some(_))));
+    drop(shift);
+    assert!(matches!(workers.take_shift(), Err(DiscError::Poisoned { .. })));
+    assert!(workers.close().is_err());
+}

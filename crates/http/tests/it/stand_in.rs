@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mnemon_http::api::Client;
 use mnemon_http::{Bucket, Check, Counts, HttpConfig, HttpServer, Latency, Observed};
+use mnemon_otp::ProcessTree;
 use mnemon_store::ManualClock;
 use mnemon_table::Catalog;
 
@@ -69,6 +70,10 @@ impl Observed for StandIn {
     fn clients(&self, after: u64, limit: usize) -> Vec<Client> {
         let ids = (after + 1..=3).take(limit);
         ids.map(|id| Client { id, address: format!("10.0.0.{id}:5"), ..Client::default() }).collect()
+    }
+
+    fn processes(&self) -> Vec<ProcessTree> {
+        Vec::new()
     }
 
     fn is_protected(&self) -> bool {

@@ -2,6 +2,7 @@
 
 mod backups;
 mod damage;
+mod killing;
 mod rewriting;
 
 use std::io::{Read, Write};

@@ -1,7 +1,9 @@
 //! Speaking to a server: calls, casts, stopping it.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::hash::Hash;
 use std::marker::PhantomData;
 use std::pin::pin;
 use std::sync::Arc;
@@ -117,7 +119,12 @@ impl<S: GenServer> ServerRef<S> {
     ///
     /// # Errors
     /// [`Error::NoProcess`] where nobody has it.
-    pub fn via<K: Key, V: Clone + Send + Sync + 'static>(registry: &Registry<K, V>, key: &K) -> Result<Self> {
+    pub fn via<K, V, Q>(registry: &Registry<K, V>, key: &Q) -> Result<Self>
+    where
+        K: Key + Borrow<Q>,
+        V: Clone + Send + Sync + 'static,
+        Q: Eq + Hash + ?Sized,
+    {
         let process = registry.first(key).ok_or(Error::NoProcess)?;
         Ok(Self::over(registry.kernel(), process))
     }

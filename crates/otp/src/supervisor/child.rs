@@ -48,6 +48,15 @@ pub enum ChildKind {
     Supervisor,
 }
 
+/// How long the end of an orphan is waited for: longer than a child's usual time to stop.
+const ORPHAN_LIMIT: Duration = Duration::from_secs(10);
+
+/// Whether the process that started `pid` has ended.
+fn is_orphan(me: &Me, pid: Pid) -> bool {
+    let parent = me.system().find(pid).ok().and_then(|process| process.parent);
+    parent.is_some_and(|parent| !me.system().is_alive(parent))
+}
+
 type StartFuture = Pin<Box<dyn Future<Output = Result<Pid>> + Send>>;
 
 /// A child to be. Clones share the way to start it.
@@ -146,7 +155,20 @@ impl ChildSpec {
     }
 
     /// Starts it for the supervisor `me`. A panic on the way is a failure to start; `None` where it asked to be left out.
+    ///
+    /// Where its name is held by an orphan, a child of a supervisor that was killed, the orphan's end is waited for, as it
+    /// is on its way: a supervisor that takes over from a killed one does not fail because it was quick.
     pub(crate) async fn launch(&self, me: Me) -> Result<Option<Pid>> {
+        match self.attempt(&me).await {
+            Err(Error::AlreadyStarted(holder)) if is_orphan(&me, holder) => {
+                drop(tokio::time::timeout(ORPHAN_LIMIT, me.system().watch(holder)).await);
+                self.attempt(&me).await
+            }
+            done => done,
+        }
+    }
+
+    async fn attempt(&self, me: &Me) -> Result<Option<Pid>> {
         let started = async { (self.start)(me.clone()).await };
         match Caught::new(started).await {
             Ok(Ok(pid)) => {

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::QUESTION_LIMIT;
 use super::child::{ChildInfo, ChildSpec, ChildState, Counts};
 use super::intensity::{Intensity, Restarts};
 use super::rules::Verdict;
 use super::stopping::{stop, stop_all};
+use super::{QUESTION_LIMIT, is_farewell};
 use crate::context::{Context, Me};
 use crate::error::{Error, Result};
 use crate::gen_server::{CallOutcome, GenServer, Info, Init, Next, ReplyTo, ServerRef, Start};
@@ -241,6 +241,9 @@ impl GenServer for Dynamic {
 
     async fn handle_info(&mut self, info: Info, ctx: &mut Context) -> Next<Self> {
         match info {
+            Info::Message(Message::Exit { from, reason }) if is_farewell(from, &reason, ctx) => {
+                Next::Stop(reason)
+            }
             Info::Message(Message::Exit { from, reason }) => {
                 let Some(number) = self.numbers.remove(&from) else { return Next::Wait };
                 let verdict = match self.children.get_mut(&number) {

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::SupervisorSpec;
 use super::child::{ChildInfo, ChildSpec, ChildState, Restart};
 use super::intensity::Restarts;
+use super::is_farewell;
 use super::rules::{Strategy, Verdict};
 use super::stopping::stop;
 use crate::context::{Context, Me};
@@ -151,6 +152,7 @@ impl GenServer for Fixed {
     async fn handle_info(&mut self, info: Info, ctx: &mut Context) -> Next<Self> {
         let Info::Message(message) = info else { return Next::Wait };
         let at = match message {
+            Message::Exit { from, reason } if is_farewell(from, &reason, ctx) => return Next::Stop(reason),
             Message::Exit { from, reason } => {
                 let Some(at) = self.children.iter().position(|child| child.pid == Some(from)) else {
                     return Next::Wait;

@@ -15,6 +15,7 @@ mod semantics;
 mod servers;
 mod supervisors;
 mod supervisors_model;
+mod takeovers;
 mod tasks;
 mod timers;
 

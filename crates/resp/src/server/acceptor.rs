@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use mnemon_otp::ExitReason;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -13,6 +14,7 @@ use crate::bounds::Bounds;
 use crate::host::Host;
 use crate::limit::Limit;
 use crate::server::place::Place;
+use crate::server::tree::Plan;
 
 /// A socket that waits for its thread.
 pub(super) struct Arrival {
@@ -31,18 +33,17 @@ pub(super) type Inboxes = Arc<[mpsc::Sender<Arrival>]>;
 /// How long to wait when the process has no more file descriptors.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 
-/// Accepts for ever.
-pub(super) async fn accept((listener, secure): Door, inboxes: Inboxes, host: Arc<Host>) {
-    let listener = match tokio::net::TcpListener::from_std(listener) {
+/// Accepts at the door with this number, for ever. The listener stays open when this ends: who connects meanwhile waits.
+pub(super) async fn accept(plan: Arc<Plan>, number: usize) -> ExitReason {
+    let opened = plan.doors.lock().get(number).map(|(listener, secure)| (listener.try_clone(), *secure));
+    let Some((listener, secure)) = opened else { return ExitReason::Shutdown };
+    let listener = match listener.and_then(tokio::net::TcpListener::from_std) {
         Ok(listener) => listener,
-        Err(error) => {
-            tracing::error!(%error, "the RESP listener cannot be watched; no client is accepted");
-            return;
-        }
+        Err(error) => return ExitReason::error(format!("the RESP listener cannot be watched: {error}")),
     };
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => dispatch(stream, secure, &inboxes, &host).await,
+            Ok((stream, _)) => dispatch(stream, secure, &plan.inboxes, &plan.host).await,
             Err(error) => {
                 tracing::warn!(%error, "could not accept a RESP connection; trying again");
                 tokio::time::sleep(RETRY_AFTER).await;
@@ -68,7 +69,7 @@ async fn dispatch(stream: TcpStream, secure: bool, inboxes: &Inboxes, host: &Arc
     let Some((number, _)) = fewest else { return };
     let (Some(inbox), Ok(stream)) = (inboxes.get(number), stream.into_std()) else { return };
     let place = Place::take(host.clone(), number);
-    // If the thread has ended, so has the place.
+    // While the thread's worker is started again, sockets wait here. If the thread has ended, so has the place.
     drop(inbox.send(Arrival { stream, place, secure }).await);
 }
 

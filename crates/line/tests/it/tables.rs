@@ -1,0 +1,47 @@
+//! Buckets that are tables.
+
+use std::sync::Arc;
+
+use mnemon_line::Backing;
+use mnemon_store::SystemClock;
+use mnemon_table::Catalog;
+use mnemon_term::Term;
+
+use crate::{Client, kill, server};
+
+fn catalog() -> Arc<Catalog> {
+    Arc::new(Catalog::local(Box::new(SystemClock)))
+}
+
+#[tokio::test]
+async fn a_bucket_may_be_a_table_that_others_see() {
+    let catalog = catalog();
+    let (system, server) = server(|config| config.backing = Backing::Table(catalog.clone())).await;
+    let (mut client, mut follower) = (Client::of(&server).await, Client::of(&server).await);
+    client.say("GET b k", "NOT FOUND\r\n").await;
+    client
+        .say(
+            "CREATE b\r\nCREATE b\r\nPUT b k v\r\nGET b k\r\nGET b x",
+            "OK\r\nOK\r\nOK\r\nv\r\nOK\r\n\r\nOK\r\n",
+        )
+        .await;
+    let table = catalog.table("line.b").expect("the bucket's table");
+    assert!(table.dirty_read(&Term::from("k")).expect("a table").is_some());
+    follower.say("SUBSCRIBE b\r\nGET b k", "v\r\nOK\r\n").await;
+    client.say("PUT b k w\r\nDELETE b k\r\nDELETE b k\r\nGET b k", "OK\r\nOK\r\nOK\r\n\r\nOK\r\n").await;
+    follower.expect("k SET TO w\r\nk DELETED\r\n").await;
+    client.say("PUT b k kept", "OK\r\n").await;
+    kill(&system, system.whereis("line.registry").expect("it runs")).await;
+    client.say("GET b k", "kept\r\nOK\r\n").await;
+    catalog.drop_table("line.b").await.expect("it is there");
+    client.say("GET b k", "NOT FOUND\r\n").await;
+}
+
+#[tokio::test]
+async fn a_name_that_no_table_can_have_is_an_error() {
+    let catalog = catalog();
+    let (_system, server) = server(|config| config.backing = Backing::Table(catalog.clone())).await;
+    let mut client = Client::of(&server).await;
+    client.say("CREATE a/b", "ERROR\r\n").await;
+    client.expect_end().await;
+}
