@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::net::TcpListener;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 
 use mnemon_resp::protocol::{DecodeLimits, Reply, decode, writer};
 
@@ -11,7 +11,8 @@ use crate::client::{Client, serve};
 const BATCH: usize = 100;
 
 /// Sends batches of INCR and reads their answers until the server hangs up; the last number that was answered.
-fn count_until_the_end(mut client: Client, key: &str, started: &std::sync::mpsc::Sender<()>) -> i64 {
+fn count_until_the_end(mut client: Client, number: usize, started: &Sender<usize>) -> i64 {
+    let key = &format!("n{number}");
     let mut batch = Vec::new();
     (0..BATCH).for_each(|_| writer::write_command(&mut batch, ["INCR", key]));
     let (mut last, mut unread) = (0, Vec::new());
@@ -35,7 +36,7 @@ fn count_until_the_end(mut client: Client, key: &str, started: &std::sync::mpsc:
                 }
             }
         }
-        let _ = started.send(());
+        let _ = started.send(number);
     }
 }
 
@@ -48,11 +49,14 @@ fn what_was_applied_is_answered_before_the_end() {
     let counting: Vec<_> = (0..4)
         .map(|number| {
             let (client, started) = (Client::connect(addr), started.clone());
-            std::thread::spawn(move || count_until_the_end(client, &format!("n{number}"), &started))
+            std::thread::spawn(move || count_until_the_end(client, number, &started))
         })
         .collect();
     // Stop amid the traffic of all of them.
-    (0..40).for_each(|_| starts.recv().expect("they count"));
+    let mut batches = [0; 4];
+    while batches.contains(&0) || batches.iter().sum::<usize>() < 40 {
+        batches[starts.recv().expect("they count")] += 1;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(server.shutdown()).unwrap();
     let answered: Vec<i64> = counting.into_iter().map(|client| client.join().unwrap()).collect();
