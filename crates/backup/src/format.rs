@@ -4,6 +4,7 @@
 //! to the back, so a backup may go through a pipe. Every byte is covered by a checksum, and the header's checksum salts all
 //! others, so that a block of another file is none of this one.
 
+use mnemon_disc::fields::Fields;
 use mnemon_table::schema::Schema;
 use serde::{Deserialize, Serialize};
 
@@ -200,71 +201,9 @@ impl BlockHeader {
     }
 }
 
-/// Fixed-width fields taken off bytes that may be anything.
-struct Fields<'a>(&'a [u8]);
-
-impl Fields<'_> {
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (field, rest) = self.0.split_first_chunk::<N>()?;
-        self.0 = rest;
-        Some(*field)
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_le_bytes)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_le_bytes)
-    }
-}
-
-/// Appends a length in as few bytes as it takes, seven bits each, the lowest first.
-pub(crate) fn put_length(into: &mut Vec<u8>, mut length: u32) {
-    while length >= 0x80 {
-        into.push(length as u8 | 0x80);
-        length >>= 7;
-    }
-    into.push(length as u8);
-}
-
-/// Takes a length off `bytes`.
-pub(crate) fn take_length(bytes: &mut &[u8]) -> Option<u32> {
-    let mut length = 0_u32;
-    for shift in [0, 7, 14, 21, 28] {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        if shift == 28 && *byte > 0x0f {
-            return None;
-        }
-        length |= u32::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(length);
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_length_comes_back() {
-        for length in [0, 1, 127, 128, 300, 1 << 14, 1 << 21, 1 << 28, u32::MAX] {
-            let mut bytes = Vec::new();
-            put_length(&mut bytes, length);
-            bytes.push(9);
-            let mut rest = &bytes[..];
-            assert_eq!((take_length(&mut rest), rest), (Some(length), &[9][..]));
-        }
-        assert_eq!(take_length(&mut &[0xff, 0xff, 0xff, 0xff, 0x1f][..]), None);
-        assert_eq!(take_length(&mut &[0x80][..]), None);
-    }
 
     #[test]
     fn a_block_header_is_good_only_with_its_payload_and_its_file() {

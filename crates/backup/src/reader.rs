@@ -3,13 +3,14 @@
 
 use std::io::{self, Read};
 
+use mnemon_disc::fields::take_length;
 use mnemon_store::{Row, row_image};
 use serde::{Deserialize, Serialize};
 
 use crate::error::BackupError;
 use crate::format::{
     BACKUP_FORMAT, BLOCK_HEADER, BackedTable, BackupHeader, BlockHeader, BlockKind, Fixed, HEADER, MAX_RATIO,
-    META_MAX, Totals, take_length,
+    META_MAX, Totals,
 };
 
 /// A step through a backup.

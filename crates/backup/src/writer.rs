@@ -2,12 +2,11 @@
 
 use std::io::{self, Write};
 
+use mnemon_disc::fields::put_length;
 use mnemon_store::{Row, row_image};
 
 use crate::error::BackupError;
-use crate::format::{
-    BackedTable, BackupHeader, BlockHeader, BlockKind, ENTRY_MAX, Totals, encode_header, put_length,
-};
+use crate::format::{BackedTable, BackupHeader, BlockHeader, BlockKind, ENTRY_MAX, Totals, encode_header};
 
 /// Bytes of rows in a block before it is compressed and checksummed.
 const BLOCK_BYTES: usize = 128 << 10;

@@ -37,7 +37,8 @@ pub(crate) const CLIENTS: u32 = 50;
 /// Random keys and fields are below this.
 const RANGE: u64 = 100_000;
 
-const PIPELINES: [u32; 2] = [1, 16];
+/// Commands that a client sends before it reads the answers.
+pub(crate) const PIPELINES: [u32; 2] = [1, 16];
 
 /// How much is sent.
 #[derive(Clone, Copy, Debug)]

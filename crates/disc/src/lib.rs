@@ -7,7 +7,7 @@ pub mod checkpoint;
 mod directory;
 mod disc;
 mod error;
-mod fields;
+pub mod fields;
 mod fs_disc;
 mod identity;
 pub mod log;

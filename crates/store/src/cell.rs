@@ -94,20 +94,18 @@ impl Cell<'_, '_> {
     /// Writes a value of plain bytes: in place where it can be, which saves the allocation of a row and a cache line
     /// that nobody has touched for long.
     pub(crate) fn put_bytes(&mut self, body: &[u8], expires_at: Option<u64>) {
-        let seen_up_to = self.stamp.keeping.map_or(0, |keeping| keeping.seen_up_to);
         let version = self.stamp.version;
-        let may = self.is_plain_set() && expires_at.is_none();
-        if may && self.shard.overwrite(self.at, seen_up_to, version, body) {
-            return;
+        let in_place = if expires_at.is_none() { self.row_in_place() } else { None };
+        if !in_place.is_some_and(|row| row.overwrite(version, body)) {
+            self.replace_bytes(body, expires_at);
         }
-        self.replace_bytes(body, expires_at);
     }
 
     /// Changes the bytes of the row's value, which stays as long as it is, where that can be done in place. `false`, and
     /// nothing is done, where it cannot: then the caller writes the whole value.
     pub(crate) fn alter_bytes(&mut self, change: impl FnOnce(&mut [u8])) -> bool {
-        let seen_up_to = self.stamp.keeping.map_or(0, |keeping| keeping.seen_up_to);
-        self.is_plain_set() && self.shard.rows.rows.alter(self.at, seen_up_to, self.stamp.version, change)
+        let version = self.stamp.version;
+        self.row_in_place().is_some_and(|row| row.alter(version, change))
     }
 
     /// Writes a value of plain bytes and gives the row that was there.

@@ -145,35 +145,6 @@ impl Rows {
         }
     }
 
-    /// Writes a value over the one that is there, where that can be done in place.
-    pub(crate) fn overwrite(&mut self, at: At<'_>, seen_up_to: u64, version: u64, body: &[u8]) -> bool {
-        match self {
-            Self::Hashed(rows) => {
-                let row = rows.get_mut(at.hash, at.key).filter(|row| row.version() > seen_up_to);
-                row.is_some_and(|row| row.overwrite(version, body))
-            }
-            // A tree gives no way to change what it is ordered by.
-            Self::Ordered(_) | Self::Index(_) => false,
-        }
-    }
-
-    /// Changes a value's bytes where they are, as `overwrite` replaces them.
-    pub(crate) fn alter(
-        &mut self,
-        at: At<'_>,
-        seen_up_to: u64,
-        version: u64,
-        change: impl FnOnce(&mut [u8]),
-    ) -> bool {
-        match self {
-            Self::Hashed(rows) => {
-                let row = rows.get_mut(at.hash, at.key).filter(|row| row.version() > seen_up_to);
-                row.is_some_and(|row| row.alter(version, change))
-            }
-            Self::Ordered(_) | Self::Index(_) => false,
-        }
-    }
-
     /// The row at a key for changing what no order depends on; `None` too where the map gives no way to do that.
     pub(crate) fn get_mut(&mut self, at: At<'_>) -> Option<&mut Row> {
         match self {

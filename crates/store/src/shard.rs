@@ -72,13 +72,6 @@ impl Shard {
         old
     }
 
-    /// Writes a value without expiry over one of the same length, where nobody but the map holds the row. Nothing
-    /// else has to be kept in step then: the row stays the same, and so does its size. A row that an open snapshot may
-    /// see (of a version up to `seen_up_to`) is left alone.
-    pub(crate) fn overwrite(&mut self, at: At<'_>, seen_up_to: u64, version: u64, body: &[u8]) -> bool {
-        self.rows.rows.overwrite(at, seen_up_to, version, body)
-    }
-
     /// Changes a row's collection where it is, when it `is_wanted`. Gives the change back where that cannot be done: when somebody else
     /// holds the row (one that expires is also in the queue), or an open snapshot may see it (up to `seen_up_to`). The
     /// caller removes a row whose collection is empty then.

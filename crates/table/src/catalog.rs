@@ -110,7 +110,7 @@ impl Catalog {
 
     /// Notes what the store cannot know of a table, for the way back from the disc.
     async fn define(&self, id: TableId, schema: &Schema) -> Result<(), TableError> {
-        let define = definition_of(id, schema)?;
+        let define = SchemaChange::Define { table: id, definition: definition(schema)? };
         Ok(self.replica.change_schema(&define).await?)
     }
 
@@ -185,9 +185,9 @@ impl Catalog {
                 // The log takes nothing, so commits on the database will be refused; it can still be read.
                 drop(self.store().create(id, spec));
             }
-            if let Ok(define) = definition_of(id, &schema) {
+            if let Ok(definition) = definition(&schema) {
                 // Stands in the log before the first commit on the database, so it needs not be waited for.
-                drop(self.replica.change_schema(&define));
+                drop(self.replica.change_schema(&SchemaChange::Define { table: id, definition }));
             }
             let copy =
                 self.store().copy(id).expect("the line above made it, and a database is never dropped");
@@ -444,9 +444,9 @@ impl Catalog {
     }
 }
 
-fn definition_of(table: TableId, schema: &Schema) -> Result<SchemaChange, TableError> {
-    let definition = serde_json::to_vec(schema).map_err(|cause| TableError::BadSchema(cause.to_string()))?;
-    Ok(SchemaChange::Define { table, definition })
+/// What the store keeps of a schema for the way back from the disc.
+fn definition(schema: &Schema) -> Result<Vec<u8>, TableError> {
+    serde_json::to_vec(schema).map_err(|cause| TableError::BadSchema(cause.to_string()))
 }
 
 fn is_database(table: TableId) -> bool {

@@ -5,12 +5,11 @@ use std::io::Write;
 use crate::error::Error;
 use crate::peer::redis::LoadGenerator;
 use crate::report::{Record, Report};
-use crate::resp::{Peer, Plan, measure};
+use crate::resp::{PIPELINES, Peer, Plan, measure};
 use crate::server::{Launch, Server};
 use crate::statistics::{median, ratios};
 
 const CLIENTS: u32 = 64;
-const PIPELINES: [u32; 2] = [1, 16];
 /// How often both sides sync: ours, and Redis's word for it.
 const SYNCS: [(&str, &str); 2] = [("commit", "always"), ("interval:1000", "everysec")];
 

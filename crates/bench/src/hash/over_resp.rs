@@ -6,13 +6,12 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::peer::redis::{Load, LoadGenerator};
 use crate::report::{Record, Report};
-use crate::resp::{CLIENTS, Peer, Plan, Side};
+use crate::resp::{CLIENTS, PIPELINES, Peer, Plan, Side};
 use crate::server::{Launch, Server};
 use crate::statistics::{median, ratios};
 
 const VALUE: &str = "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv";
 const FIELD: &str = "field:__rand_int__";
-const PIPELINES: [u32; 2] = [1, 16];
 
 /// A hash of so many fields.
 struct Hash {

@@ -162,49 +162,9 @@ impl Trailer {
     }
 }
 
-/// Appends a length of at most 32 bits in as few bytes as it takes, seven bits each, the lowest first.
-pub(super) fn put_length(into: &mut Vec<u8>, mut length: u32) {
-    while length >= 0x80 {
-        into.push(length as u8 | 0x80);
-        length >>= 7;
-    }
-    into.push(length as u8);
-}
-
-/// Takes a length off `bytes`.
-pub(super) fn take_length(bytes: &mut &[u8]) -> Option<u32> {
-    let mut length = 0_u32;
-    for shift in [0, 7, 14, 21, 28] {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        let part = u32::from(byte & 0x7f);
-        if shift == 28 && *byte > 0x0f {
-            return None;
-        }
-        length |= part << shift;
-        if byte & 0x80 == 0 {
-            return Some(length);
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_length_comes_back() {
-        for length in [0, 1, 127, 128, 300, 1 << 14, 1 << 21, 1 << 28, u32::MAX] {
-            let mut bytes = Vec::new();
-            put_length(&mut bytes, length);
-            bytes.push(9);
-            let mut rest = &bytes[..];
-            assert_eq!((take_length(&mut rest), rest), (Some(length), &[9][..]));
-        }
-        assert_eq!(take_length(&mut &[0xff, 0xff, 0xff, 0xff, 0x1f][..]), None);
-        assert_eq!(take_length(&mut &[0x80][..]), None);
-    }
 
     #[test]
     fn a_name_tells_table_and_clock() {

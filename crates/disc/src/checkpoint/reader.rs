@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::CheckpointHeader;
 use super::format::{
-    BLOCK_HEADER, BlockHeader, HEADER, INDEX_ENTRY, TRAILER, Trailer, decode_header, meta_len, take_length,
+    BLOCK_HEADER, BlockHeader, HEADER, INDEX_ENTRY, TRAILER, Trailer, decode_header, meta_len,
 };
 use crate::disc::{Disc, DiscFile, read_exact};
 use crate::error::DiscError;
-use crate::fields::Fields;
+use crate::fields::{Fields, take_length};
 use crate::identity::NodeId;
 
 /// LZ4 cannot shrink more than this.

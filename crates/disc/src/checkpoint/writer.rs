@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::format::{BlockHeader, INDEX_ENTRY, Trailer, checkpoint_name, encode_header, put_length};
+use super::format::{BlockHeader, INDEX_ENTRY, Trailer, checkpoint_name, encode_header};
 use super::{CheckpointHeader, CheckpointOptions, MAX_ENTRY_BYTES};
 use crate::disc::{DRAFT_SUFFIX, Disc, DiscFile};
 use crate::error::DiscError;
+use crate::fields::put_length;
 
 /// Writes one checkpoint. Dropped before [`CheckpointWriter::finish`], it leaves nothing.
 #[derive(Debug)]

@@ -57,31 +57,18 @@ fn join(session: &mut Session, kind: Kind, word: &'static str, names: Args<'_>) 
 }
 
 fn part(session: &mut Session, kind: Kind, word: &'static str, names: Args<'_>) -> Answer {
+    // Without names, all are left.
+    let all = if names.is_empty() { session.listened(kind) } else { Vec::new() };
+    let mut leave = |name: Option<&[u8]>| {
+        let left = session.ignore(kind, name.unwrap_or_default());
+        confirmation(word, name, left)
+    };
     // What was published before must be told before the confirmation, and nothing behind it.
-    if names.is_empty() {
-        let listened = session.listened(kind);
-        let farewells: Vec<Answer> = listened
-            .iter()
-            .map(|name| {
-                let left = session.ignore(kind, name);
-                confirmation(word, Some(name), left)
-            })
-            .collect();
-        let mut answers = session.take_messages();
-        if farewells.is_empty() {
-            let left = session.ignore(kind, b"");
-            answers.push(confirmation(word, None, left));
-        }
-        answers.extend(farewells);
-        return Answer::Several(answers);
-    }
-    let farewells: Vec<Answer> = names
-        .iter()
-        .map(|name| {
-            let left = session.ignore(kind, name);
-            confirmation(word, Some(name), left)
-        })
-        .collect();
+    let farewells: Vec<Answer> = match &*all {
+        [] if names.is_empty() => vec![leave(None)],
+        [] => names.iter().map(|name| leave(Some(name))).collect(),
+        all => all.iter().map(|name| leave(Some(name))).collect(),
+    };
     let mut answers = session.take_messages();
     answers.extend(farewells);
     Answer::Several(answers)

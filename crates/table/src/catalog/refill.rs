@@ -13,7 +13,7 @@ use mnemon_store::{
 };
 use tokio::sync::MutexGuard;
 
-use super::{Catalog, HashMap, Ordering, database_number, definition_of};
+use super::{Catalog, HashMap, Ordering, database_number, definition};
 use crate::error::TableError;
 use crate::schema::{Schema, Storage};
 use crate::table::Table;
@@ -165,11 +165,10 @@ impl Refill<'_> {
                 .change_schema(&SchemaChange::AddIndex { table: id, attribute: *attribute })
                 .await?;
         }
-        let define = match (definition_of(id, schema)?, replaces) {
-            (SchemaChange::Define { table, definition }, Some(old)) => {
-                SchemaChange::Replace { table, definition, replaces: old.id() }
-            }
-            (define, _) => define,
+        let definition = definition(schema)?;
+        let define = match replaces {
+            Some(old) => SchemaChange::Replace { table: id, definition, replaces: old.id() },
+            None => SchemaChange::Define { table: id, definition },
         };
         if let Some(old) = replaces {
             // Nobody may be told of a write to it that the next line takes away.

@@ -6,11 +6,10 @@ use std::sync::{Arc, Weak};
 
 use mnemon_store::{Durability, StorageChange, StoreError, TableId};
 
-use super::{Catalog, definition_of};
+use super::{Catalog, definition};
 use crate::error::TableError;
 use crate::schema::{Schema, Storage};
 use crate::table::Table;
-use mnemon_store::SchemaChange;
 
 /// Owns the data directory. Its calls block for as long as the disc takes.
 pub trait Keeper: Send + Sync {
@@ -70,7 +69,7 @@ impl Catalog {
         let schema = old.alter().storage(storage).durability(durability);
         let schema = schema.version(table.next_schema_version()).build()?;
         let disc = (storage == Storage::Disc).then_some(durability);
-        let change = StorageChange { table: table.id(), disc, definition: definition(table.id(), &schema)? };
+        let change = StorageChange { table: table.id(), disc, definition: definition(&schema)? };
         blocking(move || keeper.change_storage(change)).await?;
         self.install(table, schema).await
     }
@@ -86,15 +85,8 @@ impl Catalog {
     /// Makes what a table was rewritten to its state on disc.
     pub(crate) async fn publish_rewrite(&self, table: &Table, schema: &Schema) -> Result<(), TableError> {
         let keeper = self.keeper_of(table)?;
-        let (id, definition) = (table.id(), definition(table.id(), schema)?);
+        let (id, definition) = (table.id(), definition(schema)?);
         blocking(move || keeper.publish_rewrite(id, definition)).await
-    }
-}
-
-fn definition(table: TableId, schema: &Schema) -> Result<Vec<u8>, TableError> {
-    match definition_of(table, schema)? {
-        SchemaChange::Define { definition, .. } => Ok(definition),
-        other => Err(TableError::BadSchema(format!("{other:?} is no definition"))),
     }
 }
 
