@@ -4,6 +4,8 @@
 //! clock, no random source and no hash order. What depends on those (a TTL, a random member, a transformed record)
 //! is computed before and written down here.
 
+pub(crate) mod encoding;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -64,16 +66,16 @@ pub enum Op<'a> {
     /// Reads a row. Outcome: `Row`.
     Get {
         /// The row's key.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         key: Bytes<'a>,
     },
     /// Writes a row; in a bag, adds an object. Outcome: `Put`.
     Put {
         /// The row's key.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         key: Bytes<'a>,
         /// The value, or the encoded record.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         body: Bytes<'a>,
         /// The row's expiry from now on.
         expiry: Expiry,
@@ -85,7 +87,7 @@ pub enum Op<'a> {
     /// Deletes a row. Outcome: `Removed`.
     Delete {
         /// The row's key.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         key: Bytes<'a>,
         /// What subscribers are told.
         cause: Cause,
@@ -95,23 +97,23 @@ pub enum Op<'a> {
     /// Deletes one object of a bag, or a row that equals this record. Outcome: `Changed`.
     DeleteObject {
         /// The row's key.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         key: Bytes<'a>,
         /// The encoded record.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         body: Bytes<'a>,
     },
     /// Adds to an integer attribute of a record. Outcome: `Int`.
     Counter {
         /// The row's key.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         key: Bytes<'a>,
         /// The attribute's place in the record; the key is 0.
         attribute: u16,
         /// What is added.
         by: i64,
         /// The record to write when there is none, before adding; without it, a missing row is an error.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         initial: Option<Bytes<'a>>,
         /// When a record that is made expires; one that is there keeps its expiry.
         expires_at: Option<u64>,
@@ -119,7 +121,7 @@ pub enum Op<'a> {
     /// Sets or takes away the expiry; a time that has passed deletes the row. Outcome: `Changed`.
     ExpireAt {
         /// The row's key.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         key: Bytes<'a>,
         /// The new expiry; `None` takes it away.
         at_ms: Option<u64>,
@@ -129,7 +131,7 @@ pub enum Op<'a> {
     /// Adds to a string that is a decimal integer. Outcome: `Int`.
     Increment {
         /// The row's key.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         key: Bytes<'a>,
         /// What is added.
         by: i64,
@@ -137,28 +139,28 @@ pub enum Op<'a> {
     /// Adds to a string that is a decimal number. Outcome: `Text`.
     IncrementFloat {
         /// The row's key.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         key: Bytes<'a>,
         /// What is added, as decimal text.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         by: Bytes<'a>,
     },
     /// Adds bytes at the end of a string. Outcome: `Int`, the new length.
     Append {
         /// The row's key.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         key: Bytes<'a>,
         /// What is added.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         tail: Bytes<'a>,
     },
     /// Sets fields of a hash. Outcome: `Int`, the number of new fields.
     FieldPut {
         /// The row's key.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         key: Bytes<'a>,
         /// The fields.
-        #[serde(borrow)]
+        #[serde(borrow, serialize_with = "encoding::pairs")]
         fields: Fields<'a>,
         /// The condition on each field.
         when: When,
@@ -166,19 +168,19 @@ pub enum Op<'a> {
     /// Removes fields of a hash. Outcome: `Int`, the number removed.
     FieldDelete {
         /// The row's key.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         key: Bytes<'a>,
         /// The fields.
-        #[serde(borrow)]
+        #[serde(borrow, serialize_with = "encoding::list")]
         fields: Vec<Bytes<'a>>,
     },
     /// Adds to a field that is a decimal integer. Outcome: `Int`.
     FieldIncrement {
         /// The row's key.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         key: Bytes<'a>,
         /// The field.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         field: Bytes<'a>,
         /// What is added.
         by: i64,
@@ -186,13 +188,13 @@ pub enum Op<'a> {
     /// Adds to a field that is a decimal number. Outcome: `Text`.
     FieldIncrementFloat {
         /// The row's key.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         key: Bytes<'a>,
         /// The field.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         field: Bytes<'a>,
         /// What is added, as decimal text.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         by: Bytes<'a>,
     },
     /// Deletes all rows of the table. Outcome: `Int`, how many there were.
@@ -201,18 +203,18 @@ pub enum Op<'a> {
     /// when there are no bytes. Outcome: `Int`, the new length.
     SetRange {
         /// The row's key.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         key: Bytes<'a>,
         /// Where the bytes go.
         offset: u64,
         /// The bytes.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         part: Bytes<'a>,
     },
     /// Reads and writes bits of a string, which grows as far as any step writes. Outcome: `Integers`, one a step.
     Bits {
         /// The row's key.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         key: Bytes<'a>,
         /// What to do, in order.
         steps: Vec<BitStep>,
@@ -221,7 +223,7 @@ pub enum Op<'a> {
     /// copied but where the operation is encoded. Outcome: `Put`.
     PutCollection {
         /// The row's key.
-        #[serde(borrow)]
+        #[serde(borrow, with = "serde_bytes")]
         key: Bytes<'a>,
         /// The collection.
         #[serde(with = "crate::collection::image")]

@@ -13,7 +13,7 @@ use crate::row::{Row, Value};
 struct RowImage<'a> {
     version: u64,
     expires_at: Option<u64>,
-    #[serde(borrow)]
+    #[serde(borrow, with = "serde_bytes")]
     key: &'a [u8],
     #[serde(borrow)]
     value: ValueImage<'a>,
@@ -21,7 +21,7 @@ struct RowImage<'a> {
 
 #[derive(Serialize, Deserialize)]
 enum ValueImage<'a> {
-    Bytes(#[serde(borrow)] &'a [u8]),
+    Bytes(#[serde(borrow, with = "serde_bytes")] &'a [u8]),
     Collection(#[serde(with = "crate::collection::image")] Arc<Collection>),
 }
 

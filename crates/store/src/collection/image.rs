@@ -9,16 +9,16 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::collection::{Bag, Collection, Hash};
-use crate::op::Fields;
+use crate::op::{Bytes, Fields, encoding};
 
 #[derive(Serialize, Deserialize)]
 enum Image<'a> {
     Hash {
         large: bool,
-        #[serde(borrow)]
+        #[serde(borrow, serialize_with = "encoding::pairs")]
         elements: Fields<'a>,
     },
-    Bag(#[serde(borrow)] Vec<Cow<'a, [u8]>>),
+    Bag(#[serde(borrow, serialize_with = "encoding::list")] Vec<Bytes<'a>>),
 }
 
 pub(crate) fn serialize<S: Serializer>(collection: &Arc<Collection>, to: S) -> Result<S::Ok, S::Error> {

@@ -12,6 +12,8 @@ use crate::op::Op;
 use crate::replica::SchemaChange;
 
 const CLOCK_LEN: usize = 8;
+/// Capacity of an entry's bytes from the start: enough for most, so that encoding seldom has to ask for more.
+const USUAL_LEN: usize = 160;
 
 /// What is noted, borrowed from whoever does it. Has the same form as [`Entry`].
 #[derive(Serialize)]
@@ -44,8 +46,31 @@ pub(crate) enum Entry<'a> {
 
 /// The bytes of an entry, with room for the clock.
 pub(super) fn encode(entry: &ToNote<'_, '_>) -> Result<Vec<u8>, StoreError> {
-    let bytes = vec![0; CLOCK_LEN];
-    postcard::to_extend(entry, bytes).map_err(|cause| StoreError::Encoding(cause.to_string()))
+    let mut bytes = Vec::with_capacity(USUAL_LEN);
+    bytes.extend_from_slice(&[0; CLOCK_LEN]);
+    postcard::serialize_with_flavor(entry, Pieces(bytes))
+        .map_err(|cause| StoreError::Encoding(cause.to_string()))
+}
+
+/// Takes byte strings as whole pieces; postcard's own way into a `Vec` goes byte by byte.
+struct Pieces(Vec<u8>);
+
+impl postcard::ser_flavors::Flavor for Pieces {
+    type Output = Vec<u8>;
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<Vec<u8>> {
+        Ok(self.0)
+    }
 }
 
 pub(super) fn set_clock(bytes: &mut [u8], clock: u64) {

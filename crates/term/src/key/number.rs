@@ -52,7 +52,7 @@ pub(crate) fn put_float(value: f64, mode: Mode, out: &mut Vec<u8>) {
 #[inline]
 fn put(parts: Option<Parts>, mode: Mode, prefix: u8, suffix: u8, out: &mut Vec<u8>) {
     // The longest number: prefix, tag, 2 of exponent, 64 bits in 10 groups, suffix. One copy into the buffer.
-    let mut bytes = Short { bytes: [0; 16], len: 0 };
+    let mut bytes = Short { bytes: [0; SHORT_LEN], len: 0 };
     if mode == Mode::MapKey {
         bytes.push(prefix);
     }
@@ -63,25 +63,25 @@ fn put(parts: Option<Parts>, mode: Mode, prefix: u8, suffix: u8, out: &mut Vec<u
     if mode == Mode::Exact {
         bytes.push(suffix);
     }
-    out.extend_from_slice(bytes.as_slice());
+    // A copy of fixed length is two instructions, one of `len` bytes a call.
+    let end = out.len() + bytes.len;
+    out.extend_from_slice(&bytes.bytes);
+    out.truncate(end);
 }
 
+/// A power of two, so that a masked index needs no check.
+const SHORT_LEN: usize = 16;
+
 struct Short {
-    bytes: [u8; 16],
+    bytes: [u8; SHORT_LEN],
     len: usize,
 }
 
 impl Short {
     #[inline]
     fn push(&mut self, byte: u8) {
-        if let Some(slot) = self.bytes.get_mut(self.len) {
-            *slot = byte;
-            self.len += 1;
-        }
-    }
-
-    fn as_slice(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        self.bytes[self.len % SHORT_LEN] = byte;
+        self.len += 1;
     }
 
     #[inline]
