@@ -64,6 +64,11 @@ pub(crate) struct ClientSettings {
     #[arg(long, env = "MNEMON_MAX_MEMORY", value_name = "BYTES", value_parser = bound("maxmemory"))]
     max_memory: Option<String>,
 
+    /// Bytes that clients' requests and unread answers may take together, or a share of --max-memory such as 5%; past it the
+    /// clients that hold most are sent away; 0: no bound [default: a quarter of the machine's memory].
+    #[arg(long, env = "MNEMON_MAX_CLIENT_MEMORY", value_name = "BYTES", value_parser = bound("maxmemory-clients"))]
+    max_client_memory: Option<String>,
+
     /// Commands that take longer enter the slow log; -1: none does [default: 10000].
     #[arg(long, env = "MNEMON_SLOWLOG_SLOWER_THAN", value_name = "MICROSECONDS", allow_negative_numbers = true, value_parser = bound("slowlog-log-slower-than"))]
     slowlog_slower_than: Option<String>,
@@ -104,6 +109,7 @@ impl ClientSettings {
             ("proto-max-bulk-len", &self.max_argument),
             ("client-query-buffer-limit", &self.max_request),
             ("maxmemory", &self.max_memory),
+            ("maxmemory-clients", &self.max_client_memory),
             ("slowlog-log-slower-than", &self.slowlog_slower_than),
             ("slowlog-max-len", &self.slowlog_max_len),
             ("commands-per-turn", &self.commands_per_turn),

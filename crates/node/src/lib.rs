@@ -29,7 +29,7 @@ pub use config::NodeBuilder;
 pub use error::NodeError;
 pub use mnemon_backup::{BackupError, BackupReport, Backups, Mode, RestorePlan, Restored};
 pub use mnemon_http::{CheckpointFacts, DiscFacts};
-pub use mnemon_resp::{Bounds, OutputLimit, TlsSettings, UserSpec};
+pub use mnemon_resp::{Bounds, ClientMemoryLimit, OutputLimit, TlsSettings, UserSpec};
 pub use mnemon_store::Durability;
 pub use mnemon_table::TableError;
 pub use mnemon_table::schema::{Storage, parse_durability};

@@ -176,6 +176,7 @@ impl Observed for Overview {
                 ("stalled", totals.stalled),
                 ("idle", totals.idle),
                 ("memory", totals.out_of_memory),
+                ("client_memory", totals.evicted),
             ],
             connected: totals.connected,
             bytes_in: totals.bytes_in,

@@ -1,5 +1,7 @@
 //! The bounds on what clients may use of a server, with their defaults. `docs/limits.md` lists them all.
 
+use crate::machine;
+
 /// How much may wait to be read by a client, as Redis's `client-output-buffer-limit` has it. 0 switches a part off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutputLimit {
@@ -9,6 +11,15 @@ pub struct OutputLimit {
     pub soft: usize,
     /// See [`soft`](Self::soft).
     pub soft_seconds: u64,
+}
+
+/// How much memory the buffers of all clients may take together, as Redis's `maxmemory-clients` has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientMemoryLimit {
+    /// So many bytes; 0: no bound.
+    Bytes(u64),
+    /// So many hundredths of [`Bounds::max_memory`]; no bound while that has none.
+    PercentOfMaxMemory(u8),
 }
 
 /// What clients may use. All of it can be changed while the server runs, by `CONFIG SET`.
@@ -38,6 +49,11 @@ pub struct Bounds {
     /// Bytes of rows past which commands that need memory are refused; 0: no bound (`maxmemory`). Default 0. Looked at
     /// ten times a second and after every mebibyte a thread has read, so that it may be passed by as much.
     pub max_memory: u64,
+    /// What clients have sent that has not run, and answers that they have not read, of all clients together
+    /// (`maxmemory-clients`). Past it the clients that hold most are sent away; not those that asked for `CLIENT NO-EVICT`.
+    /// Default: a quarter of the memory that the process may have; 0, no bound, where that is not known. Redis has no bound
+    /// by default.
+    pub max_client_memory: ClientMemoryLimit,
     /// Commands that take longer, in microseconds, enter the slow log; negative: none does (`slowlog-log-slower-than`).
     /// Default 10,000, as in Redis.
     pub slowlog_slower_than_us: i64,
@@ -49,6 +65,15 @@ pub struct Bounds {
 }
 
 impl Bounds {
+    /// The bytes that the buffers of all clients may take; `None`: any number.
+    pub(crate) fn client_bytes(&self) -> Option<u64> {
+        let bytes = match self.max_client_memory {
+            ClientMemoryLimit::Bytes(bytes) => bytes,
+            ClientMemoryLimit::PercentOfMaxMemory(percent) => self.max_memory / 100 * u64::from(percent),
+        };
+        (bytes > 0).then_some(bytes)
+    }
+
     /// Sets a bound by the name and in the form that `CONFIG SET` has for it.
     ///
     /// ```
@@ -78,6 +103,7 @@ impl Default for Bounds {
             max_bulk_len: 512 << 20,
             max_request_len: 1 << 30,
             max_memory: 0,
+            max_client_memory: ClientMemoryLimit::Bytes(machine::memory().unwrap_or(0) / 4),
             slowlog_slower_than_us: 10_000,
             slowlog_max_len: 128,
             batch_commands: 1_000,

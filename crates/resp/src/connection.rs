@@ -56,6 +56,16 @@ pub(crate) struct Connection<S> {
     unweighed: usize,
     /// The client took nothing when it was written to last.
     stalled: bool,
+    /// What the client's buffers take, as it was noted last.
+    noted: usize,
+}
+
+impl<S> Drop for Connection<S> {
+    fn drop(&mut self) {
+        if self.noted > 0 {
+            self.host.client_memory.note(self.session.presence(), 0);
+        }
+    }
 }
 
 /// Why a batch has ended.
@@ -94,6 +104,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             epoch: host.tuning.epoch(),
             unweighed: 0,
             stalled: false,
+            noted: 0,
             host,
         };
         connection.take_over_bounds();
@@ -112,6 +123,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let first = self.output.end();
             let turn = self.run_batch();
             self.show();
+            self.note_buffers();
             if !self.wait_until_durable(first).await? {
                 return self.say_goodbye().await;
             }

@@ -13,7 +13,7 @@ use crate::bounds::Bounds;
 use crate::broker::{Broker, Kind};
 use crate::dice::Dice;
 use crate::pause::Pause;
-use crate::presence::{Order, Presence, Roster};
+use crate::presence::{ClientMemory, Order, Presence, Roster};
 use crate::slowlog::SlowLog;
 use crate::stats::Stats;
 use crate::tuning::Tuning;
@@ -57,6 +57,7 @@ pub struct Host {
     pub(crate) tuning: Tuning,
     pub(crate) users: Users,
     pub(crate) roster: Roster,
+    pub(crate) client_memory: ClientMemory,
     pub(crate) broker: Broker,
     pub(crate) slowlog: SlowLog,
     pub(crate) pause: Pause,
@@ -88,6 +89,7 @@ impl Host {
             tuning: Tuning::new(settings.bounds),
             users: Users::new(settings.password.as_deref(), &settings.users),
             roster: Roster::default(),
+            client_memory: ClientMemory::default(),
             broker: Broker::default(),
             slowlog: SlowLog::default(),
             pause: Pause::default(),
@@ -190,6 +192,15 @@ impl Host {
         let waits = listens || client.blocked.load(Relaxed);
         let silent = bounds.idle_timeout_s > 0 && !waits;
         (silent && longer(client.active_ms.load(Relaxed), bounds.idle_timeout_s)).then_some(Order::Idle)
+    }
+
+    /// Sends clients away until the buffers of the others take no more than they may. O(clients).
+    #[cold]
+    pub(crate) fn evict_clients(&self) {
+        let Some(max) = self.bounds().client_bytes() else { return };
+        for client in self.client_memory.too_much(&self.roster, max) {
+            client.order(Order::Evict);
+        }
     }
 
     /// Gives a message to all who listen to a channel; how many times it was given.

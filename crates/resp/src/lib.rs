@@ -22,6 +22,7 @@ mod error;
 mod glob;
 mod host;
 mod limit;
+mod machine;
 mod pause;
 mod presence;
 pub mod protocol;
@@ -34,7 +35,7 @@ mod tuning;
 mod users;
 
 pub use answer::{Answer, HashPart};
-pub use bounds::{Bounds, OutputLimit};
+pub use bounds::{Bounds, ClientMemoryLimit, OutputLimit};
 pub use error::RespError;
 pub use host::{ClientInfo, Host, Settings};
 pub use mnemon_tls::{TlsError, TlsSettings};

@@ -18,9 +18,11 @@ pub(crate) enum Limit {
     Idle,
     /// Rows take more memory than they may.
     Memory,
+    /// The buffers of all clients take more memory than they may.
+    ClientMemory,
 }
 
-const COUNT: usize = 6;
+const COUNT: usize = 7;
 
 #[derive(Debug, Default)]
 struct Counter {
@@ -40,7 +42,7 @@ const TELL_EVERY_MS: u64 = 1_000;
 
 impl LimitCounters {
     fn of(&self, limit: Limit) -> &Counter {
-        let [clients, request, output, stalled, idle, memory] = &self.0;
+        let [clients, request, output, stalled, idle, memory, client_memory] = &self.0;
         match limit {
             Limit::Clients => clients,
             Limit::Request => request,
@@ -48,6 +50,7 @@ impl LimitCounters {
             Limit::Stalled => stalled,
             Limit::Idle => idle,
             Limit::Memory => memory,
+            Limit::ClientMemory => client_memory,
         }
     }
 
@@ -79,6 +82,9 @@ impl LimitCounters {
             Limit::Stalled => "cut off a client that has stopped reading",
             Limit::Idle => "closed a client that said nothing for the time-out",
             Limit::Memory => "refused a command: rows take more than maxmemory",
+            Limit::ClientMemory => {
+                "sent a client away: what clients have sent and not read takes more than maxmemory-clients"
+            }
         };
         tracing::warn!(client = %who, also = untold, "{what}");
     }

@@ -4,6 +4,7 @@
 //! no lock here; who delivers or kills never waits for the client; what waits for a client that does not read is bounded.
 
 mod mailbox;
+mod memory;
 mod roster;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use parking_lot::Mutex;
 
 use mailbox::Mailbox;
 pub(crate) use mailbox::Message;
+pub(crate) use memory::ClientMemory;
 pub(crate) use roster::Roster;
 
 use crate::bounds::OutputLimit;
@@ -29,6 +31,8 @@ const STALLED: u8 = 1 << 2;
 const IDLE: u8 = 1 << 3;
 /// The connection is to end once what has arrived is answered. No order: it cuts nothing off.
 const LEAVE: u8 = 1 << 4;
+/// The buffers of all clients took too much memory, and the client's the most.
+const EVICT: u8 = 1 << 5;
 
 /// Why a connection is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +45,8 @@ pub(crate) enum Order {
     Stalled,
     /// Nothing is said.
     Idle,
+    /// All clients together hold too much memory, and this one the most.
+    Evict,
 }
 
 /// Subscriptions of a client, for others to see.
@@ -89,6 +95,8 @@ pub(crate) struct Presence {
     /// Waits for an answer of its own, or for the end of a pause.
     pub(crate) blocked: AtomicBool,
     pub(crate) no_evict: AtomicBool,
+    /// Bytes that the client's buffers take, once that is much.
+    pub(crate) buffers: AtomicUsize,
     mailbox: Mailbox,
     orders: AtomicU8,
     waker: Mutex<Option<Waker>>,
@@ -115,6 +123,7 @@ impl Presence {
             stalled_since_ms: AtomicU64::new(0),
             blocked: AtomicBool::new(false),
             no_evict: AtomicBool::new(false),
+            buffers: AtomicUsize::new(0),
             mailbox: Mailbox::default(),
             orders: AtomicU8::new(0),
             waker: Mutex::new(None),
@@ -159,6 +168,7 @@ impl Presence {
             Order::Overflow => OVERFLOW,
             Order::Stalled => STALLED,
             Order::Idle => IDLE,
+            Order::Evict => EVICT,
         };
         self.orders.fetch_or(bit, Relaxed);
         self.wake();
@@ -184,6 +194,7 @@ impl Presence {
             orders if orders & OVERFLOW != 0 => Some(Order::Overflow),
             orders if orders & STALLED != 0 => Some(Order::Stalled),
             orders if orders & IDLE != 0 => Some(Order::Idle),
+            orders if orders & EVICT != 0 => Some(Order::Evict),
             _ => Some(Order::Kill),
         }
     }

@@ -65,6 +65,8 @@ pub struct Totals {
     pub stalled: u64,
     /// Clients that were closed because they said nothing.
     pub idle: u64,
+    /// Clients that were sent away because the buffers of all took too much memory, and theirs the most.
+    pub evicted: u64,
     /// Connections refused because there were too many.
     pub rejected: u64,
     /// Clients that were closed because of a request that is too large or no request.
@@ -100,6 +102,7 @@ impl Stats {
             overflowed: self.limits.hits(Limit::Output),
             stalled: self.limits.hits(Limit::Stalled),
             idle: self.limits.hits(Limit::Idle),
+            evicted: self.limits.hits(Limit::ClientMemory),
             rejected: self.limits.hits(Limit::Clients),
             bad_requests: self.limits.hits(Limit::Request),
             out_of_memory: self.limits.hits(Limit::Memory),

@@ -8,6 +8,7 @@ use crate::broker::Kind;
 use crate::command::argument::is;
 use crate::command::connection::REDIS_VERSION;
 use crate::host::Host;
+use crate::machine::kilobytes_in;
 use crate::protocol::{Args, Reply};
 
 /// A section: its name, whether `INFO` shows it unasked, and what writes its lines.
@@ -115,6 +116,7 @@ fn memory(host: &Host, lines: &mut Lines) {
         lines.put("total_system_memory_human", human(total));
     }
     lines.put("used_memory_dataset", used);
+    lines.put("mem_clients_normal", host.client_memory.held());
     lines.put("maxmemory", max);
     lines.put("maxmemory_human", human(max));
     lines.put("maxmemory_policy", "noeviction");
@@ -145,6 +147,7 @@ fn stats(host: &Host, lines: &mut Lines) {
         .fold((0, 0), |sums, info| (sums.0 + info.expired, sums.1 + info.evicted));
     lines.put("expired_keys", sums.0);
     lines.put("evicted_keys", sums.1);
+    lines.put("evicted_clients", totals.evicted);
     lines.put("keyspace_hits", totals.hits);
     lines.put("keyspace_misses", totals.misses);
     let errors = host.stats.commands().iter().map(|command| command.failed + command.rejected).sum::<u64>();
@@ -214,14 +217,6 @@ fn tables(host: &Host, lines: &mut Lines) {
         );
         lines.put(&table.name(), facts);
     }
-}
-
-/// A number of kilobytes that Linux tells under a name, in bytes.
-fn kilobytes_in(file: &str, name: &str) -> Option<u64> {
-    let text = std::fs::read_to_string(file).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
 }
 
 /// Seconds of processor time in user and system mode, where the operating system tells.

@@ -17,6 +17,8 @@ use crate::stats::ThreadStats;
 const BATCH_PUSHES: usize = 1_000;
 /// A thread that has read so much looks whether rows take more memory than they may.
 const WEIGH_EVERY: usize = 1 << 20;
+/// Buffers that take no more than this are not counted among those of all clients.
+const FEW_BYTES: usize = 128 * 1024;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// As `poll_exchange`; `None` once the server stops and all that had arrived is answered.
@@ -66,6 +68,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Order::Overflow => (Limit::Output, io::ErrorKind::QuotaExceeded),
             Order::Stalled => (Limit::Stalled, io::ErrorKind::TimedOut),
             Order::Idle => (Limit::Idle, io::ErrorKind::TimedOut),
+            Order::Evict => (Limit::ClientMemory, io::ErrorKind::OutOfMemory),
         };
         self.host.stats.limits.hit(limit, &self.session.presence().peer, self.host.heartbeat_ms());
         Err(kind.into())
@@ -73,9 +76,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     pub(super) fn poll_read(&mut self, context: &mut Context<'_>, hint: usize) -> Poll<io::Result<usize>> {
         let mut room = ReadBuf::new(self.input.room(hint));
-        ready!(Pin::new(&mut self.stream).poll_read(context, &mut room))?;
+        let polled = Pin::new(&mut self.stream).poll_read(context, &mut room);
         let count = room.filled().len();
         self.input.arrived(count);
+        self.note_buffers();
+        ready!(polled)?;
         ThreadStats::count(&self.stats().bytes_in, count as u64);
         self.unweighed += count;
         if self.unweighed >= WEIGH_EVERY {
@@ -129,7 +134,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             ThreadStats::count(&self.stats().bytes_out, total as u64);
         }
         self.note_stall(done.is_pending(), total > 0);
+        if total > 0 {
+            self.note_buffers();
+        }
         done
+    }
+
+    /// Notes what the buffers take, once it is much, and makes room when those of all clients take too much.
+    #[inline]
+    pub(super) fn note_buffers(&mut self) {
+        let held = self.input.held() + self.output.held();
+        if held > FEW_BYTES || self.noted > 0 {
+            self.note_many(if held > FEW_BYTES { held } else { 0 });
+        }
+    }
+
+    fn note_many(&mut self, held: usize) {
+        let grown = held > std::mem::replace(&mut self.noted, held);
+        self.host.client_memory.note(self.session.presence(), held);
+        if grown && self.bounds.client_bytes().is_some_and(|max| self.host.client_memory.held() as u64 > max)
+        {
+            self.host.evict_clients();
+        }
     }
 
     /// Notes since when the client has taken nothing.

@@ -36,6 +36,12 @@ impl Input {
         self.bytes.get(self.start..self.end).unwrap_or_default()
     }
 
+    /// Bytes of memory that it has touched.
+    #[inline]
+    pub(super) fn held(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Forgets the first `count` unread bytes.
     #[inline]
     pub(super) fn consume(&mut self, count: usize) {

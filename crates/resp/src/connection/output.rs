@@ -18,6 +18,12 @@ impl Output {
         self.bytes.get(self.written..).unwrap_or_default()
     }
 
+    /// Bytes of memory that it has touched.
+    #[inline]
+    pub(super) fn held(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// How much is still to be written.
     #[inline]
     pub(super) fn len(&self) -> usize {

@@ -1,6 +1,8 @@
 //! The parameters of `CONFIG`: bounds that can be changed, and truths that tools ask for and that cannot.
 
-use super::value::{memory, natural, number, output_limits, set_output_limits, size};
+use super::value::{
+    client_memory, memory, natural, number, output_limits, set_client_memory, set_output_limits, size,
+};
 use crate::bounds::Bounds;
 use crate::host::Host;
 
@@ -89,6 +91,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
         |_, bounds| bounds.max_memory.to_string(),
         |bounds, text| memory(text, 0..=i64::MAX).map(|bytes| bounds.max_memory = bytes),
     ),
+    bound("maxmemory-clients", |_, bounds| client_memory(bounds), set_client_memory),
     bound(
         "maxmemory-policy",
         |_, _| "noeviction".to_owned(),

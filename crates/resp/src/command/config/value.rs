@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::bounds::{Bounds, OutputLimit};
+use crate::bounds::{Bounds, ClientMemoryLimit, OutputLimit};
 
 /// An integer within bounds.
 ///
@@ -88,6 +88,32 @@ pub(super) fn output_limits(bounds: &Bounds) -> String {
     format!("normal {} slave 0 0 0 pubsub {}", show(bounds.output_normal), show(bounds.output_pubsub))
 }
 
+/// `maxmemory-clients`: bytes, or a share of `maxmemory`.
+///
+/// # Errors
+/// What is wrong, in Redis's words.
+pub(super) fn set_client_memory(bounds: &mut Bounds, text: &str) -> Result<(), String> {
+    bounds.max_client_memory = match text.strip_suffix('%').map(str::parse::<u8>) {
+        Some(Ok(percent @ 0..=100)) => ClientMemoryLimit::PercentOfMaxMemory(percent),
+        Some(_) => return Err("argument must be a memory or percent value".to_owned()),
+        None => {
+            let bytes = memory(text, 0..=i64::MAX);
+            ClientMemoryLimit::Bytes(
+                bytes.map_err(|_| "argument must be a memory or percent value".to_owned())?,
+            )
+        }
+    };
+    Ok(())
+}
+
+/// The same as `CONFIG GET` shows it.
+pub(super) fn client_memory(bounds: &Bounds) -> String {
+    match bounds.max_client_memory {
+        ClientMemoryLimit::Bytes(bytes) => bytes.to_string(),
+        ClientMemoryLimit::PercentOfMaxMemory(percent) => format!("{percent}%"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +135,20 @@ mod tests {
             ("9999999999999999gb", None),
         ] {
             assert_eq!(bytes(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn client_memory_is_bytes_or_a_share_of_maxmemory() {
+        let mut bounds = Bounds { max_memory: 1_000, ..Bounds::default() };
+        for (text, shown, bytes) in
+            [("0", "0", None), ("1kb", "1024", Some(1_024)), ("5%", "5%", Some(50)), ("0%", "0%", None)]
+        {
+            set_client_memory(&mut bounds, text).unwrap();
+            assert_eq!((client_memory(&bounds).as_str(), bounds.client_bytes()), (shown, bytes), "{text}");
+        }
+        for wrong in ["", "%", "101%", "-1", "-1%", "much"] {
+            assert!(set_client_memory(&mut bounds, wrong).is_err(), "{wrong}");
         }
     }
 

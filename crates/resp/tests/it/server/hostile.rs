@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mnemon_resp::protocol::{Reply, writer};
-use mnemon_resp::{OutputLimit, Server};
+use mnemon_resp::{ClientMemoryLimit, OutputLimit, Server};
 
 use crate::client::{Client, serve};
 
@@ -53,6 +53,61 @@ fn what_is_only_announced_takes_no_memory() {
         println!("20 half-sent values of 400 MB: {grown} bytes of memory");
         assert!(grown < 1 << 30, "{grown}");
     }
+}
+
+/// Sends so much of a value of 400 MB, or as much as the server takes before it closes the connection.
+fn send_part(server: &Server, mebibytes: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(server.local_addr()).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$419430400\r\n").unwrap();
+    let part = vec![b'x'; 1 << 20];
+    let _ = (0..mebibytes).try_for_each(|_| stream.write_all(&part));
+    stream
+}
+
+#[test]
+fn half_sent_requests_take_no_more_memory_than_all_clients_may() {
+    const MAX: usize = 96 << 20;
+    let server = serve(|config| config.bounds.max_client_memory = ClientMemoryLimit::Bytes(MAX as u64));
+    let mut bystander = Client::connect(server.local_addr());
+    let before = resident();
+    let mut most = 0;
+    std::thread::scope(|scope| {
+        // Who has sent its part stays connected until the end.
+        let senders: Vec<_> = (0..20).map(|_| scope.spawn(|| send_part(&server, 48))).collect();
+        while !senders.iter().all(|sender| sender.is_finished()) {
+            assert_eq!(bystander.say("PING"), Reply::simple("PONG"));
+            most = most.max(resident().unwrap_or(0));
+        }
+    });
+    let evicted = server.host().stats().totals().evicted;
+    if let Some(before) = before {
+        let grown = most.saturating_sub(before);
+        println!(
+            "20 values of 400 MB, 48 MB sent of each: {grown} bytes of memory, {evicted} clients sent away"
+        );
+        // Other tests of this process run meanwhile; what was sent is 960 MB.
+        assert!(grown < 4 * MAX, "{grown}");
+    }
+    assert!(evicted >= 10, "{evicted}");
+    let Reply::Bulk(info) = bystander.say("INFO stats") else { panic!("no text") };
+    assert!(String::from_utf8_lossy(&info).contains(&format!("evicted_clients:{evicted}\r\n")));
+}
+
+#[test]
+fn who_asked_not_to_be_evicted_stays() {
+    let server = serve(|config| config.bounds.max_client_memory = ClientMemoryLimit::Bytes(4 << 20));
+    let mut careful = Client::connect(server.local_addr());
+    assert_eq!(careful.say("CLIENT NO-EVICT on"), Reply::OK);
+    careful.send_bytes(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$8388608\r\n");
+    careful.send_bytes(&vec![b'x'; 8 << 20]);
+    let mut careless = send_part(&server, 8);
+    // Closed, in order or by a reset.
+    assert!(matches!(careless.read(&mut [0]), Ok(0) | Err(_)));
+    until("it is counted", || server.host().stats().totals().evicted == 1);
+    careful.send_bytes(b"\r\n");
+    assert_eq!(careful.receive().0, Reply::OK);
 }
 
 #[test]
