@@ -200,8 +200,12 @@ pub struct Process {
     pub child: Option<String>,
     /// Its name, if it has one.
     pub name: Option<String>,
-    /// What it is.
+    /// Which behaviour it has: `process`, `gen_server`, `agent`, `task`, `supervisor`, `dynamic_supervisor`,
+    /// `event_manager`, `application_controller`.
     pub kind: String,
+    /// What its code is called.
+    #[serde(default)]
+    pub module: String,
     /// Messages that wait.
     pub mailbox: u64,
     /// Messages received since it started.

@@ -2,17 +2,16 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use mnemon_otp::{
-    ChildSpec, ExitReason, Shutdown, SpawnOptions, Strategy, Supervisor, SupervisorSpec, System,
-};
+use mnemon_otp::{ChildSpec, ExitReason, Strategy, Supervisor, SupervisorSpec, System};
 use mnemon_tls::TlsSettings;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
 use crate::connection::Waiter;
-use crate::door::{Listeners, Plan, accept};
+use crate::door::{Listeners, Plan};
 use crate::error::HttpError;
 use crate::metrics::HttpStats;
 use crate::observed::Observed;
@@ -96,26 +95,30 @@ impl HttpServer {
             max_head_bytes: config.max_head_bytes.max(8 << 10),
             answer_within: config.answer_within,
             connection_within: config.connection_within,
-            // Each process at the door has its own.
+            // Each connection has its own.
             stopped: watch::channel(false).1,
         };
-        let places = Arc::new(Semaphore::new(config.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
+        let max_connections = u32::try_from(config.max_connections.max(1)).unwrap_or(u32::MAX);
+        let max_connections = max_connections.min(u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX));
+        let places = Arc::new(Semaphore::new(max_connections as usize));
         let listeners = Mutex::new(Some(Listeners { first, beside }));
-        let plan = Arc::new(Plan { listeners, waiter, stats, places });
+        let plan = Arc::new(Plan {
+            listeners,
+            waiter,
+            stats,
+            places,
+            max_connections,
+            stop: watch::channel(false).0,
+            connections: AtomicU64::new(0),
+        });
         Ok(Self { addr, tls_addr, plan, alone: None })
     }
 
-    /// The process that accepts and looks after its connections, as a child of a supervisor.
+    /// The processes that accept and serve, as a child of a supervisor. A system has one such server at most, as its
+    /// processes have names.
     #[must_use]
     pub fn child(&self) -> ChildSpec {
-        let plan = self.plan.clone();
-        let within = plan.waiter.answer_within + Duration::from_secs(1);
-        let child = ChildSpec::new("http", move |me| {
-            let own = plan.clone();
-            let options = SpawnOptions::new().link().kind("http::Door");
-            async move { me.spawn_with(options, move |me| accept(own, me)).map(|spawned| spawned.pid) }
-        });
-        child.shutdown(Shutdown::Timeout(within))
+        ChildSpec::supervisor("http", self.plan.spec())
     }
 
     /// The address that is listened on.

@@ -1,6 +1,7 @@
 //! The process that accepts clients and gives each a process of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use mnemon_otp::{
@@ -26,6 +27,8 @@ pub(crate) struct Door {
     pub(crate) listener: std::net::TcpListener,
     pub(crate) buckets: Buckets,
     pub(crate) limits: Limits,
+    /// Clients so far.
+    pub(crate) clients: AtomicU64,
 }
 
 /// How the door stands among the server's children.
@@ -33,7 +36,7 @@ pub(crate) fn child(door: Arc<Door>) -> ChildSpec {
     ChildSpec::new("door", move |me| {
         let door = door.clone();
         async move {
-            let options = SpawnOptions::new().link().kind("line::Door");
+            let options = SpawnOptions::new().link().module("line::Door");
             let spawned = me.spawn_with(options, move |me| accept(door, me))?;
             me.system().register_name("line.door", spawned.pid)?;
             Ok(spawned.pid)
@@ -64,11 +67,12 @@ async fn admit(door: &Arc<Door>, stream: TcpStream, system: &System) {
     drop(stream.set_nodelay(true));
     let socket = Arc::new(Mutex::new(Some(stream)));
     let (given, own) = (socket.clone(), door.clone());
-    let client = ChildSpec::new("client", move |me| {
+    let number = door.clients.fetch_add(1, Relaxed) + 1;
+    let client = ChildSpec::new(format!("client-{number}"), move |me| {
         let (stream, door) = (given.lock().take(), own.clone());
         async move {
             let stream = stream.ok_or(Error::Ignored)?;
-            let options = SpawnOptions::new().link().kind("line::Connection");
+            let options = SpawnOptions::new().link().module("line::Connection");
             let connection = Connection::new(stream, door.buckets.clone(), door.limits);
             Ok(me.spawn_with(options, move |_| connection.serve())?.pid)
         }

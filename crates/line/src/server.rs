@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use mnemon_otp::{ChildSpec, DynamicSpec, EventManager, Strategy, Supervisor, SupervisorSpec, System};
@@ -121,7 +122,7 @@ impl LineServer {
             write_within: config.write_within,
         };
         let buckets = Buckets::new(system, config.backing, config.max_buckets, config.max_keys);
-        let door = Arc::new(Door { listener, buckets, limits });
+        let door = Arc::new(Door { listener, buckets, limits, clients: AtomicU64::new(0) });
         Ok(Self { addr, max_clients: config.max_clients, door })
     }
 

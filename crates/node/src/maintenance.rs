@@ -29,13 +29,13 @@ fn expire(catalog: &Catalog) {
 /// The processes, and what tells whether they get on.
 pub(crate) fn child(catalog: &Arc<Catalog>, interval: Duration) -> (ChildSpec, Vec<Arc<Pulse>>) {
     let (mut spec, mut pulses) = (supervisor(), Vec::new());
-    for (id, kind, pass) in WORK {
+    for (id, module, pass) in WORK {
         let pulse = Arc::new(Pulse::new(interval));
         pulses.push(pulse.clone());
         let catalog = catalog.clone();
         spec = spec.child(ChildSpec::new(id, move |me| {
             let work = work(id, catalog.clone(), pass, interval, pulse.clone());
-            let options = SpawnOptions::new().link().kind(kind);
+            let options = SpawnOptions::new().link().module(module);
             async move { me.spawn_with(options, |_| work).map(|spawned| spawned.pid) }
         }));
     }

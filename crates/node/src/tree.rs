@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! node                          one_for_one
-//! ├── http                      accepts; a process a connection. Last to stop, so that probes are answered until then
+//! ├── http                      one_for_one. Last to stop, so that probes are answered until then
+//! │   ├── clients               dynamic: a process a connection
+//! │   └── door                  accepts
 //! ├── disc                      one_for_one
 //! │   ├── committer             the log's committer at work: killed, it goes on on another thread
 //! │   └── checkpoints           makes them when the log has grown
@@ -13,8 +15,8 @@
 //! ├── line                      see `mnemon_line`
 //! └── resp                      one_for_one
 //!     ├── heartbeat             the time, memory, clients that must go
-//!     ├── worker-N              on I/O thread N; a process a client
-//!     └── door-N                accepts
+//!     ├── clients               dynamic: a process a client
+//!     └── door                  accepts
 //! ```
 //!
 //! What must stay true: no process owns what must outlive it. Rows, the log, listeners and I/O threads stand beside the tree,

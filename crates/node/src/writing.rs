@@ -15,12 +15,12 @@ use crate::tree::supervisor;
 pub(crate) fn child(disc: &Arc<Disc>) -> ChildSpec {
     let (own, other) = (disc.clone(), disc.clone());
     let committer = ChildSpec::new("committer", move |me| {
-        let (body, options) = (commit(own.clone()), SpawnOptions::new().link().kind("disc::Committer"));
+        let (body, options) = (commit(own.clone()), SpawnOptions::new().link().module("disc::Committer"));
         async move { me.spawn_with(options, |_| body).map(|spawned| spawned.pid) }
     });
     let checkpoints = ChildSpec::new("checkpoints", move |me| {
         let (body, options) =
-            (other.clone().checkpoints(), SpawnOptions::new().link().kind("disc::Checkpoints"));
+            (other.clone().checkpoints(), SpawnOptions::new().link().module("disc::Checkpoints"));
         async move { me.spawn_with(options, |_| body).map(|spawned| spawned.pid) }
     });
     // A log that has failed stays failed until the next start: an orderly end, after which nobody tries again.

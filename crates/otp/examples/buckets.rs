@@ -33,7 +33,8 @@ impl Buckets {
             events: EventManager::start(system).await?,
         };
         let events = buckets.events.clone();
-        let teller = system.spawn_with(SpawnOptions::new().kind("buckets::Teller"), |me| tell(me, events))?;
+        let teller =
+            system.spawn_with(SpawnOptions::new().module("buckets::Teller"), |me| tell(me, events))?;
         buckets.registry.listen(teller);
         Ok(buckets)
     }

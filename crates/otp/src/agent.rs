@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::context::{Context, Me};
 use crate::error::{Error, Result};
 use crate::gen_server::{CALL_LIMIT, CallOutcome, GenServer, Init, Next, ReplyTo, ServerRef, Start};
+use crate::kind::{ProcessKind, Role};
 use crate::message::Payload;
 use crate::pid::Pid;
 use crate::reason::ExitReason;
@@ -52,7 +53,7 @@ impl<T: Send + 'static> Agent<T> {
     /// registry, with a bound. [`of`](Self::of) makes an agent of what that starts.
     pub fn begin(first: impl FnOnce() -> T + Send + 'static) -> Start<AgentServer<T>> {
         let first: First<T> = Box::new(first);
-        Start::new(first)
+        Start::new(first).role(Role::of::<T>(ProcessKind::Agent))
     }
 
     /// Starts an agent alone.

@@ -9,11 +9,15 @@ use serde::Serialize;
 use crate::context::{Context, Me};
 use crate::error::{Error, Result};
 use crate::gen_server::{CallOutcome, GenServer, Info, Init, Next, ReplyTo, ServerRef, Start};
+use crate::kind::{ProcessKind, Role};
 use crate::message::Message;
 use crate::pid::Pid;
 use crate::reason::ExitReason;
 use crate::supervisor::{ChildSpec, Shutdown, SupervisorSpec, stop_child};
 use crate::system::System;
+
+/// How the controller is shown.
+const ROLE: Role = Role::new(ProcessKind::ApplicationController, "otp::Applications");
 
 /// What the end of an application, other than by [`stop`](Applications::stop), means for the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -97,7 +101,7 @@ impl Applications {
     /// # Errors
     /// As [`Start::start`].
     pub async fn start(system: &System) -> Result<Self> {
-        Start::<Controller>::new(()).start(system).await.map(Self)
+        Start::<Controller>::new(()).role(ROLE).start(system).await.map(Self)
     }
 
     /// Its process.

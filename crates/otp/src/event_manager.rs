@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::context::Me;
 use crate::error::{Error, Result};
 use crate::gen_server::{CALL_LIMIT, ServerRef, Start};
+use crate::kind::{ProcessKind, Role};
 use crate::message::Payload;
 use crate::pid::Pid;
 use crate::reason::ExitReason;
@@ -101,7 +102,7 @@ impl<E: Send + Sync + 'static> EventManager<E> {
     /// that starts.
     #[must_use]
     pub fn begin() -> Start<ManagerServer<E>> {
-        Start::new(())
+        Start::new(()).role(Role::of::<E>(ProcessKind::EventManager))
     }
 
     /// Starts a manager without handlers.

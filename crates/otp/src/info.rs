@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::kind::ProcessKind;
 use crate::message::Envelope;
 use crate::pid::Pid;
 use crate::process::{Observer, Process};
@@ -27,8 +28,10 @@ pub struct ProcessInfo {
     pub name: Option<String>,
     /// What its supervisor calls it.
     pub child: Option<String>,
-    /// What it is: the type of its state or body, or what its options said.
-    pub kind: String,
+    /// Which behaviour it has.
+    pub kind: ProcessKind,
+    /// What its code is called: the type of its state, the function of its body, or what its options said.
+    pub module: String,
     /// Who started it.
     pub parent: Option<Pid>,
     /// Messages of all kinds that wait.
@@ -166,8 +169,9 @@ fn describe(process: &Arc<Process>, now: Instant) -> ProcessInfo {
     ProcessInfo {
         pid: process.pid,
         name: rare.and_then(|rare| rare.name.as_deref()).map(str::to_owned),
-        child: rare.and_then(|rare| rare.child.as_deref()).map(str::to_owned),
-        kind: process.kind.to_owned(),
+        child: state.child.as_deref().map(str::to_owned),
+        kind: process.role.kind,
+        module: process.role.module.to_owned(),
         parent: process.parent,
         mailbox: state.arrived().saturating_sub(handled),
         mailbox_limit: process.capacity,

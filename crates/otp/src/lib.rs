@@ -57,6 +57,7 @@ mod gen_server;
 mod groups;
 mod info;
 mod kernel;
+mod kind;
 mod message;
 mod name;
 mod panics;
@@ -89,6 +90,7 @@ pub use event_manager::{
 pub use gen_server::{CALL_LIMIT, CallOutcome, GenServer, Info, Init, Next, ReplyTo, ServerRef, Start};
 pub use groups::Groups;
 pub use info::{MAX_TREE_DEPTH, ProcessInfo, ProcessTree};
+pub use kind::ProcessKind;
 pub use message::{Message, Payload};
 pub use pid::{Pid, Ref};
 pub use reason::{Detail, ExitReason, IntoExit, PanicReport};

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::time::Instant;
 
+use crate::kind::Role;
 use crate::message::{Envelope, Message, Payload};
 use crate::pid::{Pid, Ref};
 use crate::reason::ExitReason;
@@ -44,8 +45,6 @@ pub(crate) struct Rare {
     /// Senders that wait for room in the mailbox.
     pub(crate) room: Vec<Waker>,
     pub(crate) name: Option<Arc<str>>,
-    /// What its supervisor calls it.
-    pub(crate) child: Option<Arc<str>>,
     /// How the process ended that this one replaces.
     pub(crate) last_exit: Option<ExitReason>,
 }
@@ -66,6 +65,8 @@ pub(crate) struct State {
     pub(crate) links: SmallMap<Pid, ()>,
     pub(crate) monitored_by: SmallMap<Ref, Observer>,
     pub(crate) monitoring: SmallMap<Ref, Pid>,
+    /// What its supervisor calls it.
+    pub(crate) child: Option<Arc<str>>,
     pub(crate) rare: Option<Box<Rare>>,
 }
 
@@ -114,7 +115,7 @@ pub(crate) enum Origin {
 pub(crate) struct Process {
     pub(crate) pid: Pid,
     pub(crate) parent: Option<Pid>,
-    pub(crate) kind: &'static str,
+    pub(crate) role: Role,
     pub(crate) started: Instant,
     /// Counted messages the mailbox holds at most.
     pub(crate) capacity: u32,
@@ -134,11 +135,11 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn new(pid: Pid, parent: Option<Pid>, kind: &'static str, capacity: u32) -> Self {
+    pub(crate) fn new(pid: Pid, parent: Option<Pid>, role: Role, capacity: u32) -> Self {
         Self {
             pid,
             parent,
-            kind,
+            role,
             started: Instant::now(),
             capacity: capacity.max(1),
             task_bytes: crate::sync::AtomicU32::new(0),
@@ -159,6 +160,7 @@ impl Process {
                 links: SmallMap::new(),
                 monitored_by: SmallMap::new(),
                 monitoring: SmallMap::new(),
+                child: None,
                 rare: None,
             }),
         }

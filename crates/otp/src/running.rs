@@ -74,7 +74,7 @@ fn finish(me: &Me, reason: &ExitReason) {
     if !reason.is_orderly() && *reason != ExitReason::Killed {
         let name = process.lock().rare.as_ref().and_then(|rare| rare.name.clone());
         let name = name.as_deref().unwrap_or("");
-        tracing::error!(pid = %process.pid, name, kind = process.kind, %reason, "a process crashed");
+        tracing::error!(pid = %process.pid, name, module = process.role.module, %reason, "a process crashed");
     }
     let unread = me.system().kernel().finish(process, reason);
     drop(catch(|| drop(unread)));

@@ -2,6 +2,7 @@
 
 use tokio::runtime::Handle;
 
+use crate::kind::{ProcessKind, Role};
 use crate::pid::{Pid, Ref};
 
 /// Options of a new process.
@@ -14,7 +15,8 @@ use crate::pid::{Pid, Ref};
 #[derive(Clone, Debug, Default)]
 pub struct SpawnOptions {
     pub(crate) mailbox: Option<u32>,
-    pub(crate) kind: Option<&'static str>,
+    pub(crate) kind: ProcessKind,
+    pub(crate) module: Option<&'static str>,
     pub(crate) link: bool,
     pub(crate) monitor: bool,
     pub(crate) runtime: Option<Handle>,
@@ -34,10 +36,17 @@ impl SpawnOptions {
         self
     }
 
-    /// What the process is, for those who look inside. Default: the type of its body.
+    /// What the process is called by its code, for those who look inside, as a module is in OTP. Default: the path of the
+    /// function that has started it.
     #[must_use]
-    pub fn kind(mut self, kind: &'static str) -> Self {
-        self.kind = Some(kind);
+    pub fn module(mut self, module: &'static str) -> Self {
+        self.module = Some(module);
+        self
+    }
+
+    /// Which behaviour it has.
+    pub(crate) fn role(mut self, role: Role) -> Self {
+        (self.kind, self.module) = (role.kind, Some(role.module));
         self
     }
 

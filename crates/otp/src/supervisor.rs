@@ -17,6 +17,7 @@ use std::time::Duration;
 use crate::context::Me;
 use crate::error::{Error, Result};
 use crate::gen_server::{CALL_LIMIT, ServerRef, Start};
+use crate::kind::{ProcessKind, Role};
 use crate::name::Name;
 use crate::pid::Pid;
 use crate::reason::ExitReason;
@@ -110,7 +111,7 @@ impl SupervisorSpec {
             }
         }
         let name = self.name.clone();
-        let start = Start::<Fixed>::new(self);
+        let start = Start::<Fixed>::new(self).role(ROLE);
         Ok(match name {
             Some(name) => start.named(Name::Local(name)),
             None => start,
@@ -199,6 +200,9 @@ impl Supervisor {
         self.0.stop(ExitReason::Shutdown, limit).await
     }
 }
+
+/// How a supervisor is shown.
+const ROLE: Role = Role::new(ProcessKind::Supervisor, "otp::Supervisor");
 
 /// How long questions to a dynamic supervisor, which start nothing, may wait.
 const QUESTION_LIMIT: Duration = CALL_LIMIT;

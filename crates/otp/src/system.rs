@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use crate::context::{Context, Me};
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
+use crate::kind::Role;
 use crate::message::Payload;
 use crate::panics;
 use crate::pid::{Pid, Ref};
@@ -151,12 +152,13 @@ impl System {
         F: FnOnce(Context) -> Fut,
         Fut: Future<Output: IntoExit> + Send + 'static,
     {
-        let kind = options.kind.unwrap_or_else(std::any::type_name::<F>);
+        let mut role = Role::of::<F>(options.kind);
+        role.module = options.module.unwrap_or(role.module);
         let capacity = options.mailbox.unwrap_or(self.0.settings.mailbox);
         let kernel = &*self.0.kernel;
         let process = kernel
             .table
-            .insert(|pid| Process::new(pid, parent.map(|me| me.pid()), kind, capacity))
+            .insert(|pid| Process::new(pid, parent.map(|me| me.pid()), role, capacity))
             .ok_or_else(|| Error::TooManyProcesses(kernel.table.limit()))?;
         let me = Me::new(self.clone(), process.clone());
         let running = Running::new(me.clone(), body(Context::new(me)));

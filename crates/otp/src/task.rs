@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::context::Me;
 use crate::error::{Error, Result};
 use crate::gen_server::CALL_LIMIT;
+use crate::kind::{ProcessKind, Role};
 use crate::pid::Pid;
 use crate::process::Process;
 use crate::reason::ExitReason;
@@ -45,6 +46,11 @@ pub struct Task<T> {
     ending: Option<Box<Watching>>,
 }
 
+/// How a task with this work is shown.
+fn role<W>(_: &W) -> Role {
+    Role::of::<W>(ProcessKind::Task)
+}
+
 impl<T: Send + 'static> Task<T> {
     /// Starts work linked to `me`: a crash of either ends the other, unless it traps exits. OTP's `Task.async`.
     ///
@@ -52,7 +58,7 @@ impl<T: Send + 'static> Task<T> {
     /// [`Error::TooManyProcesses`].
     pub fn linked(me: &Me, work: impl Future<Output = T> + Send + 'static) -> Result<Self> {
         let (guard, taker) = slot();
-        let options = SpawnOptions::new().link().kind("task");
+        let options = SpawnOptions::new().link().role(role(&work));
         let body = async move {
             guard.fill(work.await);
         };
@@ -67,13 +73,14 @@ impl<T: Send + 'static> Task<T> {
     pub fn isolated(me: &Me, work: impl Future<Output = T> + Send + 'static) -> Result<Self> {
         let (guard, taker) = slot();
         let owner = Watching::new(me.system(), me.process().clone());
+        let options = SpawnOptions::new().role(role(&work));
         let body = async move {
             tokio::select! {
                 value = work => { guard.fill(value); }
                 _ = owner => {}
             }
         };
-        let (process, _) = me.system().start(SpawnOptions::new().kind("task"), Some(me), |_| body)?;
+        let (process, _) = me.system().start(options, Some(me), |_| body)?;
         Ok(Self { system: me.system().clone(), process, owner: None, taker, ending: None })
     }
 
@@ -83,10 +90,11 @@ impl<T: Send + 'static> Task<T> {
     /// [`Error::TooManyProcesses`].
     pub fn detached(system: &System, work: impl Future<Output = T> + Send + 'static) -> Result<Self> {
         let (guard, taker) = slot();
+        let options = SpawnOptions::new().role(role(&work));
         let body = async move {
             guard.fill(work.await);
         };
-        let (process, _) = system.start(SpawnOptions::new().kind("task"), None, |_| body)?;
+        let (process, _) = system.start(options, None, |_| body)?;
         Ok(Self { system: system.clone(), process, owner: None, taker, ending: None })
     }
 

@@ -38,12 +38,13 @@ mod slot {
 }
 
 mod table {
+    use crate::kind::{ProcessKind, Role};
     use crate::pid::Pid;
     use crate::process::Process;
     use crate::table::{SHARDS, Table};
 
     fn process(pid: Pid) -> Process {
-        Process::new(pid, None, "test", 1)
+        Process::new(pid, None, Role::of::<()>(ProcessKind::Process), 1)
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::context::{Context, Me};
 use crate::error::Result;
+use crate::kind::Role;
 use crate::message::{Message, Payload};
 use crate::pid::Pid;
 use crate::process::Process;
@@ -172,8 +173,8 @@ where
     F: FnOnce(Inbox<M>) -> Fut,
     Fut: Future<Output: IntoExit> + Send + 'static,
 {
-    let kind = options.kind.unwrap_or_else(std::any::type_name::<F>);
+    let module = options.module.unwrap_or(Role::of::<F>(options.kind).module);
     let inbox = |context| body(Inbox { context, message: PhantomData });
-    let (process, _) = system.start(options.kind(kind), parent, inbox)?;
+    let (process, _) = system.start(options.module(module), parent, inbox)?;
     Ok(Address { process, message: PhantomData })
 }

@@ -17,6 +17,8 @@ use crate::presence::{ClientMemory, Order, Presence, Roster};
 use crate::slowlog::SlowLog;
 use crate::stats::Stats;
 use crate::tuning::Tuning;
+use tokio::sync::Notify;
+
 use crate::users::{UserSpec, Users};
 
 pub use overview::ClientInfo;
@@ -68,6 +70,8 @@ pub struct Host {
     /// Rows take more memory than they may.
     over_memory: AtomicBool,
     next_client: AtomicU64,
+    /// Told whenever the last client of a thread has gone.
+    pub(crate) emptied: Notify,
     /// The most that rows have taken when somebody looked.
     peak_bytes: AtomicU64,
     /// Forty hexadecimal digits that no other run of a server has.
@@ -98,6 +102,7 @@ impl Host {
             over_memory: AtomicBool::new(false),
             dice,
             next_client: AtomicU64::new(1),
+            emptied: Notify::new(),
             peak_bytes: AtomicU64::new(0),
             run_id,
         }

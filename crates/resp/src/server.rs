@@ -1,13 +1,14 @@
 //! The server: a listener, I/O threads, limits, shutdown.
 //!
-//! It is made of supervised processes ([`tree`] draws them). One acceptor hands sockets to the thread that has the fewest. A connection stays on its thread, so that its commands
-//! run where its bytes arrive and nothing of it is shared.
+//! It is made of supervised processes ([`tree`] draws them). One accepts, and gives each socket a process on the thread that
+//! has the fewest. A connection stays on its thread, so that its commands run where its bytes arrive and nothing of it is
+//! shared.
 
-mod acceptor;
+mod door;
 mod heartbeat;
 mod place;
+mod thread;
 mod tree;
-mod worker;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -26,12 +27,10 @@ use crate::host::{Host, Settings};
 use crate::protocol::Limits;
 use crate::users::UserSpec;
 pub(crate) use place::Place;
-use tree::{Plan, Seat};
+use tree::Plan;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
-/// Accepted sockets that may wait for their thread.
-const INBOX: usize = 1024;
 /// How long the processes may take to start.
 const START_WITHIN: Duration = Duration::from_secs(10);
 /// How long a shutdown waits for the I/O threads.
@@ -127,13 +126,13 @@ impl Server {
     /// thread cannot be made, `Process` when a process does not start.
     pub fn bind(config: ServerConfig, catalog: Arc<Catalog>) -> Result<Self, RespError> {
         let server = Self::listen(config, catalog)?;
-        let Some(seat) = server.plan.seats.first() else {
+        let Some(runtime) = server.plan.runtimes.first() else {
             return Err(RespError::Process("there is no I/O thread".to_owned()));
         };
-        let system = System::with(mnemon_otp::Settings::default(), seat.runtime.clone());
+        let system = System::with(mnemon_otp::Settings::default(), runtime.clone());
         let (started, ready) = std::sync::mpsc::channel();
         let spec = server.plan.spec();
-        seat.runtime.spawn(async move { started.send(spec.start(&system).await.map(drop)) });
+        runtime.spawn(async move { started.send(spec.start(&system).await.map(drop)) });
         match ready.recv_timeout(START_WITHIN) {
             Ok(Ok(())) => Ok(server),
             Ok(Err(cause)) => Err(RespError::Process(cause.to_string())),
@@ -162,18 +161,16 @@ impl Server {
         let host = Arc::new(Host::new(catalog, settings));
         let (stop, stopped) = watch::channel(false);
         let (alive, ended) = mpsc::channel(1);
-        let (mut threads, mut seats, mut inboxes, mut plans) = (vec![], vec![], vec![], vec![]);
+        let (mut threads, mut runtimes, mut plans) = (vec![], vec![], vec![]);
         for number in 0..count {
             let (plan, given) = oneshot::channel();
-            let (thread, runtime) = worker::start_thread(number, given, alive.clone())?;
-            let (inbox, outlet) = mpsc::channel(INBOX);
+            let (thread, runtime) = thread::start(number, given, alive.clone())?;
             threads.push(thread);
             plans.push(plan);
-            inboxes.push(inbox);
-            seats.push(Seat { runtime, inbox: tokio::sync::Mutex::new(outlet) });
+            runtimes.push(runtime);
         }
-        let (inboxes, doors) = (inboxes.into(), Mutex::new(doors));
-        let plan = Arc::new(Plan { host: host.clone(), limits, tls, seats, inboxes, doors, stopped });
+        let doors = Mutex::new(doors);
+        let plan = Arc::new(Plan { host: host.clone(), limits, tls, runtimes, doors, stopped });
         for given in plans {
             // A thread that has ended already is noticed by `is_serving`.
             drop(given.send(plan.clone()));
@@ -181,8 +178,8 @@ impl Server {
         Ok(Self { addr, tls_addr, host, stop, threads, ended, plan })
     }
 
-    /// The server's processes, as a child of a supervisor. Clients run on the server's own threads, whatever the system's
-    /// runtime is.
+    /// The server's processes, as a child of a supervisor. They run on the server's own threads, whatever the system's
+    /// runtime is. A system has one server at most, as its processes have names.
     #[must_use]
     pub fn child(&self) -> ChildSpec {
         ChildSpec::supervisor("resp", self.plan.spec())

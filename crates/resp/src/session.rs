@@ -129,13 +129,14 @@ impl Session {
     #[must_use]
     pub fn new(host: Arc<Host>, peer: impl Into<String>) -> Self {
         let local = host.addr.to_string();
-        Self::between(host, [peer.into(), local])
+        let id = host.next_client();
+        Self::between(host, id, [peer.into(), local])
     }
 
-    /// The same for a client at the first address that has connected to the second.
-    pub(crate) fn between(host: Arc<Host>, [peer, local]: [String; 2]) -> Self {
+    /// The same for the client with this number at the first address, which has connected to the second.
+    pub(crate) fn between(host: Arc<Host>, id: u64, [peer, local]: [String; 2]) -> Self {
         let authenticated = !host.users.need_password();
-        let presence = Arc::new(Presence::new(host.next_client(), peer, local, host.now_ms()));
+        let presence = Arc::new(Presence::new(id, peer, local, host.now_ms()));
         host.roster.enter(presence.clone());
         Self {
             presence,

@@ -13,19 +13,21 @@ pub(super) fn draw(tree: &Tree) -> String {
     for process in &tree.processes {
         push(&mut rows, process, "", "", 0);
     }
-    let header = ["process", "pid", "kind", "mailbox", "handled", "links", "memory", "age", "last exit"];
+    let header =
+        ["process", "pid", "kind", "module", "mailbox", "handled", "links", "memory", "age", "last exit"];
     format!("{}{} processes\n", table(&header, rows.into_iter()), tree.count)
 }
 
 /// Adds a process and those below it; `own` and `below` stand before its name and before those of its children. Recurses
 /// no deeper than [`DEEPEST`].
 fn push(rows: &mut Vec<Vec<String>>, process: &Process, own: &str, below: &str, depth: usize) {
-    let name = process.child.as_ref().or(process.name.as_ref()).unwrap_or(&process.kind);
+    let name = process.child.as_ref().or(process.name.as_ref()).unwrap_or(&process.module);
     let last_exit = process.last_exit.as_deref().unwrap_or("-");
     rows.push(vec![
         format!("{own}{}", printable(name)),
         process.pid.clone(),
         printable(&process.kind),
+        printable(&process.module),
         process.mailbox.to_string(),
         process.handled.to_string(),
         process.links.to_string(),
@@ -41,7 +43,7 @@ fn push(rows: &mut Vec<Vec<String>>, process: &Process, own: &str, below: &str, 
         push(rows, child, &format!("{below}{branch}"), &format!("{below}{trunk}"), depth + 1);
     }
     if hidden > 0 {
-        let mut row = vec![String::new(); 9];
+        let mut row = vec![String::new(); 10];
         row[0] = format!("{below}└── {hidden} more");
         rows.push(row);
     }
@@ -56,7 +58,8 @@ mod tests {
             pid: "<1.1>".to_owned(),
             child: Some(child.to_owned()),
             name: None,
-            kind: "Kind".to_owned(),
+            kind: "gen_server".to_owned(),
+            module: "shop::Basket".to_owned(),
             mailbox: 0,
             handled: 7,
             links: 1,

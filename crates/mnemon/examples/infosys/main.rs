@@ -115,7 +115,7 @@ fn proxy(backend: Arc<dyn Backend>, key: Key, limit: usize, sender: mpsc::Sender
     let child = ChildSpec::new(backend.name(), move |me| {
         let (backend, key, sender) = (backend.clone(), key.clone(), sender.clone());
         async move {
-            let options = SpawnOptions::new().link().kind(backend.name());
+            let options = SpawnOptions::new().link().module(backend.name());
             let body = move |_| async move {
                 let answers = backend.ask(&key.1, limit).await;
                 drop(sender.send(Found { key, answers }).await);

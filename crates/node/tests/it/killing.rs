@@ -25,10 +25,10 @@ fn parts(system: &System) -> BTreeMap<String, Pid> {
         system.tree().into_iter().map(|tree| (String::new(), tree)).collect();
     while let Some((above, tree)) = left.pop() {
         let process = tree.process;
-        if process.kind.ends_with("::Connection") {
+        if process.module.ends_with("::Connection") {
             continue;
         }
-        let name = process.child.or(process.name).unwrap_or(process.kind);
+        let name = process.child.or(process.name).unwrap_or(process.module);
         let path = format!("{above}/{name}");
         left.extend(tree.children.into_iter().map(|child| (path.clone(), child)));
         found.insert(path, process.pid);
@@ -142,12 +142,13 @@ async fn each_process_can_be_killed_under_load_and_nothing_acknowledged_is_lost(
         "/node/disc/committer",
         "/node/disc/checkpoints",
         "/node/tables/expiry",
-        "/node/http",
+        "/node/http/clients",
+        "/node/http/door",
         "/node/tables/subscriptions",
         "/node/tables/snapshots",
         "/node/resp/heartbeat",
-        "/node/resp/worker-1",
-        "/node/resp/door-0",
+        "/node/resp/clients",
+        "/node/resp/door",
         "/node/line/registry",
         "/node/line/door",
         "/node/line/clients",
@@ -215,9 +216,90 @@ async fn a_node_with_writes_that_are_not_synced_yet_stops_in_order() {
 async fn the_tree_is_shown_over_http() {
     let node = crate::node("n").await;
     let answer = get(node.http_addr().expect("HTTP"), "/api/v1/tree");
-    for part in ["\"child\":\"expiry\"", "\"child\":\"worker-0\"", "\"child\":\"http\"", "\"name\":\"node\""]
-    {
+    for part in ["\"child\":\"expiry\"", "\"child\":\"door\"", "\"child\":\"http\"", "\"name\":\"node\""] {
         assert!(answer.contains(part), "{part}: {answer}");
+    }
+    node.shutdown().await;
+}
+
+/// The pid of a process by its way from the root, connections included.
+fn find(system: &System, path: &[&str]) -> Option<Pid> {
+    let (mut level, mut found) = (system.tree(), None);
+    for name in path {
+        let tree = level.into_iter().find(|tree| {
+            [&tree.process.child, &tree.process.name].iter().any(|is| is.as_deref() == Some(name))
+        })?;
+        (found, level) = (Some(tree.process.pid), tree.children);
+    }
+    found
+}
+
+/// Sends a line and reads one.
+fn ask(client: &mut BufReader<TcpStream>, line: &str) -> String {
+    client.get_mut().write_all(line.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    client.read_line(&mut answer).expect("it answers, or hangs up");
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_is_a_process_that_is_killed_alone_and_with_its_supervisor() {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let node = Node::builder().name("n").resp(any).http(any).line(any).resp_threads(2).start().await;
+    let node = node.expect("a node");
+    let system = node.system();
+    let doors = [
+        ("resp", node.resp_addr().expect("RESP"), "PING\r\n", "+PONG\r\n"),
+        ("line", node.line_addr().expect("the line protocol"), "CREATE b\r\n", "OK\r\n"),
+        (
+            "http",
+            node.http_addr().expect("HTTP"),
+            "GET /livez HTTP/1.1\r\nhost: n\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n",
+        ),
+    ];
+    for (part, addr, question, answer) in doors {
+        let mut clients: Vec<_> = (0..3).map(|_| BufReader::new(crate::connect(addr))).collect();
+        for client in &mut clients {
+            assert_eq!(ask(client, question), answer, "{part}");
+        }
+        // The door is killed: those that are connected stay.
+        let door = find(system, &["node", part, "door"]).expect("a door");
+        assert!(system.exit(door, ExitReason::Kill));
+        wait_until("the door is there again", || {
+            find(system, &["node", part, "door"]).is_some_and(|now| now != door)
+        })
+        .await;
+        let second = find(system, &["node", part, "clients", "client-2"]).expect("its number is its name");
+        let end = system.watch(second);
+        assert!(system.exit(second, ExitReason::Kill));
+        assert_eq!(end.await, ExitReason::Killed);
+        // What was left unread of the answer to HTTP is read first.
+        let mut rest = Vec::new();
+        drop(std::io::Read::read_to_end(&mut clients.remove(1), &mut rest));
+        if part != "http" {
+            for client in &mut clients {
+                assert_eq!(ask(client, question), answer, "{part}: only the one that was killed is closed");
+            }
+        }
+        for number in [1, 3] {
+            let name = format!("client-{number}");
+            assert!(find(system, &["node", part, "clients", &name]).is_some(), "{part} {name}");
+        }
+        let all = find(system, &["node", part, "clients"]).expect("their supervisor");
+        let end = system.watch(all);
+        assert!(system.exit(all, ExitReason::Kill));
+        assert_eq!(end.await, ExitReason::Killed);
+        for client in &mut clients {
+            // Without an end this runs into the deadline of the socket.
+            let read = std::io::Read::read_to_end(client, &mut rest);
+            assert!(read.is_ok() || read.is_err_and(|error| error.kind() != std::io::ErrorKind::WouldBlock));
+        }
+        wait_until("clients are served again", || {
+            let mut next = BufReader::new(crate::connect(addr));
+            ask(&mut next, question) == answer
+        })
+        .await;
     }
     node.shutdown().await;
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{GenServer, ServerRef, serving};
 use crate::context::Me;
 use crate::error::{Error, Result};
+use crate::kind::{ProcessKind, Role};
 use crate::name::Name;
 use crate::process::Process;
 use crate::reason::ExitReason;
@@ -46,7 +47,7 @@ pub struct Start<S: GenServer> {
 impl<S: GenServer> Start<S> {
     /// Without a name, with the system's bound for mailboxes, and with all the time `init` needs.
     pub fn new(args: S::Args) -> Self {
-        let options = SpawnOptions::new().kind(std::any::type_name::<S>());
+        let options = SpawnOptions::new().role(Role::of::<S>(ProcessKind::GenServer));
         Self { args, name: Name::None, options, limit: None }
     }
 
@@ -68,6 +69,12 @@ impl<S: GenServer> Start<S> {
         self
     }
 
+    /// It is shown as that.
+    pub(crate) fn role(mut self, role: Role) -> Self {
+        self.options = self.options.role(role);
+        self
+    }
+
     pub(crate) fn named(mut self, name: Name) -> Self {
         self.name = name;
         self
@@ -77,6 +84,13 @@ impl<S: GenServer> Start<S> {
     #[must_use]
     pub fn mailbox(mut self, messages: u32) -> Self {
         self.options = self.options.mailbox(messages);
+        self
+    }
+
+    /// The tokio runtime that it runs on; see [`SpawnOptions::on`].
+    #[must_use]
+    pub fn on(mut self, runtime: tokio::runtime::Handle) -> Self {
+        self.options = self.options.on(runtime);
         self
     }
 

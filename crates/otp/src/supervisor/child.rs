@@ -48,8 +48,8 @@ pub enum ChildKind {
     Supervisor,
 }
 
-/// How long the end of an orphan is waited for: longer than a child's usual time to stop.
-const ORPHAN_LIMIT: Duration = Duration::from_secs(10);
+/// How long the end of an orphan is waited for: longer than a supervisor's children usually take to stop.
+const ORPHAN_LIMIT: Duration = Duration::from_secs(30);
 
 /// Whether the process that started `pid` has ended.
 fn is_orphan(me: &Me, pid: Pid) -> bool {
@@ -59,6 +59,20 @@ fn is_orphan(me: &Me, pid: Pid) -> bool {
 
 type StartFuture = Pin<Box<dyn Future<Output = Result<Pid>> + Send>>;
 
+/// A way to start a child.
+pub(crate) type StartChild = Arc<dyn Fn(Me) -> StartFuture + Send + Sync>;
+
+/// Tells a child's process what it is called, and how the one before it ended.
+pub(crate) fn note(me: &Me, pid: Pid, spec: &ChildSpec, last_exit: Option<ExitReason>) {
+    // It may have ended again.
+    let Ok(process) = me.system().find(pid) else { return };
+    let mut state = process.lock();
+    state.child = Some(spec.id.clone());
+    if last_exit.is_some() {
+        state.rare().last_exit = last_exit;
+    }
+}
+
 /// A child to be. Clones share the way to start it.
 #[derive(Clone)]
 pub struct ChildSpec {
@@ -66,7 +80,7 @@ pub struct ChildSpec {
     pub(crate) restart: Restart,
     pub(crate) shutdown: Shutdown,
     pub(crate) kind: ChildKind,
-    start: Arc<dyn Fn(Me) -> StartFuture + Send + Sync>,
+    start: StartChild,
 }
 
 impl fmt::Debug for ChildSpec {
@@ -131,6 +145,16 @@ impl ChildSpec {
             async move { Ok(spec.start_link(&me).await?.pid()) }
         });
         Self { kind: ChildKind::Supervisor, shutdown: Shutdown::Infinity, ..child }
+    }
+
+    /// The start of a child that never is started.
+    pub(crate) fn never() -> StartChild {
+        Arc::new(|_| Box::pin(std::future::ready(Err(Error::Ignored))))
+    }
+
+    /// It will not be started again, so what that would need can go.
+    pub(crate) fn forget_start(&mut self, never: &StartChild) {
+        self.start = never.clone();
     }
 
     /// When it is started again.

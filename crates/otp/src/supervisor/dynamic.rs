@@ -1,12 +1,13 @@
 //! Supervisors of any number of children, added as they are needed, in no order.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use super::child::{ChildInfo, ChildSpec, ChildState, Counts};
+use super::child::{ChildInfo, ChildSpec, ChildState, Counts, Restart, StartChild, note};
 use super::intensity::{Intensity, Restarts};
 use super::rules::Verdict;
 use super::stopping::{stop, stop_all};
@@ -14,6 +15,7 @@ use super::{QUESTION_LIMIT, is_farewell};
 use crate::context::{Context, Me};
 use crate::error::{Error, Result};
 use crate::gen_server::{CallOutcome, GenServer, Info, Init, Next, ReplyTo, ServerRef, Start};
+use crate::kind::{ProcessKind, Role};
 use crate::message::{Envelope, Message, Payload};
 use crate::name::Name;
 use crate::pid::Pid;
@@ -26,11 +28,15 @@ pub struct DynamicSpec {
     intensity: Intensity,
     max_children: usize,
     name: Option<Arc<str>>,
+    runtime: Option<Handle>,
 }
+
+/// How it is shown.
+const ROLE: Role = Role::new(ProcessKind::DynamicSupervisor, "otp::DynamicSupervisor");
 
 impl Default for DynamicSpec {
     fn default() -> Self {
-        Self { intensity: Intensity::default(), max_children: usize::MAX, name: None }
+        Self { intensity: Intensity::default(), max_children: usize::MAX, name: None, runtime: None }
     }
 }
 
@@ -62,6 +68,14 @@ impl DynamicSpec {
         self
     }
 
+    /// The tokio runtime that it runs on; see [`SpawnOptions::on`](crate::SpawnOptions::on). Its children run where they
+    /// are started.
+    #[must_use]
+    pub fn on(mut self, runtime: Handle) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
     /// Starts it alone.
     ///
     /// # Errors
@@ -80,7 +94,12 @@ impl DynamicSpec {
 
     fn into_start(self) -> Start<Dynamic> {
         let name = self.name.clone().map_or(Name::None, Name::Local);
-        Start::new(self).named(name)
+        let runtime = self.runtime.clone();
+        let start = Start::new(self).named(name).role(ROLE);
+        match runtime {
+            Some(runtime) => start.on(runtime),
+            None => start,
+        }
     }
 }
 
@@ -180,12 +199,18 @@ enum Answer {
     Children(Vec<ChildInfo>),
 }
 
+/// Small: a server may have as many children as clients.
 struct Child {
     spec: ChildSpec,
-    /// `None` while it waits to be tried again.
-    pid: Option<Pid>,
+    /// The number of its start, so that the oldest can come first.
+    number: u64,
+    /// What happened to it, if it was ever started again.
+    history: Option<Box<History>>,
+}
+
+struct History {
     restarts: u64,
-    last_exit: Option<ExitReason>,
+    last_exit: ExitReason,
 }
 
 /// The message by which the supervisor tries once more to start a child.
@@ -194,10 +219,13 @@ struct TryAgain(u64);
 struct Dynamic {
     restarts: Restarts,
     max_children: usize,
-    /// By the number of its start, so that the oldest comes first.
-    children: BTreeMap<u64, Child>,
-    numbers: HashMap<Pid, u64>,
+    /// Those that run.
+    children: HashMap<Pid, Child>,
+    /// Those that wait to be tried again, by their numbers.
+    failed: HashMap<u64, Child>,
     next: u64,
+    /// How a child is started that never is again.
+    never: StartChild,
 }
 
 impl GenServer for Dynamic {
@@ -212,9 +240,10 @@ impl GenServer for Dynamic {
         Init::Ready(Self {
             restarts: Restarts::new(spec.intensity),
             max_children: spec.max_children,
-            children: BTreeMap::new(),
-            numbers: HashMap::new(),
+            children: HashMap::new(),
+            failed: HashMap::new(),
             next: 0,
+            never: ChildSpec::never(),
         })
     }
 
@@ -225,14 +254,12 @@ impl GenServer for Dynamic {
         ctx: &mut Context,
     ) -> CallOutcome<Self> {
         CallOutcome::reply(match order {
-            Order::Which => Ok(Answer::Children(self.children.values().map(Child::info).collect())),
+            Order::Which => Ok(Answer::Children(self.infos())),
             Order::Start(spec) => self.start(spec, ctx).await,
-            Order::Terminate(pid) => match self.numbers.remove(&pid) {
+            Order::Terminate(pid) => match self.children.remove(&pid) {
                 None => Err(Error::ChildNotFound(pid.to_string())),
-                Some(number) => {
-                    if let Some(child) = self.children.remove(&number) {
-                        stop(ctx, pid, child.spec.shutdown).await;
-                    }
+                Some(child) => {
+                    stop(ctx, pid, child.spec.shutdown).await;
                     Ok(Answer::Done)
                 }
             },
@@ -245,24 +272,19 @@ impl GenServer for Dynamic {
                 Next::Stop(reason)
             }
             Info::Message(Message::Exit { from, reason }) => {
-                let Some(number) = self.numbers.remove(&from) else { return Next::Wait };
-                let verdict = match self.children.get_mut(&number) {
-                    Some(child) => {
-                        child.pid = None;
-                        child.last_exit = Some(reason.clone());
-                        child.spec.restart.verdict(&reason)
-                    }
-                    None => return Next::Wait,
-                };
+                let Some(mut child) = self.children.remove(&from) else { return Next::Wait };
                 // What is not started again is forgotten: nobody could name it.
-                if verdict == Verdict::Restart {
-                    return self.restart(number, ctx).await;
+                if child.spec.restart.verdict(&reason) != Verdict::Restart {
+                    return Next::Wait;
                 }
-                self.children.remove(&number);
-                Next::Wait
+                child.note_exit(reason);
+                self.restart(child, ctx).await
             }
             Info::Message(Message::Timer { payload, .. }) => match payload.downcast() {
-                Ok(TryAgain(number)) => self.restart(number, ctx).await,
+                Ok(TryAgain(number)) => match self.failed.remove(&number) {
+                    Some(child) => self.restart(child, ctx).await,
+                    None => Next::Wait,
+                },
                 Err(_) => Next::Wait,
             },
             _ => Next::Wait,
@@ -270,65 +292,90 @@ impl GenServer for Dynamic {
     }
 
     async fn terminate(&mut self, _: &ExitReason, ctx: &mut Context) {
-        let children = std::mem::take(&mut self.children).into_values();
-        let running = children.filter_map(|child| child.pid.map(|pid| (pid, child.spec.shutdown)));
-        stop_all(ctx, running.collect()).await;
+        let running = std::mem::take(&mut self.children).into_iter();
+        stop_all(ctx, running.map(|(pid, child)| (pid, child.spec.shutdown)).collect()).await;
     }
 
     fn state_text(&self) -> String {
-        format!("{} children of {} at most", self.children.len(), self.max_children)
+        format!("{} children of {} at most", self.count(), self.max_children)
     }
 }
 
 impl Child {
-    fn info(&self) -> ChildInfo {
+    fn info(&self, pid: Option<Pid>) -> ChildInfo {
         ChildInfo {
             id: self.spec.id.to_string(),
-            pid: self.pid,
-            state: if self.pid.is_some() { ChildState::Running } else { ChildState::Restarting },
+            pid,
+            state: if pid.is_some() { ChildState::Running } else { ChildState::Restarting },
             kind: self.spec.kind,
             restart: self.spec.restart,
-            restarts: self.restarts,
-            last_exit: self.last_exit.clone(),
+            restarts: self.history.as_ref().map_or(0, |history| history.restarts),
+            last_exit: self.last_exit(),
+        }
+    }
+
+    fn last_exit(&self) -> Option<ExitReason> {
+        self.history.as_ref().map(|history| history.last_exit.clone())
+    }
+
+    fn note_exit(&mut self, reason: ExitReason) {
+        match &mut self.history {
+            Some(history) => history.last_exit = reason,
+            None => self.history = Some(Box::new(History { restarts: 0, last_exit: reason })),
         }
     }
 }
 
 impl Dynamic {
-    async fn start(&mut self, spec: ChildSpec, ctx: &Me) -> Result<Answer> {
-        if self.children.len() >= self.max_children {
+    async fn start(&mut self, mut spec: ChildSpec, ctx: &Me) -> Result<Answer> {
+        if self.count() >= self.max_children {
             return Err(Error::TooManyChildren(self.max_children));
         }
         let Some(pid) = spec.launch(ctx.clone()).await? else { return Ok(Answer::Pid(None)) };
+        note(ctx, pid, &spec, None);
+        if spec.restart == Restart::Temporary {
+            // What its start was given is let go, such as a socket's way here.
+            spec.forget_start(&self.never);
+        }
         let number = self.next;
         self.next += 1;
-        self.children.insert(number, Child { spec, pid: Some(pid), restarts: 0, last_exit: None });
-        self.numbers.insert(pid, number);
+        self.children.insert(pid, Child { spec, number, history: None });
         Ok(Answer::Pid(Some(pid)))
     }
 
-    async fn restart(&mut self, number: u64, ctx: &Me) -> Next<Self> {
-        let Some(child) = self.children.get_mut(&number).filter(|child| child.pid.is_none()) else {
-            return Next::Wait;
-        };
+    fn count(&self) -> usize {
+        self.children.len() + self.failed.len()
+    }
+
+    /// All children, oldest first.
+    fn infos(&self) -> Vec<ChildInfo> {
+        let running = self.children.iter().map(|(pid, child)| (child.number, child.info(Some(*pid))));
+        let failed = self.failed.values().map(|child| (child.number, child.info(None)));
+        let mut all: Vec<(u64, ChildInfo)> = running.chain(failed).collect();
+        all.sort_by_key(|(number, _)| *number);
+        all.into_iter().map(|(_, info)| info).collect()
+    }
+
+    /// Starts a child again that has ended.
+    async fn restart(&mut self, mut child: Child, ctx: &Me) -> Next<Self> {
         if !self.restarts.allow(Instant::now()) {
             tracing::error!(supervisor = %ctx.pid(), "too many restarts: the supervisor gives up");
             return Next::Stop(ExitReason::Shutdown);
         }
-        child.restarts += 1;
+        if let Some(history) = &mut child.history {
+            history.restarts += 1;
+        }
         match child.spec.launch(ctx.clone()).await {
             Ok(Some(pid)) => {
-                child.pid = Some(pid);
-                self.numbers.insert(pid, number);
-                if let Ok(process) = ctx.system().find(pid) {
-                    process.lock().rare().last_exit = child.last_exit.clone();
-                }
+                note(ctx, pid, &child.spec, child.last_exit());
+                self.children.insert(pid, child);
             }
-            Ok(None) => {
-                self.children.remove(&number);
-            }
+            // It asked to be left out.
+            Ok(None) => {}
             Err(error) => {
-                child.last_exit = Some(error.into());
+                child.note_exit(error.into());
+                let number = child.number;
+                self.failed.insert(number, child);
                 // Not a counted message: a full mailbox must not end a restart.
                 let payload = Payload::new(TryAgain(number));
                 let reference = ctx.system().kernel().new_reference();

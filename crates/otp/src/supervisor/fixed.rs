@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::SupervisorSpec;
-use super::child::{ChildInfo, ChildSpec, ChildState, Restart};
+use super::child::{ChildInfo, ChildSpec, ChildState, Restart, note};
 use super::intensity::Restarts;
 use super::is_farewell;
 use super::rules::{Strategy, Verdict};
@@ -88,10 +88,8 @@ impl Child {
     async fn start(&mut self, ctx: &Me) -> Result<Option<Pid>> {
         self.restarting = false;
         self.pid = self.spec.launch(ctx.clone()).await?;
-        if let Some(process) = self.pid.and_then(|pid| ctx.system().find(pid).ok()) {
-            let mut state = process.lock();
-            state.rare().child = Some(self.spec.id.clone());
-            state.rare().last_exit = self.last_exit.clone();
+        if let Some(pid) = self.pid {
+            note(ctx, pid, &self.spec, self.last_exit.clone());
         }
         Ok(self.pid)
     }

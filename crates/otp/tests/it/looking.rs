@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use mnemon_otp::{
-    ChildSpec, Context, ExitReason, Me, ProcessTree, SpawnOptions, Strategy, SupervisorSpec, System,
+    Agent, Applications, ChildSpec, Context, DynamicSpec, EventManager, ExitReason, Me, ProcessKind,
+    ProcessTree, SpawnOptions, Start, Strategy, SupervisorSpec, System, Task,
 };
 
 use crate::{idle, obey, system, trapping};
@@ -12,7 +13,7 @@ use crate::{idle, obey, system, trapping};
 async fn a_process_shows_its_name_mailbox_links_monitors_and_age() {
     let system = system();
     let (me, _mailbox) = trapping(&system);
-    let options = SpawnOptions::new().link().monitor().mailbox(9).kind("worker");
+    let options = SpawnOptions::new().link().monitor().mailbox(9).module("worker");
     let pid = me.spawn_with(options, async |_: Context| std::future::pending::<()>().await).unwrap().pid;
     let other = idle(&system);
     system.register_name("worker 1", pid).unwrap();
@@ -23,7 +24,7 @@ async fn a_process_shows_its_name_mailbox_links_monitors_and_age() {
     tokio::time::advance(Duration::from_secs(3)).await;
     tokio::task::yield_now().await;
     let info = system.info(pid).unwrap();
-    assert_eq!((info.name.as_deref(), info.kind.as_str(), info.mailbox), (Some("worker 1"), "worker", 3));
+    assert_eq!((info.name.as_deref(), info.module.as_str(), info.mailbox), (Some("worker 1"), "worker", 3));
     assert_eq!((info.mailbox_limit, info.handled, info.uptime_ms), (9, 0, 3000));
     assert_eq!(
         (info.parent, info.links, info.monitored_by),
@@ -98,4 +99,60 @@ async fn a_long_chain_of_processes_is_shown_without_going_deep() {
     let tree = system.tree();
     assert_eq!((depth(&tree), count(&tree)), (mnemon_otp::MAX_TREE_DEPTH, 1001));
     drop(System::clone(&system));
+}
+
+#[tokio::test]
+async fn each_process_tells_its_behaviour_and_its_module() {
+    use ProcessKind as K;
+    let system = system();
+    let (me, _mailbox) = trapping(&system);
+    let agent = Agent::start(&system, || vec![1]).await.unwrap().pid();
+    let server = Start::<Counting>::new(()).start(&system).await.unwrap().pid();
+    let events = EventManager::<u8>::start(&system).await.unwrap().pid();
+    let task = Task::linked(&me, std::future::pending::<()>()).unwrap();
+    let top = SupervisorSpec::new(Strategy::OneForOne).start(&system).await.unwrap().pid();
+    let many = DynamicSpec::new().start(&system).await.unwrap();
+    let child = ChildSpec::new("client-7", async |me: Me| me.spawn_link(obey));
+    let one_of_many = many.start_child(child).await.unwrap().unwrap();
+    let controller = Applications::start(&system).await.unwrap().pid();
+    let plain = system.spawn(async |_: Context| std::future::pending::<()>().await).unwrap();
+    for (pid, kind, module) in [
+        (agent, K::Agent, "Vec<i32>"),
+        (server, K::GenServer, "looking::Counting"),
+        (events, K::EventManager, "u8"),
+        (task.pid(), K::Task, "Pending<()>"),
+        (top, K::Supervisor, "otp::Supervisor"),
+        (many.pid(), K::DynamicSupervisor, "otp::DynamicSupervisor"),
+        (controller, K::ApplicationController, "otp::Applications"),
+        (plain, K::Process, "looking::each_process_tells_its_behaviour_and_its_module"),
+    ] {
+        let info = system.info(pid).unwrap();
+        assert_eq!(info.kind, kind, "{info:?}");
+        assert!(info.module.ends_with(module), "{}", info.module);
+    }
+    let info = system.info(one_of_many).unwrap();
+    assert_eq!((info.child.as_deref(), info.parent), (Some("client-7"), Some(many.pid())));
+}
+
+struct Counting;
+
+impl mnemon_otp::GenServer for Counting {
+    type Args = ();
+    type Call = ();
+    type Reply = ();
+    type Cast = ();
+    type Continue = ();
+
+    async fn init((): (), _: &mut Context) -> mnemon_otp::Init<Self> {
+        mnemon_otp::Init::Ready(Self)
+    }
+
+    async fn handle_call(
+        &mut self,
+        (): (),
+        _: &mnemon_otp::ReplyTo<()>,
+        _: &mut Context,
+    ) -> mnemon_otp::CallOutcome<Self> {
+        mnemon_otp::CallOutcome::reply(())
+    }
 }

@@ -12,6 +12,8 @@ mod sync;
 mod error;
 #[path = "../../src/kernel.rs"]
 mod kernel;
+#[path = "../../src/kind.rs"]
+mod kind;
 #[path = "../../src/message.rs"]
 mod message;
 #[path = "../../src/pid.rs"]
@@ -39,6 +41,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::kernel::Kernel;
+use crate::kind::Role;
 use crate::message::{Envelope, Message};
 use crate::process::Process;
 use crate::reason::ExitReason;
@@ -54,6 +57,9 @@ fn check(race: impl Fn() + Send + Sync + 'static) {
     shuttle::check_pct(move || again(), TRIES, 3);
 }
 
+/// What the processes of a model are.
+const ROLE: Role = Role::new(kind::ProcessKind::Process, "model");
+
 struct World {
     kernel: Kernel,
 }
@@ -64,7 +70,7 @@ impl World {
     }
 
     fn process(&self) -> Arc<Process> {
-        let made = self.kernel.table.insert(|pid| Process::new(pid, None, "model", 2));
+        let made = self.kernel.table.insert(|pid| Process::new(pid, None, ROLE, 2));
         made.expect("room in the table")
     }
 

@@ -23,7 +23,7 @@ impl Names {
     }
 
     fn process(&self) -> Arc<Process> {
-        self.kernel.table.insert(|pid| Process::new(pid, None, "model", 2)).expect("room in the table")
+        self.kernel.table.insert(|pid| Process::new(pid, None, crate::ROLE, 2)).expect("room in the table")
     }
 
     fn ending(&self, process: &Arc<Process>) -> thread::JoinHandle<()> {
