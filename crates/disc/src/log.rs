@@ -41,7 +41,7 @@ pub use preparer::Preparer;
 pub use reader::Reader;
 pub use record::{Content, Record};
 pub(crate) use segment::{parse_number, parse_segment_name, parse_spare_name, segment_name};
-pub use shift::Shift;
+pub use shift::{Shift, ShiftEnd};
 pub use statistics::{LATENCY_CLASSES, LogStatistics};
 pub use synced::Synced;
 pub use workers::Workers;

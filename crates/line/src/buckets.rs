@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mnemon_otp::{Agent, CALL_LIMIT, DynamicSupervisor, EventManager, Pid, Registry, ServerRef, System};
+use mnemon_store::TableId;
 use parking_lot::Mutex;
 
 use crate::bucket::Bucket;
@@ -18,7 +19,7 @@ use crate::shelf::{Bytes, Shelf};
 pub enum BucketEvent {
     /// There is a bucket of this name now.
     Create(Bytes),
-    /// The bucket of this name has stopped or crashed, and is forgotten. Buckets that are tables have no such event.
+    /// The bucket of this name has stopped or crashed, or its table was dropped, and it is forgotten.
     Exit(Bytes),
 }
 
@@ -47,6 +48,8 @@ pub(crate) struct Inner {
     pub(crate) registry: Registry<Bytes>,
     /// Buckets whose coming was told and whose going was not.
     pub(crate) announced: Mutex<HashMap<Pid, Bytes>>,
+    /// The same of buckets that are tables.
+    pub(crate) announced_tables: Mutex<HashMap<Bytes, TableId>>,
     pub(crate) backing: Backing,
     pub(crate) max_buckets: usize,
     pub(crate) max_keys: usize,
@@ -73,6 +76,7 @@ impl Buckets {
             system: system.clone(),
             registry: Registry::unique(system),
             announced: Mutex::default(),
+            announced_tables: Mutex::default(),
             backing,
             max_buckets,
             max_keys,

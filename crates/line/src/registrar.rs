@@ -3,13 +3,15 @@
 //! What it knows outlives it in [`Inner::announced`](crate::buckets::Inner): started again, it watches the buckets there
 //! are, and tells of those that came or went meanwhile.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mnemon_otp::{
     Agent, CallOutcome, ChildSpec, Context, Error, GenServer, Info, Init, Me, Message, Next, Pid, ReplyTo,
-    Restart, Shutdown,
+    Restart, ServerRef, Shutdown, SpawnOptions,
 };
+use mnemon_store::TableId;
 use mnemon_table::schema::{AttributeType, Schema};
 use mnemon_table::{Catalog, Table, TableError};
 
@@ -20,6 +22,9 @@ use crate::shelf::{Bytes, Shelf};
 /// How long a bucket may take to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(1);
 
+/// Tells the registrar that tables have come or gone.
+pub(crate) struct Look;
+
 /// The server.
 pub(crate) struct Registrar {
     buckets: Buckets,
@@ -29,7 +34,7 @@ impl GenServer for Registrar {
     type Args = Buckets;
     type Call = Bytes;
     type Reply = Result<(), CreateError>;
-    type Cast = ();
+    type Cast = Look;
     type Continue = ();
 
     async fn init(buckets: Buckets, ctx: &mut Context) -> Init<Self> {
@@ -41,7 +46,20 @@ impl GenServer for Registrar {
         for pid in known.into_iter().filter(|pid| !ctx.system().is_alive(*pid)) {
             registrar.forget(pid);
         }
+        if let Backing::Table(catalog) = registrar.buckets.0.backing.clone() {
+            registrar.compare(&catalog);
+            if let Err(cause) = watch_tables(&catalog, ctx) {
+                return Init::Stop(cause.into());
+            }
+        }
         Init::Ready(registrar)
+    }
+
+    async fn handle_cast(&mut self, _: Look, _: &mut Context) -> Next<Self> {
+        if let Backing::Table(catalog) = &self.buckets.0.backing {
+            self.compare(catalog);
+        }
+        Next::Wait
     }
 
     async fn handle_call(
@@ -106,11 +124,31 @@ impl Registrar {
             .build()
             .map_err(|cause| refused(cause.to_string()))?;
         match catalog.create(schema).await {
-            Ok(_) => self.buckets.tell(BucketEvent::Create(name)),
-            Err(TableError::TableExists(_)) => {}
+            Ok(_) | Err(TableError::TableExists(_)) => self.compare(catalog),
             Err(cause) => return Err(refused(cause.to_string())),
         }
         Ok(())
+    }
+
+    /// Tells of tables that have come or gone since the last time, whoever made or dropped them. O(tables).
+    fn compare(&self, catalog: &Catalog) {
+        let bucket = |table: Arc<Table>| {
+            let name = table.name().strip_prefix(TABLE_PREFIX).map(|name| name.as_bytes().into());
+            name.map(|name: Bytes| (name, table.id()))
+        };
+        let now: HashMap<Bytes, TableId> = catalog.user_tables().into_iter().filter_map(bucket).collect();
+        let before = std::mem::replace(&mut *self.buckets.0.announced_tables.lock(), now.clone());
+        for (name, id) in &before {
+            // Dropped and made again, it is another one.
+            if now.get(name) != Some(id) {
+                self.buckets.tell(BucketEvent::Exit(name.clone()));
+            }
+        }
+        for (name, id) in now {
+            if before.get(&name) != Some(&id) {
+                self.buckets.tell(BucketEvent::Create(name));
+            }
+        }
     }
 
     /// Watches a bucket, and tells of it unless that was done.
@@ -128,6 +166,23 @@ impl Registrar {
             self.buckets.tell(BucketEvent::Exit(name));
         }
     }
+}
+
+/// Starts the process that has the registrar look whenever tables come or go. The two end together.
+fn watch_tables(catalog: &Catalog, me: &Context) -> mnemon_otp::Result<()> {
+    let mut changes = catalog.watch_tables();
+    // What came between the first look and this is seen as well.
+    changes.mark_changed();
+    let registrar = ServerRef::<Registrar>::of(me.system(), me.pid())?;
+    let options = SpawnOptions::new().link().module("line::TableWatch");
+    let body = move |_| async move {
+        // Until the catalog is gone.
+        while changes.changed().await.is_ok() {
+            registrar.cast_within(Look, START_WITHIN).await?;
+        }
+        Ok::<(), Error>(())
+    };
+    me.spawn_with(options, body).map(drop)
 }
 
 /// How the registrar stands among the server's children.

@@ -160,6 +160,14 @@ impl Disc {
         self.workers.lock().as_ref().ok_or(DiscError::Closed)?.take_shift()
     }
 
+    /// Puts the one who prepares segments to work; see [`Workers::take_preparer_shift`]. Blocks for a file at most.
+    ///
+    /// # Errors
+    /// As [`Disc::take_shift`]; that no thread could be made.
+    pub(crate) fn take_preparer_shift(&self) -> Result<Shift, DiscError> {
+        self.workers.lock().as_ref().ok_or(DiscError::Closed)?.take_preparer_shift()
+    }
+
     /// Makes checkpoints whenever the log has grown enough, without end.
     pub(crate) async fn checkpoints(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(LOOK_EVERY);

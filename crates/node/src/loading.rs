@@ -34,7 +34,7 @@ impl Loads {
         tell_while(ended.clone(), catalog.clone());
         tokio::task::spawn_blocking(move || {
             let ticker = SystemTicker::new();
-            let outcome = load(loading, &catalog, &ticker).map(|()| ticker.now_us());
+            let outcome = caught(&catalog, || load(loading, &catalog, &ticker)).map(|()| ticker.now_us());
             // Nobody may wait any more.
             drop(end.send(Some(outcome)));
         });
@@ -69,6 +69,16 @@ impl Loads {
     pub(crate) fn stop(&self) {
         self.stopper.stop();
     }
+}
+
+/// A panic of `work` is told as any other failure: the tables that were not done stay closed, and whoever waits hears of it.
+fn caught(catalog: &Catalog, work: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    // The tables that it was at are not opened, so nobody sees what it has left half done.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let cause = catalog.note_load_end("the loading of the tables has panicked; see the log".to_owned());
+        tracing::error!(%cause, "the loading has ended");
+        Err(cause)
+    })
 }
 
 fn load(loading: Loading, catalog: &Catalog, ticker: &SystemTicker) -> Result<(), String> {
@@ -115,4 +125,20 @@ fn tell_while(mut ended: watch::Receiver<Ended>, catalog: Arc<Catalog>) {
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use mnemon_store::SystemClock;
+
+    use super::*;
+
+    #[test]
+    fn a_loading_that_panics_is_a_failure_that_everybody_hears_of() {
+        let catalog = Catalog::local(Box::new(SystemClock));
+        assert_eq!(caught(&catalog, || Ok(())), Ok(()));
+        assert_eq!(catalog.load_failure(), None);
+        let failed = caught(&catalog, || panic!("a test's panic")).expect_err("it has panicked");
+        assert_eq!(catalog.load_failure(), Some(failed.as_str()));
+    }
 }

@@ -95,9 +95,6 @@ impl Node {
                 Some(HttpServer::listen(config, overview.clone())?)
             }
         };
-        if let Some(disc) = &disc {
-            disc.load();
-        }
         // Stopped in reverse.
         let parts = [
             http.as_ref().map(HttpServer::child),

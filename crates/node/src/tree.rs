@@ -7,6 +7,8 @@
 //! │   └── door                  accepts
 //! ├── disc                      one_for_one
 //! │   ├── committer             the log's committer at work: killed, it goes on on another thread
+//! │   ├── preparer              keeps the log's segments ready; in the same way
+//! │   ├── loading               watches the tables being loaded, until all are there
 //! │   └── checkpoints           makes them when the log has grown
 //! ├── tables                    one_for_one
 //! │   ├── expiry                deletes expired rows

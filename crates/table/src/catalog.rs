@@ -18,6 +18,8 @@ use mnemon_store::{
     StoreConfig, StoreError, TableId, TableOp, Unsynced, Verdict,
 };
 
+use tokio::sync::watch;
+
 use crate::error::TableError;
 use crate::feed::Feed;
 use crate::loading::Loads;
@@ -38,6 +40,8 @@ pub struct Catalog {
     replica: Arc<dyn Replica>,
     feed: Arc<Feed>,
     tables: ArcSwap<HashMap<String, Arc<Table>>>,
+    /// Counts changes of `tables`.
+    changes: watch::Sender<u64>,
     databases: [OnceLock<Arc<Table>>; DATABASES],
     next_id: AtomicU32,
     /// One change of a schema at a time; waiting for it must not block a thread that serves others.
@@ -102,9 +106,7 @@ impl Catalog {
             let _ = place.set(table);
             return Ok(());
         }
-        let mut tables = HashMap::clone(&self.tables.load());
-        tables.insert(name, table);
-        self.tables.store(Arc::new(tables));
+        self.show(|tables| tables.insert(name, table));
         Ok(())
     }
 
@@ -125,6 +127,7 @@ impl Catalog {
             replica: engine(config),
             feed,
             tables: ArcSwap::default(),
+            changes: watch::channel(0).0,
             databases: [const { OnceLock::new() }; DATABASES],
             // The first numbers belong to the databases, whichever of them is used first.
             next_id: AtomicU32::new(DATABASES as u32),
@@ -255,9 +258,7 @@ impl Catalog {
         self.define(id, &schema).await?;
         let table = Table::new(schema, self.store().copy(id)?, self.replica.clone(), self.feed.clone());
         let table = Arc::new(table);
-        let mut tables = HashMap::clone(&self.tables.load());
-        tables.insert(name, table.clone());
-        self.tables.store(Arc::new(tables));
+        self.show(|tables| tables.insert(name, table.clone()));
         Ok(table)
     }
 
@@ -268,13 +269,27 @@ impl Catalog {
     pub async fn drop_table(&self, name: &str) -> Result<(), TableError> {
         let _changing = self.changing.lock().await;
         let table = self.user_table(name)?;
-        let mut tables = HashMap::clone(&self.tables.load());
-        tables.remove(name);
-        self.tables.store(Arc::new(tables));
+        self.show(|tables| tables.remove(name));
         table.mark_dropped();
         self.replica.change_schema(&SchemaChange::Drop { table: table.id() }).await?;
         self.feed.close(table.id());
         Ok(())
+    }
+
+    /// Changes which tables there are, and tells those who watch. One at a time: `changing` is held, or nobody else has the
+    /// catalog yet.
+    pub(crate) fn show(&self, change: impl FnOnce(&mut HashMap<String, Arc<Table>>) -> Option<Arc<Table>>) {
+        let mut tables = HashMap::clone(&self.tables.load());
+        change(&mut tables);
+        self.tables.store(Arc::new(tables));
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// Tells whenever tables were made, dropped or replaced by others of their name; [`tables`](Self::tables) says which there
+    /// are. Several changes may be told as one.
+    #[must_use]
+    pub fn watch_tables(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     pub(crate) fn user_table(&self, name: &str) -> Result<Arc<Table>, TableError> {

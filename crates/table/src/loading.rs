@@ -86,7 +86,13 @@ impl Catalog {
             Some(name) => format!("table {name:?}: {}", failure.cause),
             None => failure.to_string(),
         };
-        let text = self.reading.failure.get_or_init(|| text).clone();
+        self.note_load_end(text)
+    }
+
+    /// As [`note_load_failure`](Self::note_load_failure), for an end that no table is to blame for. Gives what is told: the
+    /// first failure counts.
+    pub fn note_load_end(&self, cause: String) -> String {
+        let text = self.reading.failure.get_or_init(|| cause).clone();
         self.reading.changes.send_modify(|changes| *changes += 1);
         text
     }

@@ -193,7 +193,7 @@ impl Committer {
             if ledger.failure.is_some() {
                 return Call::Rest;
             }
-            if ledger.recalled {
+            if ledger.committer.recalled {
                 // Nobody needs to wake it: on its next thread it looks by itself.
                 ledger.mood = Mood::Busy;
                 return Call::Leave;

@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::task::Waker;
 
 use super::batch::{Batch, Opening, Spare};
 use super::frame::{self, FrameHeader, FrameKind, StreamId, frame_len};
 use super::segment;
+use super::shift::Duty;
 use crate::identity::NodeId;
 
 /// Bytes of a segment that are not counted on: the header of the frame that continues a split entry, and the rest that is
@@ -71,12 +71,10 @@ pub(crate) struct Ledger {
     pub(crate) no_space: Option<String>,
     pub(crate) failure: Option<Arc<str>>,
     pub(crate) closing: bool,
-    /// Whether the committer is to leave its thread, to go on on another one.
-    pub(crate) recalled: bool,
-    /// Shifts of the committer that are held.
-    pub(crate) shifts: usize,
-    /// Who watches over the committer.
-    pub(crate) overseer: Option<Waker>,
+    /// How the committer is watched over.
+    pub(crate) committer: Duty,
+    /// How the preparer is.
+    pub(crate) preparer: Duty,
     /// Whether the close mark has been appended.
     pub(crate) marked: bool,
     pub(crate) mood: Mood,
@@ -120,9 +118,8 @@ impl Ledger {
             demand: 0,
             no_space: None,
             failure: None,
-            recalled: false,
-            shifts: 0,
-            overseer: None,
+            committer: Duty::default(),
+            preparer: Duty::default(),
             closing: false,
             marked: false,
             mood: Mood::Busy,

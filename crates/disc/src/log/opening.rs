@@ -4,6 +4,7 @@
 //! needs no repair, and later damage to the last entries before it is found.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use parking_lot::{Condvar, Mutex};
 
@@ -180,6 +181,7 @@ fn assemble(
         node: ledger.node(),
         config,
         ticker,
+        last_spare: AtomicU64::new(last_spare),
         durable: Durable::new(ledger.next),
         ledger: Mutex::new(ledger),
         work: Condvar::new(),
@@ -189,7 +191,7 @@ fn assemble(
     });
     Opened {
         committer: Committer::new(shared.clone()),
-        preparer: Preparer::new(shared.clone(), last_spare),
+        preparer: Preparer::over(shared.clone()),
         log: Log { shared },
         found,
     }

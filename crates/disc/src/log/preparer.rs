@@ -3,19 +3,20 @@
 //! When the disc is full it says so to those who reserve, and tries again now and then, so that writes go on by themselves.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::batch::Spare;
 use super::ledger::Ledger;
 use super::segment::{parse_spare_name, spare_name};
 use super::shared::Shared;
+use super::shift::Post;
 use crate::error::DiscError;
 
 /// Reserves and removes segments.
 #[derive(Debug)]
 pub struct Preparer {
     shared: Arc<Shared>,
-    next_number: u64,
 }
 
 enum Job {
@@ -26,8 +27,9 @@ enum Job {
 }
 
 impl Preparer {
-    pub(crate) fn new(shared: Arc<Shared>, next_number: u64) -> Self {
-        Self { shared, next_number }
+    /// What it needs to go on stands in `shared`, so another one can take its place at any time.
+    pub(crate) fn over(shared: Arc<Shared>) -> Self {
+        Self { shared }
     }
 
     /// Does one thing, if there is something to do, and tells whether there was. Never waits.
@@ -82,7 +84,7 @@ impl Preparer {
         }
     }
 
-    fn recycle(&mut self, name: &str) -> Result<Spare, DiscError> {
+    fn recycle(&self, name: &str) -> Result<Spare, DiscError> {
         let disc = self.shared.disc.clone();
         let spare = if parse_spare_name(name).is_some() { name.to_owned() } else { self.new_name() };
         if spare != name {
@@ -102,19 +104,19 @@ impl Preparer {
         }
     }
 
-    fn create(&mut self) -> Result<Spare, DiscError> {
+    fn create(&self) -> Result<Spare, DiscError> {
         let name = self.new_name();
         let file = self.shared.disc.create(&name, self.shared.config.segment_bytes);
         file.map(|file| Spare { name: name.clone(), file }).map_err(DiscError::io("reserve", &name))
     }
 
-    fn new_name(&mut self) -> String {
-        self.next_number += 1;
-        spare_name(self.next_number)
+    fn new_name(&self) -> String {
+        spare_name(self.shared.last_spare.fetch_add(1, Relaxed) + 1)
     }
 
-    /// Works until the log is closed or fails. To be called on a thread of its own.
+    /// Works until the log is closed or fails, or it is called off. To be called on a thread of its own.
     pub fn run(mut self) {
+        let _guard = TellOnPanic(self.shared.clone());
         let retry = Duration::from_millis(self.shared.config.retry_ms);
         loop {
             let outcome = self.step();
@@ -122,7 +124,7 @@ impl Preparer {
                 continue;
             }
             let mut ledger = self.shared.ledger.lock();
-            if ledger.closing || ledger.failure.is_some() {
+            if ledger.closing || ledger.failure.is_some() || ledger.preparer.recalled {
                 return;
             }
             let more = !ledger.retired.is_empty() || is_short(&mut ledger, self.shared.config.spares);
@@ -132,6 +134,17 @@ impl Preparer {
             } else if !more {
                 self.shared.prepare.wait(&mut ledger);
             }
+        }
+    }
+}
+
+/// Whoever watches over the preparer hears of its panic.
+struct TellOnPanic(Arc<Shared>);
+
+impl Drop for TellOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.note_crash(Post::Preparer);
         }
     }
 }

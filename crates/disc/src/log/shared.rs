@@ -2,11 +2,14 @@
 
 use std::fmt::Display;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::task::Waker;
 
 use parking_lot::{Condvar, Mutex};
 
 use super::config::LogConfig;
 use super::ledger::Ledger;
+use super::shift::Post;
 use super::statistics::Counters;
 use super::synced::Durable;
 use crate::disc::Disc;
@@ -26,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) prepare: Condvar,
     /// There may be room again.
     pub(crate) room: Condvar,
+    /// The number of the last file that was made to be a segment.
+    pub(crate) last_spare: AtomicU64,
     pub(crate) durable: Durable,
     pub(crate) counters: Counters,
 }
@@ -36,38 +41,46 @@ impl Shared {
         let cause: Arc<str> = cause.to_string().into();
         let mut ledger = self.ledger.lock();
         let cause = ledger.failure.get_or_insert(cause).clone();
-        let overseer = ledger.overseer.take();
+        let overseers = ledger.overseers();
         drop(ledger);
         self.durable.fail(&cause);
         self.room.notify_all();
         self.work.notify_all();
         self.prepare.notify_all();
-        if let Some(overseer) = overseer {
-            overseer.wake();
-        }
+        overseers.for_each(Waker::wake);
     }
 
-    /// Whether the committer was called off its thread.
-    pub(crate) fn is_recalled(&self) -> bool {
-        self.ledger.lock().recalled
+    /// Whether this worker was called off its thread.
+    pub(crate) fn is_recalled(&self, post: Post) -> bool {
+        self.ledger.lock().duty(post).recalled
     }
 
-    /// The committer may go on.
-    pub(crate) fn end_recall(&self) {
-        self.ledger.lock().recalled = false;
+    /// It may go on.
+    pub(crate) fn end_recall(&self, post: Post) {
+        let mut ledger = self.ledger.lock();
+        let duty = ledger.duty(post);
+        (duty.recalled, duty.crashed) = (false, false);
+    }
+
+    /// It has left its thread by a panic.
+    pub(crate) fn note_crash(&self, post: Post) {
+        let mut ledger = self.ledger.lock();
+        let duty = ledger.duty(post);
+        duty.crashed = true;
+        let overseer = duty.overseer.take();
+        drop(ledger);
+        overseer.into_iter().for_each(Waker::wake);
     }
 
     /// Ends the log after all that was appended is durable.
     pub(crate) fn close(&self) {
         let mut ledger = self.ledger.lock();
         ledger.closing = true;
-        let overseer = ledger.overseer.take();
+        let overseers = ledger.overseers();
         drop(ledger);
         self.work.notify_all();
         self.prepare.notify_all();
         self.room.notify_all();
-        if let Some(overseer) = overseer {
-            overseer.wake();
-        }
+        overseers.for_each(Waker::wake);
     }
 }

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::committer::{Committer, End};
 use super::preparer::Preparer;
 use super::shared::Shared;
-use super::shift::Shift;
+use super::shift::{Post, Shift};
 use crate::error::DiscError;
 
 /// The threads. Dropping this closes the log and waits for what was appended to be durable.
@@ -16,7 +16,8 @@ use crate::error::DiscError;
 pub struct Workers {
     shared: Arc<Shared>,
     committer: Mutex<Seat>,
-    preparer: Option<JoinHandle<()>>,
+    /// `None`: no thread could be made, or it has ended for good.
+    preparer: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// Where the committer is.
@@ -34,8 +35,7 @@ impl Workers {
         committer: Committer,
         preparer: Preparer,
     ) -> Result<Self, DiscError> {
-        let started = thread::Builder::new().name("log-preparer".to_owned()).spawn(move || preparer.run());
-        let preparer = Some(started.map_err(DiscError::io("start a thread for", "the log"))?);
+        let preparer = Mutex::new(Some(spawn_preparer(preparer)?));
         let mut workers = Self { shared, committer: Mutex::new(Seat::Ended(Ok(()))), preparer };
         *workers.committer.get_mut() = Seat::Working(spawn(committer)?);
         Ok(workers)
@@ -49,14 +49,14 @@ impl Workers {
     /// Why the log had failed, or that no thread could be made: `Io`.
     pub fn take_shift(&self) -> Result<Shift, DiscError> {
         let mut seat = self.committer.lock();
-        let shift = Shift::new(self.shared.clone());
+        let shift = Shift::new(self.shared.clone(), Post::Committer);
         if let Seat::Working(thread) = &*seat
-            && (self.shared.is_recalled() || thread.is_finished())
+            && (self.shared.is_recalled(Post::Committer) || thread.is_finished())
         {
             let ended = std::mem::replace(&mut *seat, Seat::Ended(Ok(())));
             *seat = match join(ended) {
                 End::Recalled(committer) => {
-                    self.shared.end_recall();
+                    self.shared.end_recall(Post::Committer);
                     // Without a thread it is lost, and the log with it.
                     Seat::Working(spawn(*committer).inspect_err(|cause| self.shared.fail(cause))?)
                 }
@@ -68,6 +68,36 @@ impl Workers {
             Seat::Ended(Ok(())) => Err(DiscError::Closed),
             Seat::Ended(Err(cause)) => Err(DiscError::Poisoned { cause: cause.to_string().into() }),
         }
+    }
+
+    /// As [`take_shift`](Self::take_shift), of the one who keeps segments ready. While it is off its thread, commits go on as
+    /// long as there is room in the segments that are ready. One that has panicked is replaced. Waits for the file at hand.
+    ///
+    /// # Errors
+    /// `Poisoned`, `Closed`, or that no thread could be made: `Io`.
+    pub fn take_preparer_shift(&self) -> Result<Shift, DiscError> {
+        let mut seat = self.preparer.lock();
+        let shift = Shift::new(self.shared.clone(), Post::Preparer);
+        {
+            let ledger = self.shared.ledger.lock();
+            if let Some(cause) = &ledger.failure {
+                return Err(DiscError::Poisoned { cause: cause.clone() });
+            }
+            if ledger.closing {
+                return Err(DiscError::Closed);
+            }
+        }
+        let is_off =
+            |thread: &JoinHandle<()>| thread.is_finished() || self.shared.is_recalled(Post::Preparer);
+        if seat.as_ref().is_none_or(is_off) {
+            if let Some(thread) = seat.take() {
+                // A panic was reported by the thread itself.
+                let _ = thread.join();
+            }
+            self.shared.end_recall(Post::Preparer);
+            *seat = Some(spawn_preparer(Preparer::over(self.shared.clone()))?);
+        }
+        Ok(shift)
     }
 
     /// Makes durable what was appended, says in the log that it was closed in order, and ends the threads. Waits for the
@@ -86,14 +116,14 @@ impl Workers {
             End::Done(outcome) => outcome,
             // Nobody has taken the next shift: the rest is done here.
             End::Recalled(committer) => {
-                self.shared.end_recall();
+                self.shared.end_recall(Post::Committer);
                 match committer.run() {
                     End::Done(outcome) => outcome,
                     End::Recalled(_) => Ok(()),
                 }
             }
         };
-        if let Some(thread) = self.preparer.take() {
+        if let Some(thread) = self.preparer.get_mut().take() {
             // A panic was reported by the thread itself.
             let _ = thread.join();
         }
@@ -103,6 +133,11 @@ impl Workers {
 
 fn spawn(committer: Committer) -> Result<JoinHandle<End>, DiscError> {
     let started = thread::Builder::new().name("log-committer".to_owned()).spawn(move || committer.run());
+    started.map_err(DiscError::io("start a thread for", "the log"))
+}
+
+fn spawn_preparer(preparer: Preparer) -> Result<JoinHandle<()>, DiscError> {
+    let started = thread::Builder::new().name("log-preparer".to_owned()).spawn(move || preparer.run());
     started.map_err(DiscError::io("start a thread for", "the log"))
 }
 

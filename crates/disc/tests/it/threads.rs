@@ -4,11 +4,11 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use mnemon_disc::log::{Content, LogPlace, Workers, open};
+use mnemon_disc::log::{Content, LogPlace, ShiftEnd, Workers, open};
 use mnemon_disc::testing::{Fault, FaultyDisc};
 use mnemon_disc::time::SystemTicker;
 use mnemon_disc::{Disc, DiscError, Durability, FsDisc, Log, LogConfig, StreamId};
@@ -284,8 +284,111 @@ fn a_shift_ends_with_the_log_and_says_why() {
         disc.fail_at(step, Fault::Error(std::io::ErrorKind::Other));
     }
     log.synced(append(&log, b"second", Durability::Commit)).wait(WAIT).unwrap_err();
-    assert!(matches!(pin!(&mut shift).poll(&mut context), Poll::Ready(Some(_))));
+    assert!(matches!(pin!(&mut shift).poll(&mut context), Poll::Ready(ShiftEnd::Failed(_))));
     drop(shift);
     assert!(matches!(workers.take_shift(), Err(DiscError::Poisoned { .. })));
     assert!(workers.close().is_err());
+}
+
+/// A disc whose next file panics whoever makes it, once it is armed.
+#[derive(Debug, Default)]
+struct Trap {
+    disc: FaultyDisc,
+    is_armed: AtomicBool,
+}
+
+impl Disc for Trap {
+    fn create(&self, name: &str, len: u64) -> std::io::Result<Arc<dyn mnemon_disc::DiscFile>> {
+        assert!(!self.is_armed.swap(false, Ordering::SeqCst), "a test's panic");
+        self.disc.create(name, len)
+    }
+
+    fn open(&self, name: &str) -> std::io::Result<Arc<dyn mnemon_disc::DiscFile>> {
+        self.disc.open(name)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> std::io::Result<()> {
+        self.disc.rename(from, to)
+    }
+
+    fn remove(&self, name: &str) -> std::io::Result<()> {
+        self.disc.remove(name)
+    }
+
+    fn list(&self) -> std::io::Result<Vec<String>> {
+        self.disc.list()
+    }
+}
+
+/// Waits on this thread until the future is done.
+fn block_on<F: Future + Unpin>(mut future: F) -> F::Output {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        match pin!(&mut future).poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::park_timeout(WAIT),
+        }
+    }
+}
+
+#[test]
+fn a_preparer_that_panics_is_seen_and_replaced_and_the_log_goes_on() {
+    let disc = Arc::new(Trap::default());
+    let (log, workers, _) = start(disc.clone());
+    let shift = workers.take_preparer_shift().unwrap();
+    log.synced(append(&log, b"first", Durability::Commit)).wait(WAIT).unwrap();
+    disc.is_armed.store(true, Ordering::SeqCst);
+    // Until a segment is used up, and another one is to be made.
+    let mut written = 1;
+    while disc.is_armed.load(Ordering::SeqCst) {
+        log.synced(append(&log, &[7; 5000], Durability::Commit)).wait(WAIT).unwrap();
+        written += 1;
+    }
+    assert_eq!(block_on(shift), ShiftEnd::Crashed);
+    let shift = workers.take_preparer_shift().unwrap();
+    // More than all segments that were ready before take.
+    for _ in 0..100 {
+        log.synced(append(&log, &[8; 5000], Durability::Commit)).wait(WAIT).unwrap();
+    }
+    workers.close().unwrap();
+    assert_eq!(block_on(shift), ShiftEnd::Closed);
+    drop(log);
+    let (_log, _workers, entries) = start(disc);
+    assert_eq!(entries.len(), written + 100);
+}
+
+#[test]
+fn the_log_goes_on_while_the_preparer_changes_its_thread() {
+    let disc = Arc::new(FaultyDisc::new());
+    let (log, workers, _) = start(disc.clone());
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for _ in 0..200 {
+                log.synced(append(&log, &[1; 5000], Durability::Commit)).wait(WAIT).unwrap();
+            }
+        });
+        let mut shifts = 0;
+        while shifts == 0 || !writer.is_finished() {
+            drop(workers.take_preparer_shift().unwrap());
+            shifts += 1;
+        }
+    });
+    // Called off: the writer finds no room once the segments that are ready are full, until there is a next shift.
+    let refused = loop {
+        match log.reserve(5000, Duration::from_millis(1)) {
+            Ok(room) => drop(log.append(room, StreamId::LOCAL, &[2; 5000], Durability::Commit).unwrap()),
+            Err(cause) => break cause,
+        }
+    };
+    assert!(matches!(refused, DiscError::Busy { .. }), "{refused}");
+    let _shift = workers.take_preparer_shift().unwrap();
+    log.synced(append(&log, &[3; 5000], Durability::Commit)).wait(WAIT).unwrap();
+    workers.close().unwrap();
 }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use mnemon_line::Backing;
+use mnemon_line::{Backing, BucketEvent};
+use mnemon_otp::Streamed;
 use mnemon_store::SystemClock;
 use mnemon_table::Catalog;
 use mnemon_term::Term;
 
-use crate::{Client, kill, server};
+use crate::{Client, LIMIT, kill, server};
 
 fn catalog() -> Arc<Catalog> {
     Arc::new(Catalog::local(Box::new(SystemClock)))
@@ -35,6 +36,32 @@ async fn a_bucket_may_be_a_table_that_others_see() {
     client.say("GET b k", "kept\r\nOK\r\n").await;
     catalog.drop_table("line.b").await.expect("it is there");
     client.say("GET b k", "NOT FOUND\r\n").await;
+}
+
+#[tokio::test]
+async fn events_tell_of_tables_that_come_and_go_whoever_drops_them() {
+    let catalog = catalog();
+    let (system, server) = server(|config| config.backing = Backing::Table(catalog.clone())).await;
+    let mut stream = server.buckets().events().expect("it runs").stream(16).await.expect("room for a stream");
+    let mut expect = async |event: BucketEvent| {
+        let next = tokio::time::timeout(LIMIT, stream.next()).await.expect("an event in time");
+        let Some(Streamed::Event(told)) = next else { panic!("an event") };
+        assert_eq!(told, event);
+    };
+    let (create, exit) = (BucketEvent::Create((*b"b").into()), BucketEvent::Exit((*b"b").into()));
+    let mut client = Client::of(&server).await;
+    client.say("CREATE b\r\nCREATE b", "OK\r\nOK\r\n").await;
+    expect(create.clone()).await;
+    catalog.drop_table("line.b").await.expect("it is there");
+    expect(exit.clone()).await;
+    client.say("CREATE b", "OK\r\n").await;
+    expect(create).await;
+    // Dropped while nobody looks: the next registrar tells of it.
+    let registrar = system.whereis("line.registry").expect("it runs");
+    mnemon_otp::sys::suspend(&system, registrar, LIMIT).await.expect("it answers");
+    catalog.drop_table("line.b").await.expect("it is there");
+    kill(&system, registrar).await;
+    expect(exit).await;
 }
 
 #[tokio::test]

@@ -154,6 +154,8 @@ async fn every_flip_is_found(name: &str, closed: bool) {
                 Ok(node) => {
                     // Only what nobody needs may be flipped: then all of it is there.
                     assert_eq!(rows(&node).await, whole, "{what}: damage was served");
+                    // Only this waits until the directory can be used by others.
+                    node.shutdown().await;
                 }
             }
             if step % 6 == 1 {

@@ -140,6 +140,7 @@ async fn each_process_can_be_killed_under_load_and_nothing_acknowledged_is_lost(
     let whole = parts(node.system());
     for expected in [
         "/node/disc/committer",
+        "/node/disc/preparer",
         "/node/disc/checkpoints",
         "/node/tables/expiry",
         "/node/http/clients",

@@ -13,7 +13,7 @@ use mnemon_store::{
 };
 use tokio::sync::MutexGuard;
 
-use super::{Catalog, HashMap, Ordering, database_number, definition};
+use super::{Catalog, Ordering, database_number, definition};
 use crate::error::TableError;
 use crate::schema::{Schema, Storage};
 use crate::table::Table;
@@ -180,9 +180,7 @@ impl Refill<'_> {
             }
             return Err(cause.into());
         }
-        let mut tables = HashMap::clone(&catalog.tables.load());
-        tables.insert(schema.name().to_owned(), self.table.clone());
-        catalog.tables.store(Arc::new(tables));
+        catalog.show(|tables| tables.insert(schema.name().to_owned(), self.table.clone()));
         if let Some(old) = replaces {
             old.mark_dropped();
             catalog.feed.close(old.id());
