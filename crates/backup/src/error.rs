@@ -148,6 +148,7 @@ impl BackupError {
             Self::Table(TableError::DiscFull(_)) => "DISCFULL",
             Self::Table(TableError::OutcomeUnknown(_)) => "OUTCOMEUNKNOWN",
             Self::Table(TableError::Loading { .. }) => "LOADING",
+            Self::Table(TableError::Damaged { .. }) => "DAMAGED",
             Self::Table(_) | Self::Unsupported(_) => "ERR",
         }
     }

@@ -208,6 +208,10 @@ fn decide(catalog: &Catalog, table: &BackedTable, plan: &RestorePlan) -> Result<
             misfit("one is a numbered database and the other is not")
         }
         Some(present) if mode != Mode::Recreate || table.database => {
+            if mode == Mode::Keep {
+                // Of a damaged table nothing is there to be kept.
+                present.check_open()?;
+            }
             let schema = present.schema().as_ref().clone();
             if schema.kind() != table.schema.kind() {
                 return misfit(&format!("it is a {:?} and was a {:?}", schema.kind(), table.schema.kind()));

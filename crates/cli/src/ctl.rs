@@ -220,7 +220,10 @@ fn list_tables(tables: &[TableSummary]) -> String {
         let counts = counts.iter().map(u64::to_string);
         [found.name.clone(), found.kind.clone()].into_iter().chain(counts).collect()
     });
-    table(&header, rows)
+    let damaged = tables.iter().filter_map(|found| Some((&found.name, found.damage.as_ref()?)));
+    let damaged =
+        damaged.map(|(name, cause)| crate::output::printable(&format!("DAMAGED {name}: {cause}")) + "\n");
+    table(&header, rows) + &damaged.collect::<String>()
 }
 
 fn facts_of_table(found: &Table) -> String {
@@ -230,7 +233,7 @@ fn facts_of_table(found: &Table) -> String {
         let names: Vec<&str> = chosen.map(|attribute| attribute.name.as_str()).collect();
         if names.is_empty() { "-".to_owned() } else { names.join(", ") }
     };
-    facts(vec![
+    let mut pairs = vec![
         ("name", found.summary.name.clone()),
         ("kind", found.summary.kind.clone()),
         ("attributes", names(false)),
@@ -247,7 +250,9 @@ fn facts_of_table(found: &Table) -> String {
         ("expired", found.summary.expired.to_string()),
         ("evicted", found.summary.evicted.to_string()),
         ("subscribers", found.summary.subscribers.to_string()),
-    ])
+    ];
+    pairs.extend(found.summary.damage.clone().map(|cause| ("DAMAGED", cause)));
+    facts(pairs)
 }
 
 fn list_clients(clients: &[Client]) -> String {

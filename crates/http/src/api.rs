@@ -108,6 +108,9 @@ pub struct TableSummary {
     pub evicted: u64,
     /// Live subscriptions.
     pub subscribers: u64,
+    /// Why its rows cannot be used, with the file; absent while they can.
+    #[serde(default)]
+    pub damage: Option<String>,
 }
 
 /// `GET /api/v1/tables/NAME`

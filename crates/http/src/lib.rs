@@ -35,5 +35,5 @@ mod show;
 pub use error::HttpError;
 pub use metrics::TABLE_LABELS_MAX;
 pub use mnemon_tls::{TlsError, TlsSettings};
-pub use observed::{Bucket, Check, CheckpointFacts, Counts, DiscFacts, Latency, Observed};
+pub use observed::{Bucket, Check, CheckpointFacts, Counts, DiscFacts, Latency, Observed, Weight};
 pub use server::{HttpConfig, HttpServer};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use mnemon_backup::Backups;
-use mnemon_table::{Table, TableInfo};
+use mnemon_table::{Catalog, Table, TableInfo};
 
 use crate::exposition::{Exposition, Kind};
 use crate::observed::{Check, Counts, Latency, Observed};
@@ -50,6 +50,7 @@ pub(crate) fn expose(node: &dyn Observed, http: &HttpStats) -> String {
     about_checks(&node.checks(), &mut text);
     about_commits(node, &mut text);
     about_tables(&node.catalog().tables(), &mut text);
+    about_damage(node.catalog(), &mut text);
     if let Some(facts) = node.disc() {
         disc::about_disc(&facts, &mut text);
     }
@@ -138,6 +139,18 @@ fn about_tables(tables: &[Arc<Table>], text: &mut Exposition) {
             let sum: u64 = others.iter().map(|(_, info)| value(info)).sum();
             metric.sample("", &[("table", OTHER)], sum);
         }
+    }
+}
+
+/// Of damaged tables only, so that a healthy node has none; of so many at most.
+fn about_damage(catalog: &Catalog, text: &mut Exposition) {
+    let damaged = catalog.damaged();
+    let help = "Tables that cannot be used because a file of theirs is damaged.";
+    text.single("mnemon_tables_damaged", Kind::Gauge, help, damaged.len());
+    let help = "Always 1; the label names a table that cannot be used because a file of it is damaged.";
+    let mut metric = text.metric("mnemon_table_damaged", Kind::Gauge, help);
+    for of in damaged.iter().take(TABLE_LABELS_MAX) {
+        metric.sample("", &[("table", &of.table)], 1);
     }
 }
 

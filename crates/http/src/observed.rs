@@ -12,6 +12,17 @@ use crate::api::Client;
 
 pub use disc::{CheckpointFacts, DiscFacts};
 
+/// What the failure of a check means for the node as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// The process should be restarted.
+    Vital,
+    /// Clients should go elsewhere.
+    Ready,
+    /// Operators should look; clients are served.
+    Notice,
+}
+
 /// One thing that must hold for a node to be well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
@@ -19,8 +30,8 @@ pub struct Check {
     pub name: &'static str,
     /// What is wrong and what to try; `None`: it holds.
     pub failure: Option<String>,
-    /// Whether the process should be restarted when this fails; otherwise clients just go elsewhere.
-    pub is_vital: bool,
+    /// What its failure means.
+    pub weight: Weight,
 }
 
 /// Counters of the RESP server, each since the start unless it says otherwise.

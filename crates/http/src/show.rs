@@ -9,7 +9,7 @@ use mnemon_table::schema::AccessMode;
 
 use crate::api;
 use crate::guard::Refused;
-use crate::observed::{DiscFacts, Observed};
+use crate::observed::{DiscFacts, Observed, Weight};
 use crate::process::resident_bytes;
 
 /// Entries of a list unless the request says otherwise.
@@ -21,8 +21,9 @@ const PAGE_MAX: usize = 10_000;
 pub(crate) fn status(node: &dyn Observed) -> api::Status {
     let catalog = node.catalog();
     let tables = catalog.tables();
-    let failures: Vec<String> = node
-        .checks()
+    let checks = node.checks();
+    let ready = checks.iter().all(|check| check.failure.is_none() || check.weight == Weight::Notice);
+    let failures: Vec<String> = checks
         .into_iter()
         .filter_map(|check| check.failure.map(|cause| format!("{}: {cause}", check.name)))
         .collect();
@@ -30,7 +31,7 @@ pub(crate) fn status(node: &dyn Observed) -> api::Status {
     api::Status {
         name: node.name().to_owned(),
         version: node.version().to_owned(),
-        ready: failures.is_empty(),
+        ready,
         failures,
         uptime_s: catalog.store().now_ms().saturating_sub(node.started_ms()) / 1000,
         resp: node.resp_address(),
@@ -133,6 +134,7 @@ fn summary(table: &Table) -> api::TableSummary {
         expired: info.expired,
         evicted: info.evicted,
         subscribers: info.subscribers as u64,
+        damage: table.copy().damage(),
     }
 }
 

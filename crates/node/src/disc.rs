@@ -3,6 +3,7 @@
 mod facts;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub(crate) struct Disc {
     workers: Mutex<Option<Workers>>,
     /// Bytes of log after which a checkpoint is made.
     checkpoint_bytes: u64,
+    /// Bytes of log that the last checkpoint could not free.
+    held_bytes: AtomicU64,
     /// Taken when the loading begins.
     loading: Mutex<Option<Loading>>,
     loads: OnceLock<Loads>,
@@ -100,6 +103,7 @@ impl Disc {
             log,
             workers,
             checkpoint_bytes,
+            held_bytes: AtomicU64::new(0),
             loading,
             loads,
             path: path.to_owned(),
@@ -174,7 +178,7 @@ impl Disc {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            if !self.is_loaded() || self.log.status().bytes < self.checkpoint_bytes {
+            if !self.is_loaded() || self.log.status().bytes < self.checkpoint_due() {
                 continue;
             }
             let own = self.clone();
@@ -182,6 +186,11 @@ impl Disc {
                 tracing::error!(cause = %stopped, "a checkpoint stopped; the next one begins anew");
             }
         }
+    }
+
+    /// Bytes of log at which a checkpoint is made.
+    fn checkpoint_due(&self) -> u64 {
+        self.checkpoint_bytes.saturating_add(self.held_bytes.load(Ordering::Relaxed))
     }
 
     fn now_us(&self) -> u64 {
@@ -193,6 +202,9 @@ impl Disc {
         let began_us = self.now_us();
         match self.catalog.store().checkpoint(&mut directory) {
             Ok(report) => {
+                // What stays for a damaged table brings the next one no nearer.
+                let held = if report.holds_log { self.log.status().bytes } else { 0 };
+                self.held_bytes.store(held, Ordering::Relaxed);
                 self.note_checkpoint(began_us, Some(report));
                 tracing::info!(
                     tables = report.tables,

@@ -44,7 +44,7 @@ impl Loads {
     /// Waits for the end.
     ///
     /// # Errors
-    /// `Data` with the table and the file when one cannot be brought back.
+    /// `Data` when the loading was stopped. A table that is damaged is none.
     pub(crate) async fn ended(&self) -> Result<(), NodeError> {
         let mut ended = self.ended.clone();
         let lost = || Err("the loading ended without a word".to_owned());
@@ -89,15 +89,21 @@ fn load(loading: Loading, catalog: &Catalog, ticker: &SystemTicker) -> Result<()
     let tables = orders.len();
     let loaded = |id: TableId| {
         catalog.note_loaded();
-        let rows = catalog.store().copy(id).map_or(0, |copy| copy.len());
+        let copy = catalog.store().copy(id).ok();
         let table = names.get(&id).map_or("?", String::as_str);
+        if let Some(cause) = copy.as_ref().and_then(|copy| copy.damage()) {
+            tracing::error!(table, cause, "a table is damaged and answers nobody; the others are served");
+            return;
+        }
+        let rows = copy.map_or(0, |copy| copy.len());
         tracing::info!(table, rows, after_ms = ticker.now_us() / 1000, "table loaded");
     };
     let order = |id: TableId| orders.get(&id).copied().unwrap_or_default();
     match loading.run(catalog.store(), order, loaded) {
         Ok(()) => {
             if tables > 0 {
-                tracing::info!(tables, took_ms = ticker.now_us() / 1000, "all tables loaded");
+                let damaged = catalog.damaged().len();
+                tracing::info!(tables, damaged, took_ms = ticker.now_us() / 1000, "all tables loaded");
             }
             Ok(())
         }

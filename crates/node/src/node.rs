@@ -117,11 +117,11 @@ impl Node {
         Ok(node)
     }
 
-    /// Waits until all tables are loaded from the data directory.
+    /// Waits until all tables are loaded from the data directory. One of which the file is damaged counts as loaded: it
+    /// answers `Damaged`, the others are used; [`Catalog::damaged`] names it.
     ///
     /// # Errors
-    /// `Data` with the table and the file, when one cannot be brought back. That table and those that were not done stay
-    /// closed; shut the node down and look at the directory.
+    /// `Data` when the loading had to end. Tables that were not done stay closed; shut the node down and look at the directory.
     pub async fn loaded(&self) -> Result<(), NodeError> {
         match &self.disc {
             Some(disc) => disc.loaded().await,

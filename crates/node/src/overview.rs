@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use mnemon_backup::Backups;
 use mnemon_http::api::Client;
-use mnemon_http::{Bucket, Check, Counts, DiscFacts, Latency, Observed};
+use mnemon_http::{Bucket, Check, Counts, DiscFacts, Latency, Observed, Weight};
 use mnemon_otp::{ProcessTree, System};
 use mnemon_resp::{ClientInfo, FamilyLatency, Host, Server};
-use mnemon_table::{Catalog, TableLoading};
+use mnemon_table::{Catalog, TableDamage, TableLoading};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -19,7 +19,7 @@ use crate::disc::Disc;
 /// How long the background work may be silent, unless it is asked for more rarely still.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
-/// Tables that `/readyz` names while they are loaded; the others are counted.
+/// Tables that `/readyz` names while they are loaded or as damaged; the others are counted.
 const LOADING_SHOWN: usize = 8;
 
 /// When the background work last came to the end of a pass.
@@ -100,9 +100,23 @@ impl Overview {
             )
         };
         let shown: Vec<String> = loading.iter().take(LOADING_SHOWN).map(show).collect();
-        let more = loading.len().saturating_sub(shown.len());
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let more = more(loading.len(), shown.len());
         (!loading.is_empty()).then(|| format!("tables are being loaded: {}{more}", shown.join(", ")))
+    }
+
+    /// Which tables are damaged, and what to do.
+    fn damage(&self) -> Option<String> {
+        let damaged = self.catalog.damaged();
+        let show = |of: &TableDamage| format!("{} ({})", of.table, of.cause);
+        let shown: Vec<String> = damaged.iter().take(LOADING_SHOWN).map(show).collect();
+        let more = more(damaged.len(), shown.len());
+        (!damaged.is_empty()).then(|| {
+            format!(
+                "damaged: {}{more}; the other tables are served: restore these from a backup, or stop the node and look \
+                 with `mnemon repair --dry-run`",
+                shown.join(", ")
+            )
+        })
     }
 
     fn tree_failure(&self) -> Option<String> {
@@ -145,21 +159,24 @@ impl Observed for Overview {
     }
 
     fn checks(&self) -> Vec<Check> {
-        let check = |name, failure, is_vital| Check { name, failure, is_vital };
+        let check = |name, failure, weight| Check { name, failure, weight };
         let mut checks = vec![
             // That this is answered is all it says.
-            check("ping", None, true),
-            check("processes", self.tree_failure(), true),
-            check("background", self.background_failure(), true),
+            check("ping", None, Weight::Vital),
+            check("processes", self.tree_failure(), Weight::Vital),
+            check("background", self.background_failure(), Weight::Vital),
         ];
         if self.host.is_some() {
-            checks.push(check("resp", self.resp_failure(), true));
+            checks.push(check("resp", self.resp_failure(), Weight::Vital));
         }
         if let Some(disc) = &self.disc {
-            checks.push(check("disc", disc.failure(), false));
+            checks.push(check("disc", disc.failure(), Weight::Ready));
         }
-        checks.push(check("loading", self.loading(), false));
-        checks.push(check("stopping", self.stopping(), false));
+        checks.push(check("loading", self.loading(), Weight::Ready));
+        if self.disc.is_some() {
+            checks.push(check("damaged-tables", self.damage(), Weight::Notice));
+        }
+        checks.push(check("stopping", self.stopping(), Weight::Ready));
         checks
     }
 
@@ -205,6 +222,12 @@ impl Observed for Overview {
     fn admits(&self, user: &str, password: &str) -> bool {
         self.host.as_ref().is_none_or(|host| host.admits_operator(user, password))
     }
+}
+
+/// How many of a list are not shown.
+fn more(all: usize, shown: usize) -> String {
+    let more = all.saturating_sub(shown);
+    if more > 0 { format!(" and {more} more") } else { String::new() }
 }
 
 fn latency(of: FamilyLatency) -> Latency {

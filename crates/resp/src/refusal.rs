@@ -60,6 +60,7 @@ pub(crate) fn of_table(error: &TableError) -> Answer {
         TableError::DiscFull(_) => "DISCFULL",
         TableError::OutcomeUnknown(_) => "OUTCOMEUNKNOWN",
         TableError::Loading { .. } => "LOADING",
+        TableError::Damaged { .. } => "DAMAGED",
         TableError::NotLoaded { .. } => "NOTLOADED",
         TableError::Store(StoreError::Disc(_)) => "DISCERROR",
         TableError::Refused { cause: OpError::WrongType, .. } => "WRONGTYPE",

@@ -3,6 +3,7 @@
 //! What must stay true: a command outside `MULTI` that needs one operation allocates nothing but its row; inside `MULTI`
 //! nothing runs before `EXEC`, and `EXEC` is one commit; nothing here waits, what must wait is handed out as a future.
 
+mod closed;
 mod exec;
 mod following;
 mod guard;
@@ -20,12 +21,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
 
-use mnemon_store::{LoadProgress, Op, Outcome, Verdict};
+use mnemon_store::{Op, Outcome, Verdict};
 use mnemon_table::Table;
 
 use crate::answer::Answer;
 use crate::command::{
-    self, Command, Context, Family, FinishMany, FinishOne, Found, Outcomes, Plan, Run, Target, entry, flag,
+    self, Command, Context, FinishMany, FinishOne, Found, Outcomes, Plan, Run, Target, entry, flag,
 };
 use crate::host::Host;
 use crate::presence::Presence;
@@ -191,7 +192,7 @@ impl Session {
                 Err(refusal) => return self.refuse(command, refusal),
             }
         }
-        if (self.special || self.host.is_over_memory() || self.host.catalog.is_loading())
+        if (self.special || self.host.is_over_memory() || self.host.catalog.has_closed_tables())
             && let Some(answer) = self.intercept(command, args)
         {
             return Execution::Done(answer);
@@ -242,29 +243,10 @@ impl Session {
             );
             return Some(self.refuse_answer(command, Answer::failure(text)));
         }
-        if let Some(refusal) = self.waits_for_load(command) {
+        if let Some(refusal) = self.misses_rows(command) {
             return Some(self.refuse_answer(command, refusal));
         }
         self.enqueue(command, args)
-    }
-
-    /// Redis's answer while the databases that a command needs are still read from the disc. `T.` commands name their table
-    /// and are answered by it.
-    fn waits_for_load(&self, command: &Command) -> Option<Answer> {
-        let needs_rows = command.has(flag::READONLY | flag::WRITE) && !command.has(flag::LOADING);
-        if !self.host.catalog.is_loading() || !needs_rows || command.family == Family::Table {
-            return None;
-        }
-        // Some commands go from one database to another, which they name in their own ways.
-        let goes_across = matches!(command.name, "copy" | "move" | "swapdb" | "flushall");
-        let mut databases = self.host.catalog.databases().map(|(_, table)| table);
-        let loading = databases
-            .find(|table| table.copy().is_loading() && (goes_across || table.id() == self.database.id()))?;
-        let percent = loading.copy().load_progress().map_or(99, LoadProgress::percent);
-        let name = loading.name();
-        Some(Answer::failure(format!(
-            "LOADING Mnemon is loading {name} from the disc ({percent} %); wait with T.WAIT or try again"
-        )))
     }
 
     /// A command that is refused before it runs takes a transaction along.

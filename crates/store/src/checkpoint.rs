@@ -4,6 +4,7 @@
 //! an entry is appended after its commit's tick and the snapshot's clock is read after `log_from`. Commits behind `log_from`
 //! may be in a checkpoint too; replaying skips them by their clocks.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::copy::{CopySpec, TableCopy};
 use crate::error::StoreError;
 use crate::event::TableId;
+use crate::gate::Damage;
+use crate::journal::Journal;
 use crate::row_image;
 use crate::scan::Scan;
 use crate::snapshot::Snapshot;
@@ -23,6 +26,11 @@ use crate::store::Store;
 /// How long a checkpoint may take before its snapshot is closed, in milliseconds.
 const SNAPSHOT_TTL_MS: u64 = 3_600_000;
 const SYNC_WITHIN: Duration = Duration::from_secs(60);
+/// The stream of the log with entries of damaged tables that checkpoints have noted once more.
+pub(crate) const CARRIED: StreamId = match StreamId::new(1) {
+    Some(stream) => stream,
+    None => StreamId::LOCAL,
+};
 /// The format of [`StoreImage`].
 const FORMAT: u8 = 1;
 
@@ -82,11 +90,13 @@ pub struct CheckpointReport {
     pub rows: u64,
     /// Bytes on disc.
     pub bytes: u64,
+    /// Whether the log before had to stay, for a table that was damaged while it was used.
+    pub holds_log: bool,
 }
 
 impl Store {
     /// Writes the rows of all tables that are kept on disc into the directory and frees the log before. Tables without
-    /// commits since their last checkpoint are left alone. Blocks, for as long as the disc takes; writers go on.
+    /// commits since their last checkpoint, and damaged ones, are left alone. Blocks, for as long as the disc takes; writers go on.
     ///
     /// # Errors
     /// `Disc`, `SnapshotExpired`, `Loading` while a table is still being loaded, `Sealed` while one is rewritten; then the checkpoints and the log of before still count.
@@ -111,7 +121,7 @@ impl Store {
             Some(change) if change.table == copy.id() => change.disc,
             _ => copy.disc(),
         };
-        let log_from = journal.log.next();
+        let mut log_from = journal.log.next();
         let snapshot = self.snapshot(SNAPSHOT_TTL_MS);
         let mut report = CheckpointReport::default();
         let mut refs = Vec::new();
@@ -119,6 +129,20 @@ impl Store {
         for copy in copies.iter().filter(|copy| kept(copy).is_some()) {
             let last_noted = copy.last_noted.load(Ordering::SeqCst);
             let known = directory.manifest().checkpoints.iter().find(|of| of.table == u64::from(copy.id().0));
+            if let Some(damage) = damage_of(copy) {
+                // Its file stays for whoever repairs it, and so does what the log has of it.
+                let is_whole = known.is_some_and(|known| known.clock >= last_noted);
+                refs.extend(known);
+                match &damage.carried {
+                    Some(entries) => self.carry(journal, entries)?,
+                    None if is_whole => {}
+                    None => {
+                        log_from = log_from.min(directory.manifest().log_from);
+                        report.holds_log = true;
+                    }
+                }
+                continue;
+            }
             if let Some(known) = known.filter(|known| known.clock >= last_noted) {
                 refs.push(*known);
                 continue;
@@ -136,11 +160,24 @@ impl Store {
         journal.log.sync(SYNC_WITHIN).map_err(failed)?;
         directory.publish(log_from, refs, self.image(&snapshot, change).encode()?).map_err(failed)?;
         drop(snapshot);
-        // When there is no room for the note that it may go, it goes at the next checkpoint.
-        match journal.log.purge(StreamId::LOCAL, log_from) {
-            Err(cause @ (DiscError::Poisoned { .. } | DiscError::Closed)) => Err(failed(cause)),
-            _ => Ok(report),
+        for stream in [StreamId::LOCAL, CARRIED] {
+            // When there is no room for the note that it may go, it goes at the next checkpoint.
+            if let Err(cause @ (DiscError::Poisoned { .. } | DiscError::Closed)) =
+                journal.log.purge(stream, log_from)
+            {
+                return Err(failed(cause));
+            }
         }
+        Ok(report)
+    }
+
+    /// Notes entries of a damaged table once more, so that the log before can go. Whoever reads both knows them by their clocks.
+    fn carry(&self, journal: &Journal, entries: &[Arc<[u8]>]) -> Result<(), StoreError> {
+        for entry in entries {
+            let room = journal.log.reserve(entry.len(), SYNC_WITHIN).map_err(failed)?;
+            journal.log.append(room, CARRIED, entry, mnemon_disc::Durability::None).map_err(failed)?;
+        }
+        Ok(())
     }
 
     fn write_rows(
@@ -187,6 +224,13 @@ impl Store {
     fn image_of(&self, copy: &TableCopy, clock: u64) -> StoreImage {
         StoreImage { clock, time_ms: self.now_ms(), tables: vec![TableImage::of(copy)] }
     }
+}
+
+/// Whether a copy is damaged, once the commits have ended that stand in the log: one that clears it opens it.
+fn damage_of(copy: &TableCopy) -> Option<Arc<Damage>> {
+    copy.damaged()?;
+    copy.quiesce();
+    copy.damaged()
 }
 
 pub(crate) fn failed(cause: DiscError) -> StoreError {

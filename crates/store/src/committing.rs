@@ -14,7 +14,7 @@ use crate::event::{Change, TableId};
 use crate::index::Index;
 use crate::journal::{Draft, Noted};
 use crate::lock::{Need, ShardLocks, lock_indexes};
-use crate::op::{OpError, Outcome};
+use crate::op::{Op, OpError, Outcome};
 use crate::row::Row;
 use crate::rows::{At, Position, Rows, Span};
 use crate::shard::ClearedShard;
@@ -53,7 +53,7 @@ impl Store {
     /// Validates and applies a commit, as a whole or not at all. O(operations + rows checked).
     ///
     /// # Errors
-    /// `Conflict` when something read has changed, `NoTable`, `NoIndex`, `Loading`. Then nothing was applied.
+    /// `Conflict` when something read has changed, `NoTable`, `NoIndex`, `Loading`, `Damaged`. Then nothing was applied.
     pub fn commit(&self, commit: &Commit<'_>) -> Result<Applied, StoreError> {
         self.commit_noted(commit).map(|(applied, _)| applied)
     }
@@ -74,7 +74,7 @@ impl Store {
         let lists = index_lists(&spots.copies);
         let indexes = lists.iter().map(|list| lock_indexes(list.as_deref())).collect();
         let mut held = Held { copies: &spots.copies, shards, indexes };
-        held.check_loaded()?;
+        held.check_open(commit, &spots)?;
         for (check, spot) in commit.checks.iter().zip(&spots.checks) {
             held.validate(check, *spot, commit.time_ms)?;
         }
@@ -209,10 +209,19 @@ fn copies_of<'c>(commit: &Commit<'_>, tables: &'c Tables) -> Result<Copies<'c>, 
 }
 
 impl Held<'_, '_> {
-    /// Of a copy that is being loaded nothing is there to be checked or read, either.
-    fn check_loaded(&self) -> Result<(), StoreError> {
-        let loading = self.copies.iter().find(|copy| copy.is_loading());
-        loading.map_or(Ok(()), |copy| Err(StoreError::Loading(copy.id())))
+    /// Of a copy that is being loaded or damaged nothing is there to be checked or read. One that is damaged can be cleared.
+    fn check_open(&self, commit: &Commit<'_>, spots: &Spots<'_>) -> Result<(), StoreError> {
+        for (place, copy) in self.copies.iter().enumerate() {
+            let Err(refusal) = copy.check_open() else { continue };
+            let mut ops = commit.ops.iter().zip(&spots.ops).filter(|(_, spot)| spot.copy == place);
+            let mut checks = commit.checks.iter().zip(&spots.checks).filter(|(_, spot)| spot.copy == place);
+            let is_cleared = ops.all(|(op, _)| matches!(op.op, Op::Clear))
+                && checks.all(|(check, _)| matches!(check, Check::Schema { .. }));
+            if copy.is_loading() || !is_cleared {
+                return Err(refusal);
+            }
+        }
+        Ok(())
     }
 
     /// A sealed copy is written only by who knows the version of its sealing.
@@ -356,6 +365,7 @@ impl Held<'_, '_> {
             let rows = entries.clear(stamp.keeping, stamp.version, 0);
             cleared.push(ClearedShard::of_index(rows));
         }
+        copy.heal();
         if stamp.report_all || copy.is_subscribed() {
             stamp.changes.push(Change::Cleared { table: copy.id() });
         }

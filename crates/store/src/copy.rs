@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 use crossbeam_utils::CachePadded;
@@ -11,13 +11,12 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
 use crate::durability::{Durability, KeptOnDisc};
-use crate::error::StoreError;
 use crate::event::TableId;
 use crate::eviction::{Policy, S3Fifo};
+use crate::gate::Gate;
 use crate::hash_rows::Hasher;
 use crate::images::Dropped;
 use crate::index::{self, Index};
-use crate::recovery::LoadProgress;
 use crate::row::Row;
 use crate::rows::{At, Position, Rows, Span, leading_hash};
 use crate::shard::Shard;
@@ -84,8 +83,8 @@ pub struct TableCopy {
     /// Whether commits must report their changes.
     pub(crate) subscribed: AtomicBool,
     pub(crate) schema_version: AtomicU64,
-    /// Takes only commits that have the present schema version in their checks. Looked at under a shard's lock.
-    pub(crate) sealed: AtomicBool,
+    /// Who may use it.
+    pub(crate) gate: Gate,
     /// Counted for bounded tables only; others sum their shards when asked.
     entries: AtomicI64,
     bytes: AtomicI64,
@@ -98,14 +97,17 @@ pub struct TableCopy {
     /// Commits are not noted although the table is kept on disc: it is being rewritten, and what a crash finds is the state
     /// before. Such a copy is sealed too.
     pub(crate) unlogged: AtomicBool,
-    /// Rows are being read from the disc: nobody may read or write. Such a copy is sealed too.
-    loading: AtomicBool,
-    load_done: AtomicU64,
-    load_total: AtomicU64,
 }
 
 impl TableCopy {
-    pub(crate) fn new(id: TableId, spec: CopySpec, shard_bits: u8, hasher: Hasher) -> Self {
+    /// `closed`: see [`Gate`].
+    pub(crate) fn new(
+        id: TableId,
+        spec: CopySpec,
+        shard_bits: u8,
+        hasher: Hasher,
+        closed: Arc<AtomicUsize>,
+    ) -> Self {
         let shard_bits = if spec.kind == Kind::OrderedSet { 0 } else { shard_bits };
         let shard = |number: u64| {
             let rows = match spec.kind {
@@ -130,14 +132,11 @@ impl TableCopy {
             has_indexes: AtomicBool::new(false),
             subscribed: AtomicBool::new(false),
             schema_version: AtomicU64::new(0),
-            sealed: AtomicBool::new(false),
+            gate: Gate::new(closed),
             entries: AtomicI64::new(0),
             bytes: AtomicI64::new(0),
             definition: ArcSwap::default(),
             last_noted: AtomicU64::new(0),
-            loading: AtomicBool::new(false),
-            load_done: AtomicU64::new(0),
-            load_total: AtomicU64::new(0),
         }
     }
 
@@ -236,48 +235,6 @@ impl TableCopy {
 
     pub(crate) fn index(&self, attribute: u16) -> Option<Arc<Index>> {
         self.indexes.load().iter().find(|index| index.attribute == attribute).cloned()
-    }
-
-    /// Whether the copy takes only commits that know its schema version.
-    #[must_use]
-    pub fn is_sealed(&self) -> bool {
-        self.sealed.load(Ordering::SeqCst)
-    }
-
-    /// Whether the rows are still being read from the disc. Reads that cannot fail would show a part of them, so whoever
-    /// reads by [`crate::Store::get`] asks this first; scans and commits refuse by themselves.
-    #[must_use]
-    pub fn is_loading(&self) -> bool {
-        self.loading.load(Ordering::SeqCst)
-    }
-
-    /// How far the loading is, while it lasts.
-    #[must_use]
-    pub fn load_progress(&self) -> Option<LoadProgress> {
-        self.is_loading().then(|| LoadProgress {
-            done: self.load_done.load(Ordering::Relaxed),
-            total: self.load_total.load(Ordering::Relaxed),
-        })
-    }
-
-    pub(crate) fn begin_load(&self, total: u64) {
-        self.load_total.store(total, Ordering::Relaxed);
-        self.sealed.store(true, Ordering::SeqCst);
-        self.loading.store(true, Ordering::SeqCst);
-    }
-
-    pub(crate) fn advance_load(&self, by: u64) {
-        self.load_done.fetch_add(by, Ordering::Relaxed);
-    }
-
-    pub(crate) fn end_load(&self) {
-        self.sealed.store(false, Ordering::SeqCst);
-        self.loading.store(false, Ordering::SeqCst);
-    }
-
-    /// Why a sealed copy takes no commit.
-    pub(crate) fn sealed_error(&self) -> StoreError {
-        if self.is_loading() { StoreError::Loading(self.id) } else { StoreError::Sealed(self.id) }
     }
 
     /// Whether commits report their changes.

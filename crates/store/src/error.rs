@@ -23,6 +23,14 @@ pub enum StoreError {
     /// The table's rows are still being read from the disc.
     #[error("table {0:?} is being loaded from the disc; wait for it, or try again when it is done")]
     Loading(TableId),
+    /// The table's rows cannot be read from the disc. It can be cleared or dropped.
+    #[error("table {table:?} is damaged: {cause}; restore it from a backup, or clear or drop it")]
+    Damaged {
+        /// The table.
+        table: TableId,
+        /// Why, with the file.
+        cause: String,
+    },
     /// There is no index on this attribute.
     #[error("table {table:?} has no index on attribute {attribute}; add one or match without it")]
     NoIndex {

@@ -42,6 +42,7 @@ mod error;
 pub mod event;
 mod eviction;
 mod expiry;
+mod gate;
 mod hash_rows;
 mod images;
 mod index;

@@ -7,7 +7,7 @@
 mod loading;
 mod salvage;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -19,10 +19,12 @@ use loading::TableLoad;
 pub use loading::{LoadFailure, LoadProgress, Loading, StopLoading};
 pub use salvage::{Salvaged, SalvagedTable};
 
-use crate::checkpoint::{StoreImage, failed};
+use crate::checkpoint::{CARRIED, StoreImage, failed};
+use crate::commit::TableOp;
 use crate::error::StoreError;
 use crate::event::TableId;
 use crate::journal::entry::{self, Entry};
+use crate::op::Op;
 use crate::replica::SchemaChange;
 use crate::store::Store;
 
@@ -43,7 +45,29 @@ struct Replay {
     indexes: HashMap<TableId, BTreeSet<u16>>,
     /// Entries that concern a table and are not in its checkpoint, in their order.
     noted: HashMap<TableId, Vec<Arc<[u8]>>>,
+    /// The clock of the last commit that has cleared a table: what was before it is of no account.
+    cleared: HashMap<TableId, u64>,
+    /// The clocks of what was noted, for tables with entries that a checkpoint has noted once more.
+    carried: HashMap<TableId, HashSet<u64>>,
     clock: u64,
+}
+
+/// A commit as it stands in the log.
+struct NotedCommit<'r> {
+    clock: u64,
+    bytes: &'r [u8],
+    ops: Vec<TableOp<'r>>,
+    /// Noted once more by a checkpoint, so that the log before it could go.
+    is_carried: bool,
+}
+
+impl Replay {
+    /// Whether the commit of this clock, which is carried, is among what was noted of the table. If not, it is from now on.
+    fn knows(&mut self, table: TableId, clock: u64) -> bool {
+        let noted = self.noted.get(&table).map(Vec::as_slice).unwrap_or_default();
+        let clocks = || noted.iter().filter_map(|entry| entry::clock(entry)).collect();
+        !self.carried.entry(table).or_insert_with(clocks).insert(clock)
+    }
 }
 
 /// An error of the log or of an entry.
@@ -60,7 +84,7 @@ impl Store {
     /// to [`Store::set_log`]. Blocks; checkpoints are read by as many threads as there are cores.
     ///
     /// # Errors
-    /// `Disc`, also for what is corrupt, with the file; `Encoding`. The directory is unchanged.
+    /// `Disc`, also for what is corrupt, with the file; `Damaged` with the first table that is; `Encoding`. The directory is unchanged.
     pub fn recover(
         &self,
         directory: &DataDirectory,
@@ -69,6 +93,7 @@ impl Store {
     ) -> Result<(Vec<Recovered>, Opened), StoreError> {
         let (tables, opened, loading) = self.begin_recovery(directory, config, ticker)?;
         loading.run(self, |_| 0, |_| ()).map_err(|failure| failure.cause)?;
+        self.copies().iter().try_for_each(|copy| copy.check_open())?;
         Ok((tables, opened))
     }
 
@@ -142,7 +167,7 @@ impl Store {
 
     fn replay(&self, record: &Record<'_>, replay: &mut Replay) -> Result<(), StoreError> {
         let Content::Entry(bytes) = &record.content else { return Ok(()) };
-        if record.stream != StreamId::LOCAL {
+        if record.stream != StreamId::LOCAL && record.stream != CARRIED {
             return Ok(());
         }
         let (clock, entry) = entry::decode(bytes)?;
@@ -150,8 +175,8 @@ impl Store {
         match entry {
             Entry::Commit { time_ms, ops } => {
                 self.observe_time(time_ms);
-                let tables: BTreeSet<TableId> = ops.iter().map(|op| op.table).collect();
-                self.note_commit(clock, bytes, tables, replay);
+                let noted = NotedCommit { clock, bytes, ops, is_carried: record.stream == CARRIED };
+                self.note_commit(&noted, replay);
                 Ok(())
             }
             Entry::Schema(change) => self.replay_schema(&change, replay),
@@ -159,14 +184,23 @@ impl Store {
     }
 
     /// Keeps a commit for those of its tables that do not contain it yet.
-    fn note_commit(&self, clock: u64, bytes: &[u8], tables: BTreeSet<TableId>, replay: &mut Replay) {
+    fn note_commit(&self, commit: &NotedCommit<'_>, replay: &mut Replay) {
+        let NotedCommit { clock, bytes, .. } = *commit;
         let mut shared: Option<Arc<[u8]>> = None;
+        let tables: BTreeSet<TableId> = commit.ops.iter().map(|op| op.table).collect();
         for table in tables {
-            let is_in = replay.checkpoints.get(&table).is_some_and(|of| clock <= of.clock);
+            let is_in = replay.checkpoints.get(&table).is_some_and(|of| clock <= of.clock)
+                || replay.cleared.get(&table).is_some_and(|at| clock < *at);
             let Ok(copy) = self.copy(table) else { continue };
             // What is noted of a table that is in RAM alone is from before it was, or from a move that was not finished.
-            if is_in || copy.disc().is_none() {
+            if is_in || copy.disc().is_none() || commit.is_carried && replay.knows(table, clock) {
                 continue;
+            }
+            if commit.ops.iter().any(|op| op.table == table && matches!(op.op, Op::Clear)) {
+                // Whatever it held need not be read, so it may well be damaged.
+                replay.checkpoints.remove(&table);
+                replay.noted.remove(&table);
+                replay.cleared.insert(table, clock);
             }
             copy.last_noted.fetch_max(clock, Ordering::SeqCst);
             let entry = shared.get_or_insert_with(|| bytes.into()).clone();
@@ -190,6 +224,7 @@ impl Store {
                 replay.indexes.remove(table);
                 replay.checkpoints.remove(table);
                 replay.noted.remove(table);
+                replay.cleared.remove(table);
                 self.ignoring_absence(change)
             }
             // A transformation that the end of the process has interrupted holds nobody up.

@@ -78,7 +78,7 @@ impl Scan {
     /// The next rows; `None` at the end. `at`: as of this snapshot, else the present.
     ///
     /// # Errors
-    /// `NoIndex` when the index is gone or does not reach back to the snapshot, `SnapshotExpired`, `Loading`.
+    /// `NoIndex` when the index is gone or does not reach back to the snapshot, `SnapshotExpired`, `Loading`, `Damaged`.
     pub fn next_page(
         &mut self,
         store: &Store,
@@ -88,9 +88,7 @@ impl Scan {
         if self.done {
             return Ok(None);
         }
-        if copy.is_loading() {
-            return Err(StoreError::Loading(copy.id()));
-        }
+        copy.check_open()?;
         let (page, hashed) = match self.source {
             Source::Rows => {
                 let number = *self.shard.get_or_insert_with(|| copy.first_shard(borrowed(&self.from)));

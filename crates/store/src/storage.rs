@@ -31,7 +31,7 @@ impl Store {
     /// directory when it leaves. Readers and writers go on. Blocks, for as long as the disc takes.
     ///
     /// # Errors
-    /// `NoTable`, `Loading`, `Sealed` while a table is rewritten, `Disc`, also without a log: the table is kept as before.
+    /// `NoTable`, `Loading`, `Damaged`, `Sealed` while a table is rewritten, `Disc`, also without a log: the table is kept as before.
     pub fn change_storage(
         &self,
         directory: &mut DataDirectory,
@@ -41,6 +41,7 @@ impl Store {
         if !self.has_log() {
             return Err(StoreError::Disc("there is no data directory".to_owned()));
         }
+        copy.check_open()?;
         let before = copy.disc();
         if change.disc.is_some() {
             // Commits are noted from here on, and those that were not have ended: so the checkpoint has them.

@@ -1,7 +1,7 @@
 //! The store of one group on this node: its copies, its commit clock, and the way a commit takes.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::apply::apply;
@@ -83,6 +83,8 @@ pub struct Store {
     snapshot_bytes_max: usize,
     /// Set once the store has been brought back from the disc.
     journal: OnceLock<Journal>,
+    /// Copies that nobody may use.
+    closed: Arc<AtomicUsize>,
 }
 
 impl Store {
@@ -104,6 +106,7 @@ impl Store {
             hasher: Hasher::with_seeds(a, b, c, d),
             snapshot_bytes_max: config.snapshot_bytes_max,
             journal: OnceLock::new(),
+            closed: Arc::default(),
         }
     }
 
@@ -189,6 +192,12 @@ impl Store {
         self.any_bounded.load(Ordering::Relaxed)
     }
 
+    /// How many copies are being loaded or are damaged. One read of memory.
+    #[must_use]
+    pub fn closed_copies(&self) -> usize {
+        self.closed.load(Ordering::Relaxed)
+    }
+
     /// All copies, in no order.
     #[must_use]
     pub fn copies(&self) -> Vec<Arc<TableCopy>> {
@@ -205,7 +214,8 @@ impl Store {
         if copies.contains_key(&table) {
             return Err(StoreError::Exists(format!("table {}", table.0)));
         }
-        let copy = Arc::new(TableCopy::new(table, spec, self.shard_bits, self.hasher.clone()));
+        let copy =
+            Arc::new(TableCopy::new(table, spec, self.shard_bits, self.hasher.clone(), self.closed.clone()));
         if copy.is_bounded() {
             self.any_bounded.store(true, Ordering::SeqCst);
         }
@@ -280,7 +290,7 @@ impl Store {
     /// row's.
     ///
     /// # Errors
-    /// `Sealed`, `NoTable` for a `Clear`.
+    /// `Sealed`, `Loading`, `Damaged`, `NoTable` for a `Clear`, which a damaged copy takes.
     pub fn commit_one(&self, copy: &TableCopy, time_ms: u64, op: &Op<'_>) -> Result<Single, StoreError> {
         self.commit_one_noted(copy, time_ms, op).map(|(single, _)| single)
     }
@@ -311,9 +321,7 @@ impl Store {
                 break (draft, shard);
             }
         };
-        if copy.sealed.load(Ordering::SeqCst) {
-            return Err(copy.sealed_error());
-        }
+        copy.check_writable()?;
         let indexes = copy.indexes_to_keep();
         let mut indexes = lock_indexes(indexes.as_deref());
         let subscribed = copy.subscribed.load(Ordering::SeqCst);
@@ -407,7 +415,7 @@ impl Store {
     /// A sealed copy takes only commits that have this version in their checks.
     pub fn set_schema_version(&self, copy: &TableCopy, version: u64, sealed: bool) {
         copy.schema_version.store(version, Ordering::SeqCst);
-        copy.sealed.store(sealed, Ordering::SeqCst);
+        copy.seal(sealed);
         copy.quiesce();
     }
 

@@ -1,5 +1,6 @@
 //! The tables of a node by name, and the changes of their schemas.
 
+mod alteration;
 mod moment;
 mod refill;
 mod storage;
@@ -23,7 +24,7 @@ use tokio::sync::watch;
 use crate::error::TableError;
 use crate::feed::Feed;
 use crate::loading::Loads;
-use crate::schema::{AccessMode, AttributeType, Schema, Storage};
+use crate::schema::{AttributeType, Schema, Storage};
 use crate::table::Table;
 use crate::taking::Taker;
 use crate::transaction::Turns;
@@ -262,13 +263,14 @@ impl Catalog {
         Ok(table)
     }
 
-    /// Drops a table with all its records; its subscriptions end.
+    /// Drops a table with all its records, a damaged one too; its subscriptions end.
     ///
     /// # Errors
     /// `NoTable`; `Unsupported` for `db0`…`db15`.
     pub async fn drop_table(&self, name: &str) -> Result<(), TableError> {
         let _changing = self.changing.lock().await;
-        let table = self.user_table(name)?;
+        let table = self.shapeable(name)?;
+        table.check_replaceable()?;
         self.show(|tables| tables.remove(name));
         table.mark_dropped();
         self.replica.change_schema(&SchemaChange::Drop { table: table.id() }).await?;
@@ -293,57 +295,18 @@ impl Catalog {
     }
 
     pub(crate) fn user_table(&self, name: &str) -> Result<Arc<Table>, TableError> {
+        let table = self.shapeable(name)?;
+        table.check_exists()?;
+        Ok(table)
+    }
+
+    fn shapeable(&self, name: &str) -> Result<Arc<Table>, TableError> {
         let table = self.table(name)?;
         if is_database(table.id()) {
             let cause = "the databases db0…db15 keep their shape; make a table of your own";
             return Err(TableError::Unsupported { table: name.to_owned(), cause });
         }
-        table.check_exists()?;
         Ok(table)
-    }
-
-    /// Adds an index to a table that goes on being used. Returns when it serves. O(n log n), off this task's thread.
-    ///
-    /// # Errors
-    /// `NoTable`, `BadSchema` for an unknown attribute, `IndexExists`.
-    pub async fn add_table_index(&self, name: &str, attribute: &str) -> Result<(), TableError> {
-        let _changing = self.changing.lock().await;
-        let table = self.user_table(name)?;
-        if table.schema().place_of(attribute).is_some_and(|place| table.schema().indexes().contains(&place)) {
-            return Err(TableError::IndexExists { table: name.to_owned(), attribute: attribute.to_owned() });
-        }
-        let schema = table.schema().alter().index(attribute).version(table.next_schema_version()).build()?;
-        let Some(place) = schema.place_of(attribute) else {
-            return Ok(());
-        };
-        self.change_in_background(SchemaChange::AddIndex { table: table.id(), attribute: place }).await?;
-        self.install(&table, schema).await
-    }
-
-    /// Drops an index.
-    ///
-    /// # Errors
-    /// `NoTable`, `NoIndex`.
-    pub async fn del_table_index(&self, name: &str, attribute: &str) -> Result<(), TableError> {
-        let _changing = self.changing.lock().await;
-        let table = self.user_table(name)?;
-        let place = table.indexed_place(attribute)?;
-        let schema =
-            table.schema().alter().unindex(attribute).version(table.next_schema_version()).build()?;
-        self.install(&table, schema).await?;
-        let del = SchemaChange::DelIndex { table: table.id(), attribute: place };
-        Ok(self.replica.change_schema(&del).await?)
-    }
-
-    /// Makes a table read-only, or writable again.
-    ///
-    /// # Errors
-    /// `NoTable`.
-    pub async fn change_table_access_mode(&self, name: &str, access: AccessMode) -> Result<(), TableError> {
-        let _changing = self.changing.lock().await;
-        let table = self.user_table(name)?;
-        let schema = table.schema().alter().access(access).version(table.next_schema_version()).build()?;
-        self.install(&table, schema).await
     }
 
     /// Puts a new schema in force: transactions that read the old one are refused from here on.
@@ -412,11 +375,13 @@ impl Catalog {
         }
     }
 
-    /// With the table's name where the error is about one that loads.
+    /// With the table's name where the error is about one that loads or is damaged.
     fn explain(&self, error: StoreError) -> TableError {
-        let StoreError::Loading(id) = &error else { return error.into() };
+        let (StoreError::Loading(id) | StoreError::Damaged { table: id, .. }) = &error else {
+            return error.into();
+        };
         let found = self.tables().into_iter().find(|table| table.id() == *id);
-        found.map_or_else(|| error.clone().into(), |table| table.loading_error())
+        found.map_or_else(|| error.clone().into(), |table| table.explain(error.clone()))
     }
 
     fn make_room(&self, commit: &Commit<'_>) {
@@ -440,13 +405,13 @@ impl Catalog {
     /// Deletes expired rows and counts them. At most some hundreds of rows a shard go at each call, so that it never holds up
     /// writers.
     pub fn expire_rows(&self) -> usize {
-        let tables = self.tables().into_iter().filter(|table| !table.copy().is_loading());
+        let tables = self.tables().into_iter().filter(|table| table.copy().is_open());
         tables.map(|table| table.expire(256)).sum()
     }
 
     /// Ends subscriptions that nobody holds any more.
     pub fn end_subscriptions(&self) {
-        for table in self.tables().into_iter().filter(|table| !table.copy().is_loading()) {
+        for table in self.tables().into_iter().filter(|table| table.copy().is_open()) {
             if table.copy().is_subscribed() {
                 table.sweep_subscribers();
             }

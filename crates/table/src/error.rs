@@ -47,6 +47,17 @@ pub enum TableError {
         /// Why loading ended, with the table and file at fault, which may be another one.
         cause: String,
     },
+    /// The table's records cannot be read: a file of it in the data directory is damaged. Other tables are not concerned.
+    #[error(
+        "table {table:?} is damaged: {cause}; look with `mnemon repair --dry-run` on the stopped node, restore the table from \
+         a backup, or clear or drop it"
+    )]
+    Damaged {
+        /// The table.
+        table: String,
+        /// What was found, with the file.
+        cause: String,
+    },
     /// The table's records are being transformed or restored.
     #[error("table {0:?} is being transformed or restored; try again when it is done")]
     Transforming(String),
@@ -154,6 +165,9 @@ impl From<StoreError> for TableError {
             full @ StoreError::DiscFull(_) => Self::DiscFull(full),
             unknown @ StoreError::OutcomeUnknown(_) => Self::OutcomeUnknown(unknown),
             StoreError::Loading(table) => Self::Loading { table: format!("number {}", table.0), percent: 0 },
+            StoreError::Damaged { table, cause } => {
+                Self::Damaged { table: format!("number {}", table.0), cause }
+            }
             other => Self::Store(other),
         }
     }

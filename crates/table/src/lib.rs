@@ -24,7 +24,7 @@ pub use error::TableError;
 pub use feed::{DEFAULT_QUEUE, Detail, Event, Subscription};
 pub use fetch::{Fetched, Load};
 pub use key_buffer::KeyBuffer;
-pub use loading::TableLoading;
+pub use loading::{TableDamage, TableLoading};
 pub use object::Object;
 pub use reading::KeyRange;
 pub use search::Search;

@@ -1,7 +1,7 @@
-//! Tables whose rows are still being read from the disc: who is told, and who waits.
+//! Tables whose rows are still being read from the disc, or cannot be: who is told, and who waits.
 //!
-//! What must stay true: a table that loads answers nothing but `Loading`, a loaded one answers while others still load, and
-//! every wait has a deadline. Reading the rows is left to the store.
+//! What must stay true: a table that loads answers nothing but `Loading`, a damaged one nothing but `Damaged`, a loaded one
+//! answers meanwhile, and every wait has a deadline. Reading the rows is left to the store.
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -39,6 +39,16 @@ pub struct TableLoading {
     pub progress: LoadProgress,
 }
 
+/// A table that is damaged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TableDamage {
+    /// Its name.
+    pub table: String,
+    /// What was found, with the file.
+    pub cause: String,
+}
+
 impl Catalog {
     /// Whether any table is still being loaded. One read of memory.
     #[must_use]
@@ -59,6 +69,25 @@ impl Catalog {
         self.tables().into_iter().filter_map(loading).collect()
     }
 
+    /// Whether there is a table that answers nobody: it is being loaded, or damaged. One read of memory.
+    #[must_use]
+    pub fn has_closed_tables(&self) -> bool {
+        self.store().closed_copies() > 0
+    }
+
+    /// The tables that are damaged: their records cannot be read from the disc. O(tables) when there are any.
+    #[must_use]
+    pub fn damaged(&self) -> Vec<TableDamage> {
+        if !self.has_closed_tables() {
+            return Vec::new();
+        }
+        let damaged = |table: Arc<Table>| {
+            let cause = table.copy().damage()?;
+            Some(TableDamage { table: table.name(), cause })
+        };
+        self.tables().into_iter().filter_map(damaged).collect()
+    }
+
     /// Why loading ended before it was done.
     #[must_use]
     pub fn load_failure(&self) -> Option<&str> {
@@ -71,7 +100,7 @@ impl Catalog {
         self.reading.left.store(left, Ordering::Relaxed);
     }
 
-    /// To be told when a table is loaded.
+    /// To be told when a table is loaded or was found damaged.
     pub fn note_loaded(&self) {
         // Told once for each table that `begin_loading` has counted.
         self.reading.left.fetch_sub(1, Ordering::SeqCst);
@@ -107,7 +136,8 @@ impl Catalog {
     /// Waits until these tables can be used, Mnesia's `wait_for_tables`.
     ///
     /// # Errors
-    /// `Loading` with the first that is not there when `timeout` has passed, `NotLoaded` when it cannot be brought back, `NoTable`.
+    /// `Loading` with the first that is not there when `timeout` has passed, `Damaged` and `NotLoaded` when it cannot be
+    /// brought back, `NoTable`.
     pub async fn wait_for_tables(
         &self,
         names: &[impl AsRef<str>],
@@ -120,7 +150,7 @@ impl Catalog {
             tables
                 .iter()
                 .find(|table| table.copy().is_loading())
-                .map_or(Ok(()), |table| Err(table.loading_error()))
+                .map_or(Ok(()), |table| Err(table.closed_error()))
         })
     }
 
@@ -136,15 +166,27 @@ impl Catalog {
                     break;
                 }
             }
+            table.check_open()?;
         }
         Ok(())
     }
 }
 
 impl Table {
-    /// What is answered while the table is being loaded.
+    /// Whether the records can be used.
+    ///
+    /// # Errors
+    /// `Loading`, `Damaged`.
+    pub fn check_open(&self) -> Result<(), TableError> {
+        if self.copy().is_open() { Ok(()) } else { Err(self.closed_error()) }
+    }
+
+    /// What is answered while the table is being loaded, and when it is damaged.
     #[cold]
-    pub(crate) fn loading_error(&self) -> TableError {
+    pub(crate) fn closed_error(&self) -> TableError {
+        if let Some(cause) = self.copy().damage() {
+            return TableError::Damaged { table: self.name(), cause };
+        }
         let percent = self.copy().load_progress().map_or(99, LoadProgress::percent);
         TableError::Loading { table: self.name(), percent }
     }

@@ -190,17 +190,43 @@ impl Table {
     }
 
     /// # Errors
-    /// `NoTable` once the table was dropped, `Loading` while its rows come from the disc.
+    /// `NoTable` once the table was dropped, `Loading` while its rows come from the disc, `Damaged` when they cannot.
     pub(crate) fn check_exists(&self) -> Result<(), TableError> {
         if self.dropped.load(Ordering::Relaxed) {
             return Err(TableError::NoTable(self.name()));
         }
-        if self.copy.is_loading() { Err(self.loading_error()) } else { Ok(()) }
+        self.check_open()
+    }
+
+    /// For whoever gives the rows up: a damaged table will do.
+    ///
+    /// # Errors
+    /// `NoTable`, `Loading`.
+    pub(crate) fn check_replaceable(&self) -> Result<(), TableError> {
+        match self.check_exists() {
+            Err(TableError::Damaged { .. }) => Ok(()),
+            answer => answer,
+        }
     }
 
     pub(crate) fn check_writable(&self) -> Result<(), TableError> {
         self.check_exists()?;
-        if self.read_only.load(Ordering::SeqCst) { Err(TableError::ReadOnly(self.name())) } else { Ok(()) }
+        if self.is_read_only() { Err(TableError::ReadOnly(self.name())) } else { Ok(()) }
+    }
+
+    fn allows(&self, op: &Op<'_>) -> Result<(), TableError> {
+        if op.is_read() {
+            return self.check_exists();
+        }
+        match self.check_writable() {
+            // The rows are given up, and a read-only table keeps even damaged ones.
+            Err(TableError::Damaged { .. }) if matches!(op, Op::Clear) && !self.is_read_only() => Ok(()),
+            answer => answer,
+        }
+    }
+
+    fn is_read_only(&self) -> bool {
+        self.read_only.load(Ordering::SeqCst)
     }
 
     /// A key as the bytes its rows are found by.
@@ -272,7 +298,7 @@ impl Table {
         time_ms: u64,
         op: &Op<'_>,
     ) -> Verdict<Result<Result<Outcome, OpError>, TableError>> {
-        let allowed = if op.is_read() { self.check_exists() } else { self.check_writable() };
+        let allowed = self.allows(op);
         if let Err(error) = allowed {
             return Verdict::Ready(Err(error));
         }
@@ -297,7 +323,7 @@ impl Table {
         match error {
             StoreError::Sealed(_) => TableError::Transforming(self.name()),
             StoreError::NoTable(_) => TableError::NoTable(self.name()),
-            StoreError::Loading(_) => self.loading_error(),
+            StoreError::Loading(_) | StoreError::Damaged { .. } => self.closed_error(),
             other => TableError::from(other),
         }
     }

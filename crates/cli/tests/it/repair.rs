@@ -33,7 +33,7 @@ fn damage(data: &Path) -> String {
 
 #[cfg(unix)]
 #[test]
-fn a_damaged_directory_is_refused_by_name_told_of_and_repaired() {
+fn a_damaged_table_is_told_of_beside_those_that_serve_and_repaired() {
     let data = place("repaired");
     let node = Running::start(&mut binary_on(&data));
     let mut client = node.connect();
@@ -49,12 +49,20 @@ fn a_damaged_directory_is_refused_by_name_told_of_and_repaired() {
     assert_eq!(intact.status.code(), Some(0), "{}", text(&intact.stdout));
 
     let file = damage(&data);
-    let refused = finished(binary_on(&data).args(["--log", "off"]));
-    let said = text(&refused.stderr);
-    assert_eq!((refused.status.code(), said.lines().count()), (Some(2), 1), "{said}");
-    for part in [&file, "orders", "repair"] {
-        assert!(said.contains(part), "{part:?} is not in {said}");
+    let node = Running::start(binary_on(&data).args(["--http", "127.0.0.1:0"]));
+    let mut client = node.connect();
+    client.ask("T.WAIT 30000 db0", "+OK\r\n");
+    client.ask("GET k", "$1\r\nv\r\n");
+    client.send("T.READ orders 1\r\n");
+    client.expect(&format!("-DAMAGED table \"orders\" is damaged: {file}"));
+    for (words, part) in [(["ctl", "tables"], "DAMAGED orders"), (["ctl", "status"], "damaged-tables")] {
+        let said = text(&finished(binary().args(words).args(["--connect", &node.http()])).stdout);
+        assert!(said.contains(part) && said.contains(&file), "{part:?} and {file} are not in {said}");
     }
+    let ready = finished(binary().args(["check", "ready", "--connect", &node.http()]));
+    assert_eq!(ready.status.code(), Some(0), "one table takes no node out of service");
+    node.signal("TERM");
+    assert_eq!(node.end().0.code(), Some(0));
     let look = repair(&data, &["--dry-run"]);
     let said = text(&look.stdout);
     assert_eq!(look.status.code(), Some(1), "{said}");

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mnemon_http::api::Client;
-use mnemon_http::{Bucket, Check, Counts, HttpConfig, HttpServer, Latency, Observed};
+use mnemon_http::{Bucket, Check, Counts, HttpConfig, HttpServer, Latency, Observed, Weight};
 use mnemon_otp::ProcessTree;
 use mnemon_store::ManualClock;
 use mnemon_table::Catalog;
@@ -50,8 +50,8 @@ impl Observed for StandIn {
     fn checks(&self) -> Vec<Check> {
         let failure = self.failure.lock().expect("no test panics with it").clone();
         vec![
-            Check { name: "ping", failure: None, is_vital: true },
-            Check { name: "resp", failure, is_vital: false },
+            Check { name: "ping", failure: None, weight: Weight::Vital },
+            Check { name: "resp", failure, weight: Weight::Ready },
         ]
     }
 

@@ -125,6 +125,7 @@ fn memory(host: &Host, lines: &mut Lines) {
 fn persistence(host: &Host, lines: &mut Lines) {
     // Clients look at this to learn whether they may begin.
     lines.put("loading", u8::from(host.catalog.is_loading()));
+    lines.put("damaged_tables", host.catalog.damaged().len());
     for name in ["async_loading", "rdb_changes_since_last_save", "rdb_bgsave_in_progress"] {
         lines.put(name, 0);
     }

@@ -79,6 +79,11 @@ pub(super) fn set_clock(bytes: &mut [u8], clock: u64) {
     }
 }
 
+/// The clock alone.
+pub(crate) fn clock(bytes: &[u8]) -> Option<u64> {
+    bytes.first_chunk::<CLOCK_LEN>().map(|clock| u64::from_le_bytes(*clock))
+}
+
 /// The clock and the entry.
 ///
 /// # Errors

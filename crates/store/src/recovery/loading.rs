@@ -7,8 +7,8 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use mnemon_disc::checkpoint::Checkpoint;
@@ -19,6 +19,7 @@ use crate::checkpoint::failed;
 use crate::copy::TableCopy;
 use crate::error::StoreError;
 use crate::event::TableId;
+use crate::gate::Damage;
 use crate::journal::entry::{self, Entry};
 use crate::row_image;
 use crate::store::Store;
@@ -125,10 +126,11 @@ impl Loading {
     }
 
     /// Loads all tables: those of the highest `order` first, of the same order the smallest first, by as many threads as
-    /// there are cores. `loaded` is told of each when it can be used. Blocks.
+    /// there are cores. `loaded` is told of each when it can be used, and when it is found damaged: then it stays closed, and
+    /// the others go on. Blocks.
     ///
     /// # Errors
-    /// The first table that cannot be brought back; it and those that were not done stay closed. Or that it was stopped.
+    /// That it was stopped, or entries of the log that cannot be applied to a table; tables that were not done stay closed.
     pub fn run(
         self,
         store: &Store,
@@ -179,6 +181,14 @@ struct Reading {
     next: AtomicUsize,
     /// Blocks that are not in yet.
     left: AtomicUsize,
+    /// Why a block could not be read.
+    damage: OnceLock<StoreError>,
+}
+
+impl Reading {
+    fn is_damaged(&self) -> bool {
+        self.damage.get().is_some()
+    }
 }
 
 struct Queue {
@@ -192,6 +202,8 @@ enum Task {
     Block(Arc<Reading>, usize),
     /// All rows of its checkpoint are there, or it has none.
     Finish(TableLoad),
+    /// Its checkpoint cannot be opened.
+    GiveUp(TableLoad, StoreError),
 }
 
 struct Work<'w, L> {
@@ -208,12 +220,10 @@ impl<L: Fn(TableId) + Sync> Work<'_, L> {
     fn run(&self) {
         while !self.stop.load(Ordering::Relaxed) {
             let (table, done) = match self.next() {
-                Ok(None) => return,
-                Ok(Some(Task::Finish(load))) => (load.copy.id(), self.finish(&load)),
-                Ok(Some(Task::Block(reading, number))) => {
-                    (reading.load.copy.id(), self.block(reading, number))
-                }
-                Err((table, cause)) => (table, Err(cause)),
+                None => return,
+                Some(Task::Finish(load)) => (load.copy.id(), self.finish(&load)),
+                Some(Task::GiveUp(load, cause)) => (load.copy.id(), self.give_up(&load, &cause)),
+                Some(Task::Block(reading, number)) => (reading.load.copy.id(), self.block(&reading, number)),
             };
             if let Err(cause) = done {
                 self.fail(Some(table), cause);
@@ -229,42 +239,68 @@ impl<L: Fn(TableId) + Sync> Work<'_, L> {
         self.failure.lock().get_or_insert(LoadFailure { table, cause });
     }
 
-    fn next(&self) -> Result<Option<Task>, (TableId, StoreError)> {
+    /// Leaves a table of which the checkpoint cannot be read without rows, closed, and with its entries of the log.
+    fn give_up(&self, load: &TableLoad, cause: &StoreError) -> Result<(), StoreError> {
+        let copy = &load.copy;
+        copy.clear_unseen(self.store.clock());
+        for attribute in &load.indexes {
+            self.store.add_index(copy, *attribute)?;
+        }
+        copy.close_for(Damage::of_load(cause, load.noted.clone()));
+        copy.end_load();
+        (self.loaded)(copy.id());
+        Ok(())
+    }
+
+    fn next(&self) -> Option<Task> {
         let mut queue = self.queue.lock();
+        // What a damaged table still has in its file is of no account.
+        queue.reading.retain(|reading| !reading.is_damaged());
         for reading in &queue.reading {
             let number = reading.next.fetch_add(1, Ordering::Relaxed);
             if number < reading.checkpoint.blocks() {
-                return Ok(Some(Task::Block(reading.clone(), number)));
+                return Some(Task::Block(reading.clone(), number));
             }
         }
         queue.reading.clear();
-        let Some(load) = queue.waiting.pop() else { return Ok(None) };
-        let Some(of) = load.checkpoint else { return Ok(Some(Task::Finish(load))) };
-        let opened = of.open(self.disc, self.node);
-        let checkpoint = opened.map_err(|cause| (load.copy.id(), failed(cause)))?;
+        let load = queue.waiting.pop()?;
+        let Some(of) = load.checkpoint else { return Some(Task::Finish(load)) };
+        let checkpoint = match of.open(self.disc, self.node) {
+            Ok(checkpoint) => checkpoint,
+            Err(cause) => return Some(Task::GiveUp(load, failed(cause))),
+        };
         let blocks = checkpoint.blocks();
         if blocks == 0 {
-            return Ok(Some(Task::Finish(load)));
+            return Some(Task::Finish(load));
         }
-        let reading = Reading { load, checkpoint, next: AtomicUsize::new(1), left: AtomicUsize::new(blocks) };
+        let (next, left) = (AtomicUsize::new(1), AtomicUsize::new(blocks));
+        let reading = Reading { load, checkpoint, next, left, damage: OnceLock::new() };
         let reading = Arc::new(reading);
         queue.reading.push(reading.clone());
-        Ok(Some(Task::Block(reading, 0)))
+        Some(Task::Block(reading, 0))
     }
 
-    fn block(&self, reading: Arc<Reading>, number: usize) -> Result<(), StoreError> {
-        let block = reading.checkpoint.read_block(number).map_err(failed)?;
-        let copy = &reading.load.copy;
-        let mut rows = 0;
-        for entry in block.entries() {
-            copy.restore(row_image::decode(entry)?);
-            rows += 1;
+    /// Reads a block, unless another one of the table was bad; whoever ends its last one ends the table.
+    fn block(&self, reading: &Reading, number: usize) -> Result<(), StoreError> {
+        if !reading.is_damaged()
+            && let Err(cause) = read(reading, number)
+        {
+            // The first one is told.
+            let _ = reading.damage.set(cause);
         }
-        copy.advance_load(rows);
-        if reading.left.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.finish(&reading.load)?;
+        // Blocks that nobody begins any more are not waited for.
+        let blocks = reading.checkpoint.blocks();
+        let mut ended = 1;
+        if reading.is_damaged() {
+            ended += blocks.saturating_sub(reading.next.swap(blocks, Ordering::SeqCst));
         }
-        Ok(())
+        if reading.left.fetch_sub(ended, Ordering::SeqCst) != ended {
+            return Ok(());
+        }
+        match reading.damage.get() {
+            Some(cause) => self.give_up(&reading.load, cause),
+            None => self.finish(&reading.load),
+        }
     }
 
     /// The log on top of the rows, the indexes over both; then the table is open.
@@ -284,6 +320,19 @@ impl<L: Fn(TableId) + Sync> Work<'_, L> {
         (self.loaded)(copy.id());
         Ok(())
     }
+}
+
+/// Puts the rows of a block in their places.
+fn read(reading: &Reading, number: usize) -> Result<(), StoreError> {
+    let block = reading.checkpoint.read_block(number).map_err(failed)?;
+    let copy = &reading.load.copy;
+    let mut rows = 0;
+    for entry in block.entries() {
+        copy.restore(row_image::decode(entry)?);
+        rows += 1;
+    }
+    copy.advance_load(rows);
+    Ok(())
 }
 
 /// Applies what an entry does to this table.

@@ -56,7 +56,7 @@ impl Catalog {
             return Err(TableError::Unsupported { table: name, cause });
         }
         let replaces = self.tables.load().get(&name).cloned();
-        replaces.as_ref().map_or(Ok(()), |old| old.check_exists())?;
+        replaces.as_ref().map_or(Ok(()), |old| old.check_replaceable())?;
         // Versions that transactions may have noted of the old table are none of this one.
         let version = replaces.as_ref().map_or(1, |old| old.next_schema_version());
         let schema = schema.alter().version(version).build()?;
@@ -76,7 +76,8 @@ impl Catalog {
     pub async fn refill_in_place(&self, name: &str) -> Result<Refill<'_>, TableError> {
         let changing = self.changing.lock().await;
         let table = self.table(name)?;
-        table.check_exists()?;
+        // A damaged one is to be cleared first.
+        table.check_replaceable()?;
         let sealed = table.next_schema_version();
         self.set_version(&table, sealed, true).await?;
         let way = Way::InPlace { sealed, begun: false };
