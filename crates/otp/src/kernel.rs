@@ -156,6 +156,7 @@ impl Kernel {
         if !process.set_exit(&mut state, reason) {
             return Vec::new();
         }
+        self.table.note_end();
         let links = state.links.take();
         let observers = state.monitored_by.take();
         let monitoring = state.monitoring.take();

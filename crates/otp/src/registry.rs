@@ -1,7 +1,8 @@
 //! Names of processes: keys to pids, looked up without a process hop.
 //!
 //! A key is gone before anyone is told that its process has ended: the kernel calls the registry first. Both directions
-//! are kept, key to processes and process to keys, each under its own shard's lock, and never two at once.
+//! are kept, key to processes and process to keys, each under its own shard's lock. The lock of a process's keys is the order
+//! in which listeners hear of them: what it protects is told before it is let go.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -122,13 +123,16 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Registry<K, V> {
             }
             entries.push(Entry { process: process.clone(), value });
         }
-        self.0.keys_of(process.pid).lock().entry(process.pid).or_default().push(key.clone());
+        {
+            let mut keys = self.0.keys_of(process.pid).lock();
+            keys.entry(process.pid).or_default().push(key.clone());
+            self.0.tell(&RegistryEvent::Registered(key, process.pid));
+        }
         let hook: Arc<dyn ExitHook> = self.0.clone();
         if !self.0.kernel.add_hook(process, &hook) {
             self.0.process_ended(process.pid);
             return Err(Error::NoProcess);
         }
-        self.0.tell(&RegistryEvent::Registered(key, process.pid));
         Ok(())
     }
 
@@ -151,17 +155,13 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Registry<K, V> {
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        let taken = {
-            let mut keys = self.0.keys_of(pid).lock();
-            let Some(list) = keys.get_mut(&pid) else { return false };
-            let at = list.iter().position(|known| known.borrow() == key);
-            let taken = at.map(|at| list.remove(at));
-            if list.is_empty() {
-                keys.remove(&pid);
-            }
-            taken
-        };
-        let Some(key) = taken else { return false };
+        let mut keys = self.0.keys_of(pid).lock();
+        let Some(list) = keys.get_mut(&pid) else { return false };
+        let Some(at) = list.iter().position(|known| known.borrow() == key) else { return false };
+        let key = list.remove(at);
+        if list.is_empty() {
+            keys.remove(&pid);
+        }
         self.0.remove_one(&key, pid);
         self.0.tell(&RegistryEvent::Unregistered(key, pid));
         true
@@ -272,8 +272,8 @@ impl<K: Key, V> Inner<K, V> {
 
 impl<K: Key, V: Send + Sync + 'static> ExitHook for Inner<K, V> {
     fn process_ended(&self, pid: Pid) {
-        let keys = self.keys_of(pid).lock().remove(&pid).unwrap_or_default();
-        for key in keys {
+        let mut all = self.keys_of(pid).lock();
+        for key in all.remove(&pid).unwrap_or_default() {
             self.remove_one(&key, pid);
             self.tell(&RegistryEvent::Unregistered(key, pid));
         }

@@ -215,6 +215,7 @@ impl System {
     #[must_use]
     pub fn processes(&self) -> Vec<Pid> {
         let mut all = self.0.kernel.table.all();
+        all.retain(|process| process.is_alive());
         all.sort_by_key(|process| (process.started, process.pid));
         all.into_iter().map(|process| process.pid).collect()
     }

@@ -70,7 +70,12 @@ impl Table {
         place.process.clone().filter(|_| place.generation == pid.generation())
     }
 
-    /// Removes `pid`; its place may be used again.
+    /// A process has ended: it counts no longer, from before anybody is told.
+    pub(crate) fn note_end(&self) {
+        self.live.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Removes `pid`, whose end was noted; its place may be used again.
     pub(crate) fn remove(&self, pid: Pid) {
         let Some(shard) = self.shards.get((pid.index() % SHARDS) as usize) else { return };
         let at = pid.index() / SHARDS;
@@ -83,7 +88,6 @@ impl Table {
         place.generation = place.generation.wrapping_add(1).max(1);
         shard.free.push(at);
         drop(shard);
-        self.live.fetch_sub(1, Ordering::Relaxed);
         drop(gone);
     }
 

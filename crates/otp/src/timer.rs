@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -16,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::message::{Envelope, Message, Payload};
 use crate::pid::Ref;
 use crate::process::Process;
+use crate::sync::Mutex;
 
 /// A timer that runs; what [`cancel_timer`](crate::System::cancel_timer) takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,6 +65,23 @@ impl Timers {
         delay: Duration,
         payload: Payload,
     ) -> Result<TimerRef> {
+        let (timer, wanted) = self.add(reference, process, delay, payload)?;
+        match wanted {
+            Wanted::Start => drop(handle.spawn(run(self.clone()))),
+            Wanted::Sooner => self.sooner.notify_one(),
+            Wanted::Nothing => {}
+        }
+        Ok(timer)
+    }
+
+    /// Notes a timer, and says what its task has to be told.
+    pub(crate) fn add(
+        &self,
+        reference: Ref,
+        process: Arc<Process>,
+        delay: Duration,
+        payload: Payload,
+    ) -> Result<(TimerRef, Wanted)> {
         let timer = TimerRef { at: moment_after(delay), reference };
         let mut state = self.state.lock();
         if state.due.len() >= self.limit {
@@ -72,14 +89,14 @@ impl Timers {
         }
         let is_first = state.due.first_key_value().is_none_or(|(first, _)| timer < *first);
         state.due.insert(timer, (process, payload));
-        let start = !std::mem::replace(&mut state.running, true);
-        drop(state);
-        if start {
-            drop(handle.spawn(run(self.clone())));
+        let wanted = if !std::mem::replace(&mut state.running, true) {
+            Wanted::Start
         } else if is_first {
-            self.sooner.notify_one();
-        }
-        Ok(timer)
+            Wanted::Sooner
+        } else {
+            Wanted::Nothing
+        };
+        Ok((timer, wanted))
     }
 
     /// Stops a timer and returns how much time it had left; `None` where it has run out.
@@ -95,7 +112,7 @@ impl Timers {
     }
 
     /// Delivers one timer that is due; else says when the next one is.
-    fn next(&self) -> Step {
+    pub(crate) fn next(&self) -> Step {
         let mut state = self.state.lock();
         let Some(entry) = state.due.first_entry() else {
             state.running = false;
@@ -105,13 +122,25 @@ impl Timers {
             return Step::Wait(entry.key().at);
         }
         let (timer, (process, payload)) = entry.remove_entry();
-        drop(state);
+        // Under the lock: whoever is told that the timer has run out finds its message.
         process.signal(Envelope::Message(Message::Timer { reference: timer.reference, payload }));
         Step::Delivered
     }
 }
 
-enum Step {
+/// What a new timer asks of the task of all timers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// There is none.
+    Start,
+    /// It is to wake earlier.
+    Sooner,
+    Nothing,
+}
+
+/// What was done, or is to be done next.
+#[derive(Debug)]
+pub(crate) enum Step {
     Delivered,
     Wait(Instant),
     Idle,

@@ -44,6 +44,23 @@ fn every_line_of_the_comparison_names_a_test_that_exists() {
 }
 
 #[test]
+fn the_comparison_marks_what_is_model_checked_and_nothing_else() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("../../docs/otp.md")).expect("the page stands in docs");
+    let mut models = String::new();
+    sources(&root.join("tests/model"), &mut models);
+    let mut marked = 0;
+    for (row, names) in named(&page) {
+        for name in names {
+            let is_model = models.contains(&format!("fn {name}("));
+            assert_eq!(row.contains(&format!("`{name}` ⇄")), is_model, "`{name}` in {row}");
+            marked += usize::from(is_model);
+        }
+    }
+    assert!(marked > 20, "only {marked} marks");
+}
+
+#[test]
 fn a_row_without_a_test_is_found() {
     let rows = named("| OTP | here | test |\n|---|---|---|\n| a | b | `x`, `y` |\n| a | `b` | |\n");
     assert_eq!(rows.len(), 2);

@@ -101,3 +101,61 @@ fn a_kill_and_an_exit_at_once_end_in_killed_and_nothing_enters_after_the_end() {
         assert!(drain(&b).is_empty(), "what lay there went with the process (sent: {sent})");
     });
 }
+
+#[test]
+fn a_kill_at_the_time_of_a_normal_end_is_one_end_with_one_reason_for_all() {
+    check(|| {
+        let world = World::new();
+        let (ending, linked, watcher) = (world.process(), world.trapping(), world.process());
+        world.kernel.link(&linked, ending.pid);
+        world.kernel.monitor(&watcher, ending.pid);
+        let (_, mut outside) = world.kernel.watch(&ending);
+        let (w, target) = (world.clone(), ending.pid);
+        let killer = thread::spawn(move || w.kernel.exit(target, target, &ExitReason::Kill));
+        // As its task does when its body is done, and as the task is dropped when a runtime ends.
+        let (w, own) = (world.clone(), ending.clone());
+        let dropper = thread::spawn(move || drop(w.kernel.finish(&own, &ExitReason::Killed)));
+        let reason = if ending.is_doomed() { ending.doom().expect("a reason") } else { ExitReason::Normal };
+        drop(world.kernel.finish(&ending, &reason));
+        dropper.join().unwrap();
+        killer.join().unwrap();
+        let exits = drain(&linked);
+        let [Message::Exit { from, reason: told }] = &exits[..] else { panic!("{exits:?}") };
+        let downs = drain(&watcher);
+        let [Message::Down { pid, reason: down, .. }] = &downs[..] else { panic!("{downs:?}") };
+        assert_eq!((*from, *pid), (ending.pid, ending.pid));
+        let polled = outside.poll_take(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+        let std::task::Poll::Ready(Some(seen)) = polled else { panic!("nobody answered") };
+        assert!(*told == ExitReason::Normal || *told == ExitReason::Killed, "{told:?}");
+        assert_eq!((told, &seen), (down, down), "all are told the same");
+        assert!(
+            !world.kernel.exit(ending.pid, ending.pid, &ExitReason::Kill),
+            "nobody is there to be killed again"
+        );
+    });
+}
+
+#[test]
+fn who_links_a_process_that_has_ended_gets_noproc() {
+    check(|| {
+        let world = World::new();
+        let (a, b) = (world.trapping(), world.process());
+        let (_, mut outside) = world.kernel.watch(&b);
+        let (w, ending) = (world.clone(), b.clone());
+        let other = thread::spawn(move || w.crash(&ending));
+        let known =
+            outside.poll_take(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_ready();
+        world.kernel.link(&a, b.pid);
+        let at_once = drain(&a);
+        if known {
+            // Told of the end before: the answer does not wait for anybody.
+            assert!(
+                matches!(&at_once[..], [Message::Exit { reason: ExitReason::NoProcess, .. }]),
+                "{at_once:?}"
+            );
+        }
+        other.join().unwrap();
+        assert_eq!(at_once.len() + drain(&a).len(), 1);
+        assert_eq!(a.lock().links.len(), 0);
+    });
+}

@@ -79,3 +79,37 @@ fn an_answer_or_its_absence_always_wakes_who_waits() {
         assert_eq!(third.join().unwrap(), answer.is_some(), "told the truth about whether it arrived");
     });
 }
+
+#[test]
+fn the_bound_is_for_messages_and_never_for_signals() {
+    check(|| {
+        let world = World::new();
+        let (receiver, linked) = (world.trapping(), world.process());
+        world.kernel.link(&receiver, linked.pid);
+        world.kernel.monitor(&receiver, linked.pid);
+        let (own, w) = (receiver.clone(), world.clone());
+        let signals = thread::spawn(move || {
+            w.crash(&linked);
+            let timer = Message::Timer { reference: w.kernel.new_reference(), payload: Payload::new(()) };
+            own.signal(Envelope::Message(timer))
+        });
+        let posters: Vec<_> = [0, 10]
+            .map(|first| {
+                let own = receiver.clone();
+                thread::spawn(move || {
+                    (first..first + 2).filter(|value| own.post(Payload::new(*value)).is_ok()).count()
+                })
+            })
+            .into();
+        let accepted: usize = posters.into_iter().map(|poster| poster.join().unwrap()).sum();
+        assert!(signals.join().unwrap());
+        assert_eq!(accepted, 2, "as many as the bound says: nobody received");
+        let all = crate::drain(&receiver);
+        let count = |wanted: fn(&Message) -> bool| all.iter().filter(|message| wanted(message)).count();
+        assert_eq!(count(|message| matches!(message, Message::User(_))), accepted);
+        assert_eq!(count(|message| matches!(message, Message::Exit { .. })), 1);
+        assert_eq!(count(|message| matches!(message, Message::Down { .. })), 1);
+        assert_eq!(count(|message| matches!(message, Message::Timer { .. })), 1);
+        assert!(receiver.post(Payload::new(0)).is_ok(), "there is room again");
+    });
+}

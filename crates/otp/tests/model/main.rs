@@ -30,15 +30,24 @@ mod slot;
 mod small_map;
 #[path = "../../src/table.rs"]
 mod table;
+#[path = "../../src/timer.rs"]
+mod timer;
 
+mod groups;
 mod links;
 mod mailboxes;
 mod monitors;
 mod registries;
+mod timers;
 
 use std::collections::VecDeque;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
+use shuttle::{Config, Runner};
 
 use crate::kernel::Kernel;
 use crate::kind::Role;
@@ -46,15 +55,33 @@ use crate::message::{Envelope, Message};
 use crate::process::Process;
 use crate::reason::ExitReason;
 
-/// Interleavings tried of each race.
-const TRIES: usize = 3_000;
+/// Interleavings tried of each race in each way, unless `MNEMON_MODEL_TRIES` says how many.
+const TRIES: usize = 2_000;
 
-/// Tries a race at random, and then with few switches at chosen depths, which finds other mistakes.
+/// Switches of threads at chosen places that are tried together, one depth after the other.
+const DEPTHS: std::ops::RangeInclusive<usize> = 2..=3;
+
+/// Tries a race at random, and then with few switches at chosen places, which finds other mistakes. `MNEMON_MODEL_SEED` replays
+/// a choice; a new one is made and printed otherwise.
+#[expect(clippy::print_stdout, reason = "a test's output is shown when it fails")]
 fn check(race: impl Fn() + Send + Sync + 'static) {
+    let tries = number("MNEMON_MODEL_TRIES").map_or(TRIES, |tries| usize::try_from(tries).unwrap_or(TRIES));
+    let seed = number("MNEMON_MODEL_SEED").unwrap_or_else(|| RandomState::new().hash_one(0));
+    println!("MNEMON_MODEL_SEED={seed} MNEMON_MODEL_TRIES={tries}");
     let race = Arc::new(race);
-    let again = race.clone();
-    shuttle::check_random(move || race(), TRIES);
-    shuttle::check_pct(move || again(), TRIES, 3);
+    let run = |scheduler: Box<dyn Scheduler + Send>| {
+        let race = race.clone();
+        Runner::new(scheduler, Config::default()).run(move || race());
+    };
+    run(Box::new(RandomScheduler::new_from_seed(seed, tries)));
+    for depth in DEPTHS {
+        run(Box::new(PctScheduler::new_from_seed(seed, depth, tries / 2)));
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text} is no number")))
 }
 
 /// What the processes of a model are.

@@ -66,3 +66,54 @@ fn who_watches_from_outside_is_answered() {
         assert_eq!(reason, Some(ExitReason::error("crash")));
     });
 }
+
+#[test]
+fn each_of_several_monitors_fires_once_whoever_sets_them_and_when() {
+    check(|| {
+        let world = World::new();
+        let (one, other, target) = (world.process(), world.process(), world.process());
+        let first = world.kernel.monitor(&one, target.pid);
+        let (w, watcher, pid) = (world.clone(), other.clone(), target.pid);
+        let setter = thread::spawn(move || w.kernel.monitor(&watcher, pid));
+        let (w, ending) = (world.clone(), target.clone());
+        let ender = thread::spawn(move || w.crash(&ending));
+        let second = world.kernel.monitor(&one, target.pid);
+        let third = setter.join().unwrap();
+        ender.join().unwrap();
+        let mut told = references(drain(&one));
+        told.sort_unstable();
+        assert_eq!(told, [first, second]);
+        assert_eq!(references(drain(&other)), [third]);
+        assert_eq!((one.lock().monitoring.len(), other.lock().monitoring.len()), (0, 0));
+    });
+}
+
+fn references(messages: Vec<Message>) -> Vec<crate::pid::Ref> {
+    let references = messages.into_iter().map(|message| match message {
+        Message::Down { reference, .. } => reference,
+        other => panic!("{other:?}"),
+    });
+    references.collect()
+}
+
+#[test]
+fn a_demonitor_with_flush_leaves_no_down_of_its_own_and_every_other() {
+    check(|| {
+        let world = World::new();
+        let (watcher, target) = (world.process(), world.process());
+        let (ended, kept) =
+            (world.kernel.monitor(&watcher, target.pid), world.kernel.monitor(&watcher, target.pid));
+        let (w, ending) = (world.clone(), target.clone());
+        let other = thread::spawn(move || w.crash(&ending));
+        // As `demonitor_flush` does.
+        let mut seen = Vec::new();
+        if !world.kernel.demonitor(&watcher, ended) {
+            seen = references(drain(&watcher));
+            let own = seen.iter().position(|reference| *reference == ended);
+            seen.remove(own.expect("where the monitor is gone, its down has come"));
+        }
+        other.join().unwrap();
+        seen.extend(references(drain(&watcher)));
+        assert_eq!(seen, [kept]);
+    });
+}

@@ -4,29 +4,44 @@ use std::sync::Arc;
 
 use shuttle::thread;
 
-use crate::check;
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::process::Process;
 use crate::reason::ExitReason;
 use crate::registry::Registry;
+use crate::{check, drain};
 
-struct Names {
-    kernel: Arc<Kernel>,
-    registry: Registry<u8>,
+/// A registry, and processes for it.
+pub(crate) struct Names {
+    pub(crate) kernel: Arc<Kernel>,
+    pub(crate) registry: Registry<u8>,
 }
 
 impl Names {
-    fn new() -> Self {
-        let kernel = Arc::new(Kernel::new(16));
-        Self { registry: Registry::over(kernel.clone(), true), kernel }
+    pub(crate) fn new() -> Self {
+        Self::with(true)
     }
 
-    fn process(&self) -> Arc<Process> {
+    /// With keys that many may have.
+    pub(crate) fn shared() -> Self {
+        Self::with(false)
+    }
+
+    fn with(unique: bool) -> Self {
+        let kernel = Arc::new(Kernel::new(16));
+        Self { registry: Registry::over(kernel.clone(), unique), kernel }
+    }
+
+    /// A process whose mailbox has room for all events of a model.
+    pub(crate) fn listener(&self) -> Arc<Process> {
+        self.kernel.table.insert(|pid| Process::new(pid, None, crate::ROLE, 64)).expect("room in the table")
+    }
+
+    pub(crate) fn process(&self) -> Arc<Process> {
         self.kernel.table.insert(|pid| Process::new(pid, None, crate::ROLE, 2)).expect("room in the table")
     }
 
-    fn ending(&self, process: &Arc<Process>) -> thread::JoinHandle<()> {
+    pub(crate) fn ending(&self, process: &Arc<Process>) -> thread::JoinHandle<()> {
         let (kernel, process) = (self.kernel.clone(), process.clone());
         thread::spawn(move || drop(kernel.finish(&process, &ExitReason::Killed)))
     }
@@ -81,5 +96,45 @@ fn a_name_whose_holder_is_ending_passes_to_the_next_and_stays_with_it() {
             other => panic!("{other:?}"),
         }
         assert_eq!(names.registry.count(), usize::from(taken.is_ok()));
+    });
+}
+
+#[test]
+fn after_the_down_of_its_holder_a_name_is_free() {
+    check(|| {
+        let names = Names::new();
+        let (holder, watcher) = (names.process(), names.process());
+        names.registry.register(holder.pid, 1, ()).unwrap();
+        names.kernel.monitor(&watcher, holder.pid);
+        let other = names.ending(&holder);
+        if !drain(&watcher).is_empty() {
+            assert_eq!(names.registry.whereis(&1), None, "told of the end, and still found");
+            assert_eq!(
+                names.registry.register(watcher.pid, 1, ()),
+                Ok(()),
+                "told of the end, and still held"
+            );
+        }
+        other.join().unwrap();
+        assert_ne!(names.registry.whereis(&1), Some(holder.pid));
+    });
+}
+
+#[test]
+fn a_name_given_back_while_its_holder_is_ending_is_given_back_once() {
+    check(|| {
+        let names = Names::new();
+        let (holder, next, listener) = (names.process(), names.process(), names.listener());
+        names.registry.register(holder.pid, 1, ()).unwrap();
+        names.registry.listen(listener.pid);
+        let other = names.ending(&holder);
+        let given_back = names.registry.unregister(holder.pid, &1);
+        // Given back by whomever, it may be taken, and what is left of the end takes it from nobody else.
+        let taken = names.registry.register(next.pid, 1, ());
+        assert!(taken.is_ok() || !given_back, "{taken:?}");
+        other.join().unwrap();
+        assert_eq!(names.registry.whereis(&1), taken.is_ok().then_some(next.pid));
+        let unregistered = drain(&listener).len() - usize::from(taken.is_ok());
+        assert_eq!(unregistered, 1, "told to be given back");
     });
 }
