@@ -10,7 +10,7 @@ use std::io::Read;
 use std::str::FromStr;
 
 use mnemon_store::Row;
-use mnemon_table::schema::{Schema, Storage};
+use mnemon_table::schema::Schema;
 use mnemon_table::{Catalog, Refill};
 use serde::{Deserialize, Serialize};
 
@@ -220,7 +220,7 @@ fn decide(catalog: &Catalog, table: &BackedTable, plan: &RestorePlan) -> Result<
         }
         _ if table.database => misfit("there is no such numbered database"),
         present => {
-            if table.schema.storage() == Storage::Disc && !catalog.store().has_log() {
+            if !catalog.has_place_for(table.schema.storage()) {
                 return misfit("it is kept on disc and this node has no data directory");
             }
             Ok(Action::Aside { replaces: present.is_some() })

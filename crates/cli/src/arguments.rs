@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use mnemon_node::{Bounds, Durability, Storage, TableError, parse_durability};
+use mnemon_node::{Bounds, Durability, Storage, parse_durability};
 
 use crate::bench::Bench;
 use crate::check::Check;
@@ -97,6 +97,10 @@ pub(crate) struct Settings {
     /// Bytes of log after which changed tables are written anew and the log before is freed: k, kb, m, mb, g and gb are units.
     #[arg(long, env = "MNEMON_CHECKPOINT_BYTES", value_name = "BYTES", default_value = "64mb", value_parser = bytes)]
     pub(crate) checkpoint_bytes: u64,
+
+    /// Bytes of memory for blocks read of tables on disc only; their changes take as many more before they are written.
+    #[arg(long, env = "MNEMON_DISC_CACHE_BYTES", value_name = "BYTES", default_value = "64mb", value_parser = bytes)]
+    pub(crate) disc_cache_bytes: u64,
 
     /// The directory of backups [default: backups in the data directory].
     #[arg(long, env = "MNEMON_BACKUP_DIR", value_name = "DIR")]
@@ -297,7 +301,10 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 fn storage(text: &str) -> Result<Storage, String> {
-    text.parse().map_err(|error: TableError| error.to_string())
+    match text.parse() {
+        Ok(storage @ (Storage::Ram | Storage::Disc)) => Ok(storage),
+        _ => Err("the databases are kept in ram or disc".to_owned()),
+    }
 }
 
 /// Bytes, with Redis's units.

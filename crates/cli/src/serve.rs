@@ -101,7 +101,8 @@ pub(crate) fn builder(settings: &Settings) -> NodeBuilder {
             .data(directory)
             .database_durability(settings.default_durability)
             .databases_on_disc(on_disc)
-            .checkpoint_bytes(settings.checkpoint_bytes);
+            .checkpoint_bytes(settings.checkpoint_bytes)
+            .disc_cache_bytes(settings.disc_cache_bytes);
     }
     if let Some(directory) = &settings.backup_dir {
         node = node.backup_dir(directory);

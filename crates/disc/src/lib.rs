@@ -12,6 +12,7 @@ mod fs_disc;
 mod identity;
 pub mod log;
 mod manifest;
+pub mod rows;
 mod salvage;
 mod survey;
 pub mod testing;

@@ -5,5 +5,7 @@
 
 mod faulty_disc;
 mod faulty_file;
+mod memory_rows;
 
 pub use faulty_disc::{Fate, Fault, FaultyDisc};
+pub use memory_rows::MemoryTrees;

@@ -110,7 +110,7 @@ pub(crate) fn table(node: &dyn Observed, name: &str) -> Option<api::Table> {
         summary: summary(&table),
         attributes: attributes.collect(),
         access: if schema.access() == AccessMode::ReadOnly { "ro" } else { "rw" }.to_owned(),
-        storage: format!("{:?}", schema.storage()).to_ascii_lowercase(),
+        storage: schema.storage().to_string(),
         ttl_ms: schema.ttl_ms(),
         max_entries: schema.max_entries(),
         max_bytes: schema.max_bytes(),

@@ -33,6 +33,7 @@ pub struct NodeBuilder {
     pub(crate) databases_on_disc: bool,
     pub(crate) load_in_background: bool,
     pub(crate) checkpoint_bytes: u64,
+    pub(crate) disc_cache_bytes: u64,
     pub(crate) maintenance_interval: Duration,
     pub(crate) backups: BackupSettings,
 }
@@ -57,6 +58,7 @@ impl Default for NodeBuilder {
             databases_on_disc: true,
             load_in_background: false,
             checkpoint_bytes: 64 << 20,
+            disc_cache_bytes: 64 << 20,
             maintenance_interval: Duration::from_millis(100),
             backups: BackupSettings::default(),
         }
@@ -177,6 +179,15 @@ impl NodeBuilder {
     #[must_use]
     pub fn checkpoint_bytes(mut self, bytes: u64) -> Self {
         self.checkpoint_bytes = bytes;
+        self
+    }
+
+    /// Bytes of memory for tables made with `storage = disc_only`, all together: so many for blocks that were read from the
+    /// disc, and half as many for changes until they are written there, twice that while they are. More of them make fewer
+    /// reads and fewer, larger writes. Default: 64 MiB.
+    #[must_use]
+    pub fn disc_cache_bytes(mut self, bytes: u64) -> Self {
+        self.disc_cache_bytes = bytes;
         self
     }
 

@@ -1,6 +1,7 @@
 //! The node's data directory: brought back at the start, kept small by checkpoints, closed in order at the end.
 
 mod facts;
+mod rows;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mnemon_disc::log::{Shift, Workers};
+use mnemon_disc::rows::LsmTrees;
 use mnemon_disc::time::{SystemTicker, Ticker};
 use mnemon_disc::{DataDirectory, DiscError, Log, LogConfig};
 use mnemon_store::{Clock, Durability, Loading, StorageChange, StoreConfig, StoreError, TableId};
@@ -18,11 +20,22 @@ use tokio::time::MissedTickBehavior;
 use crate::error::NodeError;
 use crate::loading::Loads;
 use facts::History;
+pub(crate) use rows::DIRECTORY as ROWS_DIRECTORY;
+use rows::RowsWork;
 
 /// How often the size of the log is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Random bytes of a node's UUID.
 const UUID_LEN: usize = 16;
+
+/// Bytes after which the disc has work, or that it may hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DiscBytes {
+    /// Of log, after which a checkpoint is made.
+    pub(crate) checkpoint: u64,
+    /// Of blocks that were read of rows on disc only.
+    pub(crate) cache: u64,
+}
 
 /// What of the disc runs beside the tables.
 pub(crate) struct Disc {
@@ -34,6 +47,7 @@ pub(crate) struct Disc {
     checkpoint_bytes: u64,
     /// Bytes of log that the last checkpoint could not free.
     held_bytes: AtomicU64,
+    rows: RowsWork,
     /// Taken when the loading begins.
     loading: Mutex<Option<Loading>>,
     loads: OnceLock<Loads>,
@@ -69,15 +83,17 @@ impl Disc {
         path: &Path,
         clock: Box<dyn Clock>,
         databases: Option<Durability>,
-        checkpoint_bytes: u64,
+        bytes: DiscBytes,
     ) -> Result<Self, NodeError> {
         let directory = DataDirectory::open(path, random_uuid).map_err(data)?;
         for cause in directory.damaged() {
             tracing::error!(%cause, "a damaged file in the data directory; an older one was used instead");
         }
+        let trees = LsmTrees::new(&path.join(ROWS_DIRECTORY), bytes.cache);
         let mut opened = None;
         let config = StoreConfig::new(clock);
         let catalog = Catalog::recovered(config, databases, |store| {
+            store.set_rows(Arc::new(trees), usize::try_from(bytes.cache / 2).unwrap_or(usize::MAX));
             let ticker = Box::new(SystemTicker::new());
             let (tables, log, loading) = store.begin_recovery(&directory, LogConfig::default(), ticker)?;
             opened = Some((log, loading));
@@ -95,6 +111,7 @@ impl Disc {
         tracing::info!(entries = found.entries, bytes = found.bytes, in_order = found.closed, "log read");
         catalog.store().set_log(log.clone());
         catalog.make_databases().map_err(|cause| NodeError::Data(cause.to_string()))?;
+        let rows = RowsWork::of(&catalog);
         let (directory, workers) = (Mutex::new(directory), Mutex::new(Some(workers)));
         let (loading, loads) = (Mutex::new(Some(loading)), OnceLock::new());
         Ok(Self {
@@ -102,8 +119,9 @@ impl Disc {
             directory,
             log,
             workers,
-            checkpoint_bytes,
+            checkpoint_bytes: bytes.checkpoint,
             held_bytes: AtomicU64::new(0),
+            rows,
             loading,
             loads,
             path: path.to_owned(),

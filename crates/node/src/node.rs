@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 
 use crate::backups::NodeBackups;
 use crate::config::NodeBuilder;
-use crate::disc::Disc;
+use crate::disc::{Disc, DiscBytes};
 use crate::error::NodeError;
 use crate::overview::Overview;
 use crate::tree::Tree;
@@ -45,7 +45,9 @@ impl Node {
             None => (Arc::new(Catalog::local(settings.clock)), None),
             Some(path) => {
                 let databases = settings.databases_on_disc.then_some(settings.database_durability);
-                let disc = open(path, settings.clock, databases, settings.checkpoint_bytes).await?;
+                let bytes =
+                    DiscBytes { checkpoint: settings.checkpoint_bytes, cache: settings.disc_cache_bytes };
+                let disc = open(path, settings.clock, databases, bytes).await?;
                 (disc.catalog().clone(), Some(disc))
             }
         };
@@ -242,9 +244,9 @@ async fn open(
     path: PathBuf,
     clock: Box<dyn Clock>,
     databases: Option<Durability>,
-    checkpoint_bytes: u64,
+    bytes: DiscBytes,
 ) -> Result<Arc<Disc>, NodeError> {
-    let open = move || Disc::open(&path, clock, databases, checkpoint_bytes);
+    let open = move || Disc::open(&path, clock, databases, bytes);
     let opened = tokio::task::spawn_blocking(open).await;
     let disc = opened.unwrap_or_else(|stopped| Err(NodeError::Data(stopped.to_string()))).map(Arc::new)?;
     let keeper: Weak<dyn Keeper> = Arc::downgrade(&disc) as Weak<dyn Keeper>;

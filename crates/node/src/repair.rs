@@ -12,13 +12,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use mnemon_disc::rows::LsmTrees;
 use mnemon_disc::time::SystemTicker;
 use mnemon_disc::{DataDirectory, Disc, DiscError, FileReport, FsDisc, LogConfig, Salvage, Survey};
 use mnemon_store::{Salvaged, Store, StoreConfig, StoreError, SystemClock};
 use mnemon_table::schema::Schema;
 
+use crate::disc::ROWS_DIRECTORY;
 use crate::error::NodeError;
 
+/// Memory for rows of tables on disc only.
+const ROWS_CACHE_BYTES: u64 = 32 << 20;
+const ROWS_PENDING_BYTES: usize = 32 << 20;
 /// Where the new directory is made, inside the old one.
 const DRAFT: &str = "repair.draft";
 const SYNC_WITHIN: Duration = Duration::from_secs(60);
@@ -81,6 +86,10 @@ pub fn repair(path: &Path, dry_run: bool) -> Result<RepairReport, NodeError> {
     let survey = Survey::of(&*disc).map_err(data)?;
     let salvage = Salvage::of(disc.clone()).map_err(data)?;
     let store = Store::new(StoreConfig::new(Box::new(SystemClock)));
+    let rows = path.join(ROWS_DIRECTORY);
+    let trees = Arc::new(LsmTrees::new(&rows, ROWS_CACHE_BYTES).keeping_all());
+    // A look changes nothing.
+    store.set_rows(trees, if dry_run { usize::MAX } else { ROWS_PENDING_BYTES });
     let salvaged = store.salvage(&salvage).map_err(|cause| NodeError::Data(cause.to_string()))?;
     let mut report = report(survey, &salvaged);
     if dry_run || report.is_intact() {

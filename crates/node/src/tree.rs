@@ -9,7 +9,9 @@
 //! │   ├── committer             the log's committer at work: killed, it goes on on another thread
 //! │   ├── preparer              keeps the log's segments ready; in the same way
 //! │   ├── loading               watches the tables being loaded, until all are there
-//! │   └── checkpoints           makes them when the log has grown
+//! │   ├── checkpoints           makes them when the log has grown
+//! │   ├── rows                  writes changed rows of tables on disc only
+//! │   └── compaction            drops what they have overwritten
 //! ├── tables                    one_for_one
 //! │   ├── expiry                deletes expired rows
 //! │   ├── subscriptions         ends forgotten ones

@@ -1,5 +1,5 @@
 //! The processes of the disc: those that watch over the log's committer and its preparer, the one that watches the tables
-//! being loaded, and the one that makes checkpoints.
+//! being loaded, the one that makes checkpoints, and those that write and compact rows on disc only.
 //!
 //! What must stay true: none owns anything of the log. Killed at any moment, nothing that was acknowledged is lost, and who
 //! waits for a sync or for room goes on waiting until the next process has put the worker to work again. A committer that
@@ -21,7 +21,9 @@ pub(crate) fn child(disc: &Arc<Disc>) -> ChildSpec {
         .child(part("committer", "disc::Committer", disc, commit))
         .child(part("preparer", "disc::Preparer", disc, |disc| work(disc, Disc::take_preparer_shift)))
         .child(part("loading", "disc::Loading", disc, load))
-        .child(part("checkpoints", "disc::Checkpoints", disc, Disc::checkpoints).restart(Restart::Permanent));
+        .child(part("checkpoints", "disc::Checkpoints", disc, Disc::checkpoints).restart(Restart::Permanent))
+        .child(part("rows", "disc::Rows", disc, Disc::write_rows).restart(Restart::Permanent))
+        .child(part("compaction", "disc::Compaction", disc, Disc::compact_rows).restart(Restart::Permanent));
     ChildSpec::supervisor("disc", spec)
 }
 

@@ -39,7 +39,7 @@ impl TableState {
                 .into_iter()
                 .map(|attribute| (attribute, scan(store, copy, Source::Index(attribute))))
                 .collect(),
-            counts: (copy.len(), copy.expiring(), copy.memory()),
+            counts: (copy.len(), copy.expiring(), copy.row_bytes()),
             schema_version: copy.schema_version(),
         }
     }

@@ -1,4 +1,5 @@
-//! A replica over three stores that hash and shard differently, each of which gets every commit as bytes.
+//! A replica over three stores that hash and shard differently, one of which has its rows on disc, each of which gets every
+//! commit as bytes.
 //!
 //! It proves the boundary: that a commit is data (nothing reaches a store that did not go through
 //! [`Commit::encode`]) and that applying one is deterministic (the three answer alike and end equal). Reads and
@@ -11,15 +12,19 @@
 
 use std::sync::Arc;
 
+use mnemon_disc::testing::MemoryTrees;
 use mnemon_store::{
-    Applied, Check, Clock, Commit, ManualClock, Op, Replica, SchemaChange, Single, Store, StoreConfig,
-    StoreError, TableCopy, TableOp, Verdict,
+    Applied, Check, Clock, Commit, CopySpec, ManualClock, Op, Replica, SchemaChange, Single, Store,
+    StoreConfig, StoreError, TableCopy, TableOp, Verdict,
 };
 use mnemon_table::Catalog;
 use parking_lot::Mutex;
 
 use crate::difference::{answer_text, same_answer};
 use crate::state::TableState;
+
+/// Bytes of changes after which the store on disc writes them: those of a few rows.
+const PENDING_BYTES: usize = 600;
 
 /// Three stores under one order of commits.
 pub struct Triple {
@@ -55,9 +60,12 @@ impl Triple {
             like(config.shards.saturating_mul(4), 0xc2b2_ae3d_27d4_eb4f),
         ];
         let first = StoreConfig { sink: config.sink.clone(), ..like(config.shards, 0) };
+        let others = others.map(Store::new);
+        // One of them has its rows on disc, and next to nothing of them in memory.
+        others[0].set_rows(Arc::new(MemoryTrees::default()), PENDING_BYTES);
         Self {
             first: Store::new(first),
-            others: others.map(Store::new),
+            others,
             concurrent: false,
             log: Mutex::default(),
             drops: Mutex::default(),
@@ -174,7 +182,8 @@ impl Triple {
     fn change_others(&self, change: &SchemaChange) -> Result<(), StoreError> {
         let bytes = postcard::to_stdvec(change).expect("a change of a schema can be encoded");
         let decoded: SchemaChange = postcard::from_bytes(&bytes).expect("what was encoded can be decoded");
-        let [second, third] = self.others.each_ref().map(|store| store.change_schema(&decoded));
+        let [second, third] = &self.others;
+        let (second, third) = (second.change_schema(&on_disc(&decoded)), third.change_schema(&decoded));
         assert_eq!(second, third, "two stores answer {decoded:?} differently");
         second
     }
@@ -259,6 +268,17 @@ fn compare(commit: &Commit<'_>, here: &Result<Applied, StoreError>, there: &Resu
         answer_text(here),
         answer_text(there)
     );
+}
+
+/// The same with rows on disc.
+fn on_disc(change: &SchemaChange) -> SchemaChange {
+    match change {
+        SchemaChange::Create { table, spec } => {
+            let spec = CopySpec { disc_only: true, max_entries: None, max_bytes: None, ..spec.clone() };
+            SchemaChange::Create { table: *table, spec }
+        }
+        other => other.clone(),
+    }
 }
 
 fn tables(store: &Store) -> Vec<u32> {

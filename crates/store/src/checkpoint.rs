@@ -12,6 +12,7 @@ use mnemon_disc::checkpoint::{CheckpointOptions, MAX_META_BYTES};
 use mnemon_disc::{CheckpointRef, DataDirectory, DiscError, StreamId};
 use serde::{Deserialize, Serialize};
 
+use crate::cold::Cold;
 use crate::copy::{CopySpec, TableCopy};
 use crate::error::StoreError;
 use crate::event::TableId;
@@ -31,8 +32,10 @@ pub(crate) const CARRIED: StreamId = match StreamId::new(1) {
     Some(stream) => stream,
     None => StreamId::LOCAL,
 };
-/// The format of [`StoreImage`].
+/// The format of [`StoreImage`] where all tables are in memory.
 const FORMAT: u8 = 1;
+/// The format where some are on disc only: before each table, the generation of its rows.
+const FORMAT_WITH_ROWS: u8 = 2;
 
 /// What tables there are; part of every manifest.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +52,17 @@ pub(crate) struct TableImage {
     pub(crate) indexes: Vec<u16>,
     pub(crate) schema_version: u64,
     pub(crate) definition: Vec<u8>,
+    /// Of a table on disc only: the generation of its rows, 0 when there are none yet.
+    #[serde(skip)]
+    pub(crate) rows: Option<u64>,
+}
+
+/// [`StoreImage`] in the format with rows on disc.
+#[derive(Serialize, Deserialize)]
+struct ImageWithRows<T> {
+    clock: u64,
+    time_ms: u64,
+    tables: Vec<(Option<u64>, T)>,
 }
 
 impl TableImage {
@@ -59,13 +73,20 @@ impl TableImage {
             indexes: copy.indexed(),
             schema_version: copy.schema_version(),
             definition: Vec::clone(&copy.definition.load()),
+            rows: copy.cold_part().map(Cold::generation),
         }
     }
 }
 
 impl StoreImage {
     pub(crate) fn encode(&self) -> Result<Vec<u8>, StoreError> {
-        postcard::to_extend(self, vec![FORMAT]).map_err(|cause| StoreError::Encoding(cause.to_string()))
+        let broken = |cause: postcard::Error| StoreError::Encoding(cause.to_string());
+        if self.tables.iter().all(|table| table.rows.is_none()) {
+            return postcard::to_extend(self, vec![FORMAT]).map_err(broken);
+        }
+        let tables = self.tables.iter().map(|table| (table.rows, table)).collect();
+        let image = ImageWithRows { clock: self.clock, time_ms: self.time_ms, tables };
+        postcard::to_extend(&image, vec![FORMAT_WITH_ROWS]).map_err(broken)
     }
 
     /// # Errors
@@ -74,7 +95,19 @@ impl StoreImage {
         let broken = |cause: String| StoreError::Encoding(format!("the list of tables: {cause}"));
         match bytes.split_first() {
             Some((&FORMAT, image)) => postcard::from_bytes(image).map_err(|cause| broken(cause.to_string())),
-            Some((format, _)) => Err(broken(format!("it has format {format}, known is {FORMAT}"))),
+            Some((&FORMAT_WITH_ROWS, image)) => {
+                let image: ImageWithRows<TableImage> =
+                    postcard::from_bytes(image).map_err(|cause| broken(cause.to_string()))?;
+                let of = |(rows, table): (Option<u64>, TableImage)| {
+                    let spec = CopySpec { disc_only: rows.is_some(), ..table.spec };
+                    TableImage { rows, spec, ..table }
+                };
+                let tables = image.tables.into_iter().map(of).collect();
+                Ok(Self { clock: image.clock, time_ms: image.time_ms, tables })
+            }
+            Some((format, _)) => {
+                Err(broken(format!("it has format {format}, known are up to {FORMAT_WITH_ROWS}")))
+            }
             None => Err(broken("it is empty".to_owned())),
         }
     }
@@ -127,6 +160,13 @@ impl Store {
         let mut refs = Vec::new();
         let copies = self.copies();
         for copy in copies.iter().filter(|copy| kept(copy).is_some()) {
+            if copy.is_disc_only() {
+                // Its tree is its checkpoint: it holds all that stands in the log before `log_from`.
+                let rows = self.flush_rows(copy)?.rows;
+                report.tables += usize::from(rows > 0);
+                report.rows += rows;
+                continue;
+            }
             let last_noted = copy.last_noted.load(Ordering::SeqCst);
             let known = directory.manifest().checkpoints.iter().find(|of| of.table == u64::from(copy.id().0));
             if let Some(damage) = damage_of(copy) {
@@ -158,8 +198,10 @@ impl Store {
             refs.push(written);
         }
         journal.log.sync(SYNC_WITHIN).map_err(failed)?;
-        directory.publish(log_from, refs, self.image(&snapshot, change).encode()?).map_err(failed)?;
+        let image = self.image(&snapshot, change);
+        directory.publish(log_from, refs, image.encode()?).map_err(failed)?;
         drop(snapshot);
+        self.retain_rows(&image)?;
         for stream in [StreamId::LOCAL, CARRIED] {
             // When there is no room for the note that it may go, it goes at the next checkpoint.
             if let Err(cause @ (DiscError::Poisoned { .. } | DiscError::Closed)) =
@@ -203,6 +245,15 @@ impl Store {
         }
         let written = writer.finish().map_err(failed)?;
         Ok(CheckpointRef { table, clock, entries: written.entries, bytes: written.bytes })
+    }
+
+    /// Removes rows on disc that the published image does not name.
+    pub(crate) fn retain_rows(&self, image: &StoreImage) -> Result<(), StoreError> {
+        let Some(space) = self.space.get() else { return Ok(()) };
+        let named =
+            |table: &TableImage| Some((u64::from(table.table.0), table.rows.filter(|rows| *rows > 0)?));
+        let named: Vec<(u64, u64)> = image.tables.iter().filter_map(named).collect();
+        space.trees.retain(&named).map_err(failed)
     }
 
     /// What tables there are now: at least those that the log knew when the checkpoint began.

@@ -3,10 +3,12 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
+use mnemon_disc::DiscError;
 use smallvec::SmallVec;
 
 use crate::apply::apply;
 use crate::cell::{Cell, LockedIndexes, Stamp};
+use crate::cold::{ColdRows, Peek};
 use crate::commit::{Applied, Check, Commit, Seen, TableOp};
 use crate::copy::{TableCopy, borrowed};
 use crate::error::StoreError;
@@ -62,6 +64,9 @@ impl Store {
         // Borrowed, not counted: all commits on a table would count on the same cache line.
         let tables = self.tables();
         let spots = Spots::find(commit, &tables)?;
+        // Rows on disc are looked for before the locks are taken, and brought in before anything is noted.
+        let is_cold = spots.is_cold();
+        let peeks = if is_cold { self.peek(commit, &spots)? } else { Vec::new() };
         let journal = self.journal();
         let (draft, shards) = loop {
             let copies = spots.ops.iter().map(|spot| spots.copies[spot.copy]);
@@ -75,6 +80,7 @@ impl Store {
         let indexes = lists.iter().map(|list| lock_indexes(list.as_deref())).collect();
         let mut held = Held { copies: &spots.copies, shards, indexes };
         held.check_open(commit, &spots)?;
+        held.bring_in(&peeks)?;
         for (check, spot) in commit.checks.iter().zip(&spots.checks) {
             held.validate(check, *spot, commit.time_ms)?;
         }
@@ -118,10 +124,43 @@ impl Store {
             stamp.changes.clear();
         }
         self.publish(sequence, &mut stamp);
+        held.let_go(&peeks);
         drop(held);
+        if is_cold {
+            self.make_rows_room();
+        }
         // Freed here, when no lock is held any more.
         drop(cleared);
         Ok((Applied { clock: stamp.version, outcomes, before }, noted))
+    }
+}
+
+impl Store {
+    /// Looks for the rows of a commit that are on disc, when there is room for what it changes.
+    fn peek<'k>(&self, commit: &'k Commit<'_>, spots: &Spots<'_>) -> Result<Vec<Peek<'k>>, StoreError> {
+        let mut peeks = Vec::new();
+        let mut look = |copy: usize, key: &'k [u8]| -> Result<(), StoreError> {
+            let of = spots.copies[copy];
+            if of.is_disc_only() && of.is_open() {
+                peeks.push(Peek { copy, key, peeked: of.peek(key)? });
+            }
+            Ok(())
+        };
+        for (check, spot) in commit.checks.iter().zip(&spots.checks) {
+            if let Check::Key { key, .. } = check {
+                look(spot.copy, key)?;
+            }
+        }
+        for (op, spot) in commit.ops.iter().zip(&spots.ops) {
+            if spots.copies[spot.copy].is_disc_only() {
+                spots.copies[spot.copy].check_keys(&op.op)?;
+            }
+            if let Some(key) = op.op.key() {
+                look(spot.copy, key)?;
+            }
+        }
+        self.wait_for_room()?;
+        Ok(peeks)
     }
 }
 
@@ -157,6 +196,11 @@ impl<'c> Spots<'c> {
         Ok(Self { copies, checks, ops })
     }
 
+    /// Whether rows of the commit are on disc.
+    fn is_cold(&self) -> bool {
+        self.copies.iter().any(|copy| copy.is_disc_only())
+    }
+
     /// Whether the entry holds all that must be noted. A table may have moved to the disc since it was written, so this is
     /// asked under the locks.
     fn are_noted(&self, commit: &Commit<'_>, draft: Option<&Draft<'_>>) -> bool {
@@ -172,6 +216,8 @@ impl<'c> Spots<'c> {
         let mut needs = SmallVec::new();
         let mut add = |spot: &Spot, has_key: bool, write: bool| {
             let Spot { copy, shard, .. } = *spot;
+            // Rows that are only read are brought in too.
+            let write = write || self.copies[copy].is_disc_only();
             if has_key {
                 needs.push(Need { copy, shard, write });
             } else {
@@ -224,6 +270,33 @@ impl Held<'_, '_> {
         Ok(())
     }
 
+    /// Brings in the rows on disc that the commit reads or changes: from here on it cannot fail for them.
+    fn bring_in(&mut self, peeks: &[Peek<'_>]) -> Result<(), StoreError> {
+        self.let_go(peeks);
+        for Peek { copy, key, peeked } in peeks {
+            let brought = self.cold_shard(*copy).map(|rows| rows.bring_in(key, peeked));
+            if let Some(Err(cause)) = brought {
+                return Err(self.copies[*copy].read_failed(&cause));
+            }
+        }
+        Ok(())
+    }
+
+    fn let_go(&mut self, peeks: &[Peek<'_>]) {
+        for peek in peeks {
+            if let Some(rows) = self.cold_shard(peek.copy) {
+                rows.let_go();
+            }
+        }
+    }
+
+    fn cold_shard(&mut self, copy: usize) -> Option<&mut ColdRows> {
+        match &mut self.shards.get_mut(copy, 0)?.rows.rows {
+            Rows::Cold(rows) => Some(rows),
+            _ => None,
+        }
+    }
+
     /// A sealed copy is written only by who knows the version of its sealing.
     fn check_seals(&self, commit: &Commit<'_>, spots: &[Spot]) -> Result<(), StoreError> {
         if self.copies.iter().all(|copy| !copy.is_sealed()) {
@@ -249,7 +322,7 @@ impl Held<'_, '_> {
             Check::Scan { index, from, to, seen, .. } => {
                 let now = match index {
                     Some(attribute) => self.index_scan(place, *attribute, from, to, now_ms)?,
-                    None => self.row_scan(place, from, to, now_ms, seen.len()),
+                    None => self.row_scan(place, from, to, now_ms, seen.len())?,
                 };
                 if same(now, seen) { Ok(()) } else { Err(conflict(None)) }
             }
@@ -275,7 +348,7 @@ impl Held<'_, '_> {
         to: &Bound<Box<[u8]>>,
         now_ms: u64,
         expected: usize,
-    ) -> Vec<Seen> {
+    ) -> Result<Vec<Seen>, StoreError> {
         let mut seen = Vec::with_capacity(expected);
         for shard in 0..self.copies[place].shard_count() {
             if let Some(shard) = self.shards.get(place, shard) {
@@ -284,10 +357,11 @@ impl Held<'_, '_> {
                         seen.push((row.key().into(), row.version()));
                     }
                     seen.len() <= expected
-                });
+                })
+                .map_err(|cause| self.copies[place].read_failed(&cause))?;
             }
         }
-        seen
+        Ok(seen)
     }
 
     fn index_scan(
@@ -310,7 +384,8 @@ impl Held<'_, '_> {
                 seen.push((row.key().into(), row.version()));
             }
             true
-        });
+        })
+        .map_err(|cause| self.copies[place].read_failed(&cause))?;
         Ok(seen)
     }
 
@@ -379,9 +454,13 @@ fn walk(
     from: &Bound<Box<[u8]>>,
     to: &Bound<Box<[u8]>>,
     mut visit: impl FnMut(&Row) -> bool,
-) {
-    // The bounds are keys; hashed rows have no order of keys, so there a check covers them all.
-    let hashed = matches!(rows.rows, Rows::Hashed(_));
+) -> Result<(), DiscError> {
+    // The bounds are keys; rows of a `set` have no order of keys, so there a check covers them all.
+    let hashed = match &rows.rows {
+        Rows::Hashed(_) => true,
+        Rows::Cold(rows) => !rows.is_ordered,
+        Rows::Ordered(_) | Rows::Index(_) => false,
+    };
     let to = if hashed { Bound::Unbounded } else { borrowed(to) };
     let mut position: Option<Position> = None;
     loop {
@@ -390,13 +469,13 @@ fn walk(
             None if hashed => Bound::Unbounded,
             None => borrowed(from),
         };
-        let page = rows.page(Span { from, to, reverse: false }, usize::MAX);
+        let page = rows.page(Span { from, to, reverse: false }, usize::MAX)?;
         if !page.rows.iter().all(&mut visit) {
-            return;
+            return Ok(());
         }
         match page.stopped_at {
             Some(stopped_at) => position = Some(stopped_at),
-            None => return,
+            None => return Ok(()),
         }
     }
 }

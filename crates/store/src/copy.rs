@@ -10,15 +10,17 @@ use mnemon_term::key::Keying;
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
+use crate::cold::Cold;
 use crate::durability::{Durability, KeptOnDisc};
+use crate::error::StoreError;
 use crate::event::TableId;
 use crate::eviction::{Policy, S3Fifo};
 use crate::gate::Gate;
 use crate::hash_rows::Hasher;
 use crate::images::Dropped;
-use crate::index::{self, Index};
+use crate::index::Index;
 use crate::row::Row;
-use crate::rows::{At, Position, Rows, Span, leading_hash};
+use crate::rows::{At, Position, Rows, leading_hash};
 use crate::shard::Shard;
 use crate::snapshot::Retention;
 
@@ -56,13 +58,17 @@ pub struct CopySpec {
     pub max_bytes: Option<u64>,
     /// Kept on disc as well as in RAM, and how safely; `None`: in RAM alone.
     pub disc: Option<Durability>,
+    /// The rows are on disc and may exceed the memory; of those in RAM there are a few. Goes with `disc`, and without bounds.
+    // Told apart elsewhere, so that what was written before there were such tables is read as it was.
+    #[serde(skip)]
+    pub disc_only: bool,
 }
 
 impl CopySpec {
     /// A table of this kind without bounds.
     #[must_use]
     pub fn new(kind: Kind) -> Self {
-        Self { kind, max_entries: None, max_bytes: None, disc: None }
+        Self { kind, max_entries: None, max_bytes: None, disc: None, disc_only: false }
     }
 
     fn is_bounded(&self) -> bool {
@@ -97,6 +103,8 @@ pub struct TableCopy {
     /// Commits are not noted although the table is kept on disc: it is being rewritten, and what a crash finds is the state
     /// before. Such a copy is sealed too.
     pub(crate) unlogged: AtomicBool,
+    /// Where the rows are on disc.
+    pub(crate) cold: Option<Box<Cold>>,
 }
 
 impl TableCopy {
@@ -137,6 +145,7 @@ impl TableCopy {
             bytes: AtomicI64::new(0),
             definition: ArcSwap::default(),
             last_noted: AtomicU64::new(0),
+            cold: None,
         }
     }
 
@@ -210,7 +219,7 @@ impl TableCopy {
         self.spec.is_bounded()
     }
 
-    fn shard(&self, at: At<'_>) -> &RwLock<Shard> {
+    pub(crate) fn shard(&self, at: At<'_>) -> &RwLock<Shard> {
         &self.shards[self.shard_of(at)]
     }
 
@@ -249,26 +258,6 @@ impl TableCopy {
         self.indexes.load().iter().filter(|index| index.is_complete()).map(|index| index.attribute).collect()
     }
 
-    /// Adds the entries of all rows to an index that commits keep up to date already. A page a lock hold.
-    pub(crate) fn fill_index(&self, index: &Index) {
-        for shard in &self.shards {
-            let mut from = Bound::Unbounded;
-            loop {
-                let shard = shard.read();
-                let span = Span { from: borrowed(&from), to: Bound::Unbounded, reverse: false };
-                let page = shard.rows.page(span, usize::MAX);
-                let mut entries = index.entries.write();
-                for row in &page.rows {
-                    index::replace(index, &mut entries, None, Some(row), None, 0);
-                }
-                match page.stopped_at {
-                    Some(position) => from = Bound::Excluded(position),
-                    None => break,
-                }
-            }
-        }
-    }
-
     /// Waits until every commit that began before has ended: whatever was set before is seen by all that follow.
     pub(crate) fn quiesce(&self) {
         for shard in &self.shards {
@@ -277,7 +266,13 @@ impl TableCopy {
     }
 
     /// The present row; one whose time has passed is returned too, the caller knows the time. One short lock.
-    pub(crate) fn get(&self, key: &[u8]) -> (Option<Row>, u64) {
+    ///
+    /// # Errors
+    /// Of rows on disc.
+    pub(crate) fn get(&self, key: &[u8]) -> Result<(Option<Row>, u64), StoreError> {
+        if self.cold.is_some() {
+            return self.get_cold(key);
+        }
         let at = self.at(key);
         let shard = self.shard(at).read();
         let row = shard.get(at).cloned();
@@ -286,7 +281,7 @@ impl TableCopy {
         {
             row.warm();
         }
-        (row, shard.rows.last_removal)
+        Ok((row, shard.rows.last_removal))
     }
 
     /// Whether a commit after `clock` may have written or removed the row under a key, also when it is now as it was
@@ -294,13 +289,18 @@ impl TableCopy {
     #[must_use]
     pub fn may_have_changed(&self, key: &[u8], clock: u64) -> bool {
         let at = self.at(key);
-        self.shard(at).read().rows.may_have_changed(at, clock)
+        // Who cannot see the row cannot say that it is as it was.
+        self.shard(at).read().rows.may_have_changed(at, clock).unwrap_or(true)
     }
 
     /// The row as it was at `clock`, the clock of an open snapshot.
-    pub(crate) fn get_at(&self, key: &[u8], clock: u64) -> Option<Row> {
+    ///
+    /// # Errors
+    /// Of rows on disc.
+    pub(crate) fn get_at(&self, key: &[u8], clock: u64) -> Result<Option<Row>, StoreError> {
         let at = self.at(key);
-        self.shard(at).read().rows.get_at(at, clock).cloned()
+        let row = self.shard(at).read().rows.get_at(at, clock);
+        row.map_err(|cause| self.read_failed(&cause))
     }
 
     /// How many rows there are, expired ones that are not yet deleted included. O(shards).
@@ -309,36 +309,24 @@ impl TableCopy {
         self.shards.iter().map(|shard| shard.read().len()).sum()
     }
 
-    /// Puts a row in its place that comes from the disc.
-    pub(crate) fn restore(&self, row: Row) {
-        let mut shard = {
-            let at = self.at(row.key());
-            self.shard(at).write()
-        };
-        let before = shard.bytes();
-        let key: Position = Position::from_slice(row.key());
-        let old = shard.put(self.at(&key), row, None);
-        self.count(i64::from(old.is_none()), shard.bytes() as i64 - before as i64);
-    }
-
-    /// Drops all rows of a copy that nobody else uses.
-    pub(crate) fn clear_unseen(&self, clock: u64) {
-        for shard in &self.shards {
-            let mut shard = shard.write();
-            self.count(-(shard.len() as i64), -(shard.bytes() as i64));
-            drop(shard.clear(None, clock));
-        }
-    }
-
     /// Whether there are no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Bytes of the rows. O(shards).
+    /// Bytes of the rows in memory. O(shards).
     #[must_use]
     pub fn memory(&self) -> usize {
+        if let Some(cold) = &self.cold {
+            return cold.pending.own();
+        }
+        self.row_bytes()
+    }
+
+    /// Bytes that the rows take, or would take, in memory. O(shards).
+    #[must_use]
+    pub fn row_bytes(&self) -> usize {
         self.shards.iter().map(|shard| shard.read().bytes()).sum()
     }
 
@@ -385,7 +373,9 @@ impl TableCopy {
     /// Rows of one shard whose time had passed at `now_ms`, the earliest first.
     #[must_use]
     pub fn due(&self, shard: usize, now_ms: u64, limit: usize) -> Vec<Row> {
-        self.shards.get(shard).map(|shard| shard.read().due(now_ms, limit)).unwrap_or_default()
+        let due = self.shards.get(shard).map(|shard| shard.read().due(now_ms, limit));
+        // Rows on disc that cannot be read cannot be deleted either; whoever reads them is told.
+        due.and_then(Result::ok).unwrap_or_default()
     }
 
     /// How many shards there are.

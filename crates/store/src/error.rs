@@ -42,6 +42,16 @@ pub enum StoreError {
     /// The table or index is there already.
     #[error("{0} exists already")]
     Exists(String),
+    /// A key is longer than rows on disc can have.
+    #[error("a key of {bytes} bytes in table {table:?}; rows on disc and their indexes have at most {limit}")]
+    KeyTooLong {
+        /// The table.
+        table: TableId,
+        /// The key's length, or that of an entry of an index: the attribute and the key.
+        bytes: usize,
+        /// The most.
+        limit: usize,
+    },
     /// A snapshot was closed by its deadline or because its before-images had grown too large.
     #[error("the snapshot is too old: {0}; open a new one, read faster or raise the limit")]
     SnapshotExpired(&'static str),

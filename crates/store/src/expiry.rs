@@ -2,10 +2,15 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
+use mnemon_disc::DiscError;
+
+use crate::cold::ColdRows;
 use crate::row::Row;
+use crate::rows::{At, Rows, Span};
 
-struct Due {
+pub(crate) struct Due {
     at_ms: u64,
     row: Row,
 }
@@ -28,33 +33,77 @@ impl PartialEq for Due {
 impl Eq for Due {}
 
 /// The rows of a shard that will expire.
-#[derive(Default)]
-pub(crate) struct ExpiryQueue(BTreeSet<Due>);
+pub(crate) enum ExpiryQueue {
+    Here(BTreeSet<Due>),
+    /// On disc: the time and the key of each row.
+    Cold(Box<ColdRows>),
+}
+
+impl Default for ExpiryQueue {
+    fn default() -> Self {
+        Self::Here(BTreeSet::new())
+    }
+}
 
 impl ExpiryQueue {
     pub(crate) fn add(&mut self, row: &Row) {
-        if let Some(at_ms) = row.expires_at() {
-            self.0.insert(Due { at_ms, row: row.clone() });
+        let Some(at_ms) = row.expires_at() else { return };
+        match self {
+            Self::Here(queue) => drop(queue.insert(Due { at_ms, row: row.clone() })),
+            Self::Cold(queue) => drop(queue.insert(&cold_key(at_ms, row.key()), row.clone())),
         }
     }
 
     pub(crate) fn remove(&mut self, row: &Row) {
-        if let Some(at_ms) = row.expires_at() {
-            self.0.remove(&Due { at_ms, row: row.clone() });
+        let Some(at_ms) = row.expires_at() else { return };
+        match self {
+            Self::Here(queue) => drop(queue.remove(&Due { at_ms, row: row.clone() })),
+            Self::Cold(queue) => {
+                let key = cold_key(at_ms, row.key());
+                queue.hold(&key, row);
+                queue.remove(&key);
+            }
         }
     }
 
-    /// Rows whose time has passed, the earliest first.
-    pub(crate) fn due(&self, now_ms: u64, limit: usize) -> impl Iterator<Item = &Row> {
-        self.0.iter().take_while(move |due| due.at_ms <= now_ms).take(limit).map(|due| &due.row)
+    /// Rows whose time has passed, the earliest first. `rows`: those that the queue is of.
+    ///
+    /// # Errors
+    /// Of rows on disc.
+    pub(crate) fn due(&self, rows: &Rows, now_ms: u64, limit: usize) -> Result<Vec<Row>, DiscError> {
+        match self {
+            Self::Here(queue) => {
+                let due = queue.iter().take_while(|due| due.at_ms <= now_ms).take(limit);
+                Ok(due.map(|due| due.row.clone()).collect())
+            }
+            Self::Cold(queue) => {
+                let behind = cold_key(now_ms.saturating_add(1), &[]);
+                let span = Span { from: Bound::Unbounded, to: Bound::Excluded(&behind), reverse: false };
+                let keys = queue.first_keys(span, limit)?;
+                let keys = keys.iter().filter_map(|key| key.get(size_of::<u64>()..));
+                let found = keys.map(|key| rows.find(At { hash: 0, key }));
+                found.filter_map(Result::transpose).collect()
+            }
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        match self {
+            Self::Here(queue) => queue.len(),
+            Self::Cold(queue) => queue.len(),
+        }
     }
 
     /// Empties the queue; what was in it is freed by the caller, after its lock is gone.
     pub(crate) fn take(&mut self) -> Self {
-        std::mem::take(self)
+        let empty = match self {
+            Self::Here(_) => Self::default(),
+            Self::Cold(queue) => Self::Cold(Box::new(queue.emptied())),
+        };
+        std::mem::replace(self, empty)
     }
+}
+
+fn cold_key(at_ms: u64, key: &[u8]) -> Vec<u8> {
+    [&at_ms.to_be_bytes()[..], key].concat()
 }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use mnemon_disc::DiscError;
 use smallvec::SmallVec;
 
 use crate::row::Row;
@@ -62,33 +63,30 @@ impl Images {
     }
 
     /// The row that stood at a position when the clock showed `clock`, given that the present row is newer or gone.
-    pub(crate) fn at(&self, position: &[u8], clock: u64) -> Option<&Row> {
+    pub(crate) fn at(&self, position: &[u8], clock: u64) -> Result<Option<Row>, DiscError> {
         let image = self
             .rows
             .get(position)
             .and_then(|images| images.iter().find(|image| image.until > clock))
-            .map(|image| (image.until, &image.row));
-        let cleared = self
-            .cleared
-            .iter()
-            .filter(|cleared| cleared.until > clock)
-            .find_map(|cleared| cleared.rows.at_position(position).map(|row| (cleared.until, row)));
-        let (_, row) = match (image, cleared) {
-            (Some(one), Some(other)) => {
-                if one.0 <= other.0 {
-                    one
-                } else {
-                    other
-                }
+            .map(|image| (image.until, image.row.clone()));
+        let mut cleared = None;
+        for map in self.cleared.iter().filter(|map| map.until > clock) {
+            if let Some(row) = map.rows.at_position(position)? {
+                cleared = Some((map.until, row));
+                break;
             }
-            (one, other) => one.or(other)?,
+        }
+        let found = match (image, cleared) {
+            (Some(one), Some(other)) => Some(if one.0 <= other.0 { one } else { other }),
+            (one, other) => one.or(other),
         };
-        (row.version() <= clock).then_some(row)
+        Ok(found.map(|(_, row)| row).filter(|row| row.version() <= clock))
     }
 
     /// Positions that have images, at most about a page of them.
-    pub(crate) fn walk(&self, span: Span<'_>) -> Vec<Walked> {
-        let mut walks: Vec<Walked> = self.cleared.iter().map(|cleared| cleared.rows.walk(span)).collect();
+    pub(crate) fn walk(&self, span: Span<'_>) -> Result<Vec<Walked>, DiscError> {
+        let cleared = self.cleared.iter().map(|cleared| cleared.rows.walk(span));
+        let mut walks = cleared.collect::<Result<Vec<Walked>, DiscError>>()?;
         if !span.is_empty() && !self.rows.is_empty() {
             let range = self.rows.range::<[u8], _>((span.from, span.to));
             let first = |(position, images): (&Position, &SmallVec<[Image; 1]>)| {
@@ -103,7 +101,7 @@ impl Images {
                 if found.len() == PAGE_ROWS { found.last().map(|last| last.0.clone()) } else { None };
             walks.push(Walked { found, stopped_at });
         }
-        walks
+        Ok(walks)
     }
 
     /// Drops what need not stay, in the page of positions after `from`. Returns where to go on, and what was dropped,

@@ -10,6 +10,7 @@ use mnemon_term::key::{self, Keying};
 use parking_lot::RwLock;
 use smallvec::SmallVec;
 
+use crate::cold::ColdRows;
 use crate::collection::Collection;
 use crate::row::{Row, Value};
 use crate::rows::{At, Position, Rows};
@@ -28,8 +29,17 @@ pub(crate) struct Index {
 
 impl Index {
     pub(crate) fn new(attribute: u16) -> Self {
-        let entries = Versioned::new(Rows::Index(std::collections::BTreeMap::new()));
-        Self { attribute, entries: RwLock::new(entries), since: AtomicU64::new(BUILDING) }
+        Self::of(attribute, Rows::Index(std::collections::BTreeMap::new()))
+    }
+
+    /// An index whose entries are on disc.
+    pub(crate) fn cold(attribute: u16, entries: ColdRows) -> Self {
+        Self::of(attribute, Rows::Cold(Box::new(entries)))
+    }
+
+    fn of(attribute: u16, entries: Rows) -> Self {
+        let entries = RwLock::new(Versioned::new(entries));
+        Self { attribute, entries, since: AtomicU64::new(BUILDING) }
     }
 
     pub(crate) fn set_complete(&self, clock: u64) {
@@ -81,6 +91,9 @@ pub(crate) fn replace(
 ) {
     let old_keys = old.map(|row| entry_keys(row, index.attribute)).unwrap_or_default();
     let new_keys = new.map(|row| entry_keys(row, index.attribute)).unwrap_or_default();
+    if let (Rows::Cold(rows), Some(old)) = (&mut entries.rows, old) {
+        old_keys.iter().for_each(|key| rows.hold(key, old));
+    }
     for key in old_keys.iter().filter(|key| !new_keys.contains(key)) {
         entries.remove(At { hash: 0, key }, keeping, version);
     }

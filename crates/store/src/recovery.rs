@@ -5,6 +5,7 @@
 //! commit clock stands where it stood, so new commits on loaded tables are younger than anything that is still to be loaded.
 
 mod loading;
+mod reapply;
 mod salvage;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -19,7 +20,8 @@ use loading::TableLoad;
 pub use loading::{LoadFailure, LoadProgress, Loading, StopLoading};
 pub use salvage::{Salvaged, SalvagedTable};
 
-use crate::checkpoint::{CARRIED, StoreImage, failed};
+use crate::checkpoint::{CARRIED, StoreImage, TableImage, failed};
+use crate::cold::{Found, Meta};
 use crate::commit::TableOp;
 use crate::error::StoreError;
 use crate::event::TableId;
@@ -42,6 +44,10 @@ pub struct Recovered {
 #[derive(Default)]
 struct Replay {
     checkpoints: HashMap<TableId, CheckpointRef>,
+    /// The clocks up to which rows on disc hold commits.
+    rows: HashMap<TableId, u64>,
+    /// Why rows on disc cannot be read.
+    broken: HashMap<TableId, StoreError>,
     indexes: HashMap<TableId, BTreeSet<u16>>,
     /// Entries that concern a table and are not in its checkpoint, in their order.
     noted: HashMap<TableId, Vec<Arc<[u8]>>>,
@@ -113,7 +119,12 @@ impl Store {
         let mut replay = Replay::default();
         let manifest = directory.manifest();
         if !manifest.meta.is_empty() {
-            self.create_all(StoreImage::decode(&manifest.meta)?, &mut replay)?;
+            let image = StoreImage::decode(&manifest.meta)?;
+            if directory.damaged().is_empty() {
+                // With damage about, everything is kept for whoever repairs it.
+                self.retain_rows(&image)?;
+            }
+            self.create_all(image, &mut replay)?;
         }
         for of in &manifest.checkpoints {
             let Ok(table) = u32::try_from(of.table).map(TableId) else { continue };
@@ -137,10 +148,12 @@ impl Store {
                 checkpoint: replay.checkpoints.remove(&id),
                 noted: replay.noted.remove(&id).unwrap_or_default(),
                 indexes: replay.indexes.remove(&id).unwrap_or_default(),
+                broken: replay.broken.remove(&id),
                 copy,
             };
+            load.let_indexes_go(self)?;
             if load.is_empty() {
-                load.indexes.iter().try_for_each(|attribute| self.add_index(&load.copy, *attribute))?;
+                load.missing_indexes().try_for_each(|attribute| self.add_index(&load.copy, attribute))?;
                 continue;
             }
             load.begin();
@@ -157,12 +170,44 @@ impl Store {
         replay.clock = replay.clock.max(image.clock);
         self.observe_time(image.time_ms);
         for table in image.tables {
-            let copy = self.create(table.table, table.spec)?;
-            copy.definition.store(table.definition.into());
-            copy.schema_version.store(table.schema_version, Ordering::SeqCst);
-            replay.indexes.insert(table.table, table.indexes.into_iter().collect());
+            let (id, generation) = (table.table, table.rows.unwrap_or(0));
+            match self.open_rows(id, generation) {
+                Ok(found) => self.create_found(table, found, replay)?,
+                Err(cause) => {
+                    self.create_found(table, None, replay)?;
+                    self.copy(id)?.cold_part().iter().for_each(|cold| cold.keep_broken(generation));
+                    replay.broken.insert(id, failed(cause));
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Makes a table of the manifest, over the tree that was found of it.
+    fn create_found(
+        &self,
+        table: TableImage,
+        found: Option<Found>,
+        replay: &mut Replay,
+    ) -> Result<(), StoreError> {
+        let copy = self.create_over(table.table, table.spec, found.as_ref())?;
+        if let Some(Found { meta, .. }) = found {
+            replay.clock = replay.clock.max(meta.clock);
+            replay.rows.insert(table.table, meta.clock);
+            copy.last_noted.store(meta.clock, Ordering::SeqCst);
+        }
+        copy.definition.store(table.definition.into());
+        copy.schema_version.store(table.schema_version, Ordering::SeqCst);
+        replay.indexes.insert(table.table, table.indexes.into_iter().collect());
+        Ok(())
+    }
+
+    /// The tree of a table on disc only; `None` when it has none yet.
+    fn open_rows(&self, table: TableId, generation: u64) -> Result<Option<Found>, DiscError> {
+        let Some(space) = self.space.get().filter(|_| generation > 0) else { return Ok(None) };
+        let tree = space.trees.open(u64::from(table.0), generation)?;
+        let meta = Meta::read(&*tree)?;
+        Ok(Some(Found { tree, generation, meta }))
     }
 
     fn replay(&self, record: &Record<'_>, replay: &mut Replay) -> Result<(), StoreError> {
@@ -190,7 +235,8 @@ impl Store {
         let tables: BTreeSet<TableId> = commit.ops.iter().map(|op| op.table).collect();
         for table in tables {
             let is_in = replay.checkpoints.get(&table).is_some_and(|of| clock <= of.clock)
-                || replay.cleared.get(&table).is_some_and(|at| clock < *at);
+                || replay.cleared.get(&table).is_some_and(|at| clock < *at)
+                || replay.rows.get(&table).is_some_and(|rows| clock <= *rows);
             let Ok(copy) = self.copy(table) else { continue };
             // What is noted of a table that is in RAM alone is from before it was, or from a move that was not finished.
             if is_in || copy.disc().is_none() || commit.is_carried && replay.knows(table, clock) {
@@ -199,6 +245,7 @@ impl Store {
             if commit.ops.iter().any(|op| op.table == table && matches!(op.op, Op::Clear)) {
                 // Whatever it held need not be read, so it may well be damaged.
                 replay.checkpoints.remove(&table);
+                replay.broken.remove(&table);
                 replay.noted.remove(&table);
                 replay.cleared.insert(table, clock);
             }
@@ -211,7 +258,11 @@ impl Store {
     /// What the manifest had noted already may come once more.
     fn replay_schema(&self, change: &SchemaChange, replay: &mut Replay) -> Result<(), StoreError> {
         match change {
-            SchemaChange::Create { table, .. } if self.copy(*table).is_ok() => Ok(()),
+            SchemaChange::Create { table, .. } | SchemaChange::CreateDiscOnly { table, .. }
+                if self.copy(*table).is_ok() =>
+            {
+                Ok(())
+            }
             SchemaChange::AddIndex { table, attribute } => {
                 replay.indexes.entry(*table).or_default().insert(*attribute);
                 Ok(())
@@ -223,6 +274,8 @@ impl Store {
             SchemaChange::Drop { table } | SchemaChange::Replace { replaces: table, .. } => {
                 replay.indexes.remove(table);
                 replay.checkpoints.remove(table);
+                replay.rows.remove(table);
+                replay.broken.remove(table);
                 replay.noted.remove(table);
                 replay.cleared.remove(table);
                 self.ignoring_absence(change)
@@ -233,7 +286,9 @@ impl Store {
                 version: *version,
                 sealed: false,
             }),
-            SchemaChange::Create { .. } | SchemaChange::Define { .. } => self.ignoring_absence(change),
+            SchemaChange::Create { .. }
+            | SchemaChange::CreateDiscOnly { .. }
+            | SchemaChange::Define { .. } => self.ignoring_absence(change),
         }
     }
 

@@ -139,6 +139,21 @@ pub enum SchemaChange {
         /// The table that goes.
         replaces: TableId,
     },
+    /// A new table whose rows are on disc and may exceed the memory.
+    CreateDiscOnly {
+        /// Its number.
+        table: TableId,
+        /// What the store must know of it.
+        spec: CopySpec,
+    },
+}
+
+impl SchemaChange {
+    /// The change that makes a table: one of two, by where its rows are.
+    #[must_use]
+    pub fn create(table: TableId, spec: CopySpec) -> Self {
+        if spec.disc_only { Self::CreateDiscOnly { table, spec } } else { Self::Create { table, spec } }
+    }
 }
 
 /// The clock of a one-operation commit, and what its operation answered.
@@ -227,6 +242,9 @@ impl Store {
     pub(crate) fn install(&self, change: &SchemaChange) -> Result<(), StoreError> {
         match change {
             SchemaChange::Create { table, spec } => self.create(*table, spec.clone()).map(drop),
+            SchemaChange::CreateDiscOnly { table, spec } => {
+                self.create(*table, CopySpec { disc_only: true, ..spec.clone() }).map(drop)
+            }
             SchemaChange::Drop { table } => self.drop_copy(*table),
             SchemaChange::AddIndex { table, attribute } => self.add_index(&*self.copy(*table)?, *attribute),
             SchemaChange::DelIndex { table, attribute } => self.del_index(&*self.copy(*table)?, *attribute),

@@ -1,4 +1,4 @@
-//! The three ways rows are found, behind one face: by hash, by key order, by an index's composite key.
+//! The ways rows are found, behind one face: by hash, by key order, by an index's composite key, and on disc.
 //!
 //! Every row has a *position*: bytes that order the scans of its map. For hashed rows it is the hash (big-endian)
 //! and the key, for ordered rows the key, for an index the attribute's and the primary key's bytes. Positions
@@ -8,8 +8,10 @@ use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
+use mnemon_disc::DiscError;
 use smallvec::SmallVec;
 
+use crate::cold::ColdRows;
 use crate::hash_rows::{HashRows, Hasher};
 use crate::row::Row;
 use crate::segment::SEGMENT_ROWS;
@@ -97,6 +99,8 @@ pub(crate) enum Rows {
     Ordered(BTreeSet<ByKey>),
     /// Of an index: composite key → the row it leads to.
     Index(BTreeMap<Box<[u8]>, Row>),
+    /// On disc: of a table of any kind, or of its index. What takes a row out of it for a commit must have brought it in.
+    Cold(Box<ColdRows>),
 }
 
 /// What one step of a walk found.
@@ -118,6 +122,7 @@ impl Rows {
             Self::Hashed(rows) => Self::Hashed(rows.emptied()),
             Self::Ordered(_) => Self::Ordered(BTreeSet::new()),
             Self::Index(_) => Self::Index(BTreeMap::new()),
+            Self::Cold(rows) => Self::Cold(Box::new(rows.emptied())),
         }
     }
 
@@ -126,13 +131,14 @@ impl Rows {
             Self::Hashed(rows) => rows.len(),
             Self::Ordered(rows) => rows.len(),
             Self::Index(rows) => rows.len(),
+            Self::Cold(rows) => rows.len(),
         }
     }
 
     pub(crate) fn position(&self, at: At<'_>) -> Position {
         match self {
             Self::Hashed(_) => hashed_position(at.hash, at.key),
-            Self::Ordered(_) | Self::Index(_) => Position::from_slice(at.key),
+            Self::Ordered(_) | Self::Index(_) | Self::Cold(_) => Position::from_slice(at.key),
         }
     }
 
@@ -142,6 +148,15 @@ impl Rows {
             Self::Hashed(rows) => rows.get(at.hash, at.key),
             Self::Ordered(rows) => rows.get(at.key).map(|row| &row.0),
             Self::Index(rows) => rows.get(at.key),
+            Self::Cold(rows) => rows.here(at.key),
+        }
+    }
+
+    /// The row at a key, on disc too.
+    pub(crate) fn find(&self, at: At<'_>) -> Result<Option<Row>, DiscError> {
+        match self {
+            Self::Cold(rows) => rows.find(at.key),
+            _ => Ok(self.get(at).cloned()),
         }
     }
 
@@ -149,19 +164,22 @@ impl Rows {
     pub(crate) fn get_mut(&mut self, at: At<'_>) -> Option<&mut Row> {
         match self {
             Self::Hashed(rows) => rows.get_mut(at.hash, at.key),
-            Self::Ordered(_) | Self::Index(_) => None,
+            Self::Ordered(_) | Self::Index(_) | Self::Cold(_) => None,
         }
     }
 
-    pub(crate) fn at_position(&self, position: &[u8]) -> Option<&Row> {
-        match self {
+    pub(crate) fn at_position(&self, position: &[u8]) -> Result<Option<Row>, DiscError> {
+        let row = match self {
             Self::Hashed(rows) => {
-                let (hash, key) = position.split_first_chunk::<HASH_LEN>()?;
-                rows.get(u64::from_be_bytes(*hash), key.split_first()?.1)
+                let at = position.split_first_chunk::<HASH_LEN>();
+                let at = at.and_then(|(hash, key)| Some((u64::from_be_bytes(*hash), key.split_first()?.1)));
+                at.and_then(|(hash, key)| rows.get(hash, key))
             }
             Self::Ordered(rows) => rows.get(position).map(|row| &row.0),
             Self::Index(rows) => rows.get(position),
-        }
+            Self::Cold(rows) => return rows.find(position),
+        };
+        Ok(row.cloned())
     }
 
     /// Puts a row in its place; returns the one that was there.
@@ -170,6 +188,7 @@ impl Rows {
             Self::Hashed(rows) => rows.insert(at.hash, row),
             Self::Ordered(rows) => rows.replace(ByKey(row)).map(|old| old.0),
             Self::Index(rows) => rows.insert(at.key.into(), row),
+            Self::Cold(rows) => rows.insert(at.key, row),
         }
     }
 
@@ -178,27 +197,31 @@ impl Rows {
             Self::Hashed(rows) => rows.remove(at.hash, at.key),
             Self::Ordered(rows) => rows.take(at.key).map(|row| row.0),
             Self::Index(rows) => rows.remove(at.key),
+            Self::Cold(rows) => rows.remove(at.key),
         }
     }
 
     /// The first rows of the span, upwards, and the last position that they cover: what `walk` finds, at most `most` of hashed
     /// rows, without their positions.
-    pub(crate) fn first(&self, span: Span<'_>, most: usize) -> (Vec<Row>, Option<Position>) {
-        match self {
-            Self::Hashed(rows) if !span.is_empty() => first_hashed(rows, span, most.max(1)),
-            _ => {
-                let walked = self.walk(span);
-                (walked.found.into_iter().map(|(_, row)| row).collect(), walked.stopped_at)
-            }
-        }
+    pub(crate) fn first(
+        &self,
+        span: Span<'_>,
+        most: usize,
+    ) -> Result<(Vec<Row>, Option<Position>), DiscError> {
+        let walked = match self {
+            Self::Hashed(rows) if !span.is_empty() => return Ok(first_hashed(rows, span, most.max(1))),
+            Self::Cold(rows) => rows.walk(span, most)?,
+            _ => self.walk(span)?,
+        };
+        Ok((walked.found.into_iter().map(|(_, row)| row).collect(), walked.stopped_at))
     }
 
     /// Visits at most about [`PAGE_ROWS`] rows of the span. Hashed rows are walked upwards only.
-    pub(crate) fn walk(&self, span: Span<'_>) -> Walked {
+    pub(crate) fn walk(&self, span: Span<'_>) -> Result<Walked, DiscError> {
         if span.is_empty() {
-            return Walked { found: Vec::new(), stopped_at: None };
+            return Ok(Walked { found: Vec::new(), stopped_at: None });
         }
-        match self {
+        Ok(match self {
             Self::Hashed(rows) => walk_hashed(rows, span),
             Self::Ordered(rows) => {
                 let range = rows.range::<[u8], _>((span.from, span.to));
@@ -208,7 +231,8 @@ impl Rows {
                 let range = rows.range::<[u8], _>((span.from, span.to));
                 walk_ordered(range.map(|(position, row)| (&**position, row)), span.reverse)
             }
-        }
+            Self::Cold(rows) => rows.walk(span, PAGE_ROWS)?,
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ops::Bound;
 
+use mnemon_disc::DiscError;
 use smallvec::SmallVec;
 
 use crate::copy::{TableCopy, borrowed};
@@ -10,7 +11,7 @@ use crate::row::Row;
 use crate::rows::{Position, Rows, Span};
 use crate::snapshot::Snapshot;
 use crate::store::Store;
-use crate::versioned::Versioned;
+use crate::versioned::{Page, Versioned};
 
 /// What a scan walks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,11 +90,12 @@ impl Scan {
             return Ok(None);
         }
         copy.check_open()?;
+        let failed = |cause: DiscError| copy.read_failed(&cause);
         let (page, hashed) = match self.source {
             Source::Rows => {
                 let number = *self.shard.get_or_insert_with(|| copy.first_shard(borrowed(&self.from)));
                 let shard = copy.shards[number].read();
-                (self.page_of(&shard.rows, at), matches!(shard.rows.rows, Rows::Hashed(_)))
+                (self.page_of(&shard.rows, at).map_err(failed)?, matches!(shard.rows.rows, Rows::Hashed(_)))
             }
             Source::Index(attribute) => {
                 let no_index = || StoreError::NoIndex { table: copy.id(), attribute };
@@ -102,7 +104,7 @@ impl Scan {
                 if !index.serves(clock) {
                     return Err(no_index());
                 }
-                (self.page_of(&index.entries.read(), at), false)
+                (self.page_of(&index.entries.read(), at).map_err(failed)?, false)
             }
         };
         if let Some(snapshot) = at {
@@ -128,7 +130,7 @@ impl Scan {
         Ok(Some(ScanPage { rows, last_removal: page.last_removal }))
     }
 
-    fn page_of(&self, rows: &Versioned, at: Option<&Snapshot>) -> crate::versioned::Page {
+    fn page_of(&self, rows: &Versioned, at: Option<&Snapshot>) -> Result<Page, DiscError> {
         let span = Span { from: borrowed(&self.from), to: borrowed(&self.to), reverse: self.reverse };
         match at {
             Some(snapshot) => rows.page_at(span, snapshot.clock()),

@@ -1,5 +1,8 @@
 //! One shard of a copy: some of its rows under one lock, with their expiry queue and eviction policy.
 
+use mnemon_disc::DiscError;
+
+use crate::cold::ColdRows;
 use crate::collection::Collection;
 use crate::eviction::{Policy, Probe};
 use crate::expiry::ExpiryQueue;
@@ -34,6 +37,27 @@ impl ClearedShard {
 impl Shard {
     pub(crate) fn new(rows: Rows, policy: Option<Policy>) -> Self {
         Self { rows: Versioned::new(rows), expiry: ExpiryQueue::default(), policy, bytes: 0 }
+    }
+
+    /// All rows of a table that are on disc, with their expiry queue and their bytes.
+    pub(crate) fn cold(rows: ColdRows, expiry: ColdRows, bytes: usize) -> Self {
+        let rows = Versioned::new(Rows::Cold(Box::new(rows)));
+        Self { rows, expiry: ExpiryQueue::Cold(Box::new(expiry)), policy: None, bytes }
+    }
+
+    /// The maps of rows that are on disc.
+    pub(crate) fn cold_mut(&mut self) -> Option<(&mut ColdRows, &mut ColdRows)> {
+        match (&mut self.rows.rows, &mut self.expiry) {
+            (Rows::Cold(rows), ExpiryQueue::Cold(expiry)) => Some((rows, expiry)),
+            _ => None,
+        }
+    }
+
+    /// Forgets rows that were brought in from the disc for a commit.
+    pub(crate) fn let_go(&mut self) {
+        if let Rows::Cold(rows) = &mut self.rows.rows {
+            rows.let_go();
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -120,7 +144,11 @@ impl Shard {
     }
 
     pub(crate) fn clear(&mut self, keeping: Option<Keeping>, version: u64) -> ClearedShard {
-        let bytes = std::mem::take(&mut self.bytes);
+        let mut bytes = std::mem::take(&mut self.bytes);
+        if let Rows::Cold(rows) = &self.rows.rows {
+            // What a snapshot holds of them is in memory for this part only.
+            bytes = rows.pending_bytes();
+        }
         if let Some(policy) = &mut self.policy {
             policy.clear();
         }
@@ -128,8 +156,8 @@ impl Shard {
     }
 
     /// Keys and versions of rows whose time has passed, the earliest first.
-    pub(crate) fn due(&self, now_ms: u64, limit: usize) -> Vec<Row> {
-        self.expiry.due(now_ms, limit).cloned().collect()
+    pub(crate) fn due(&self, now_ms: u64, limit: usize) -> Result<Vec<Row>, DiscError> {
+        self.expiry.due(&self.rows.rows, now_ms, limit)
     }
 
     /// The row that the policy gives up next, any but the one at `spared`. Whoever then does not remove it must
@@ -170,7 +198,7 @@ impl Shard {
 fn find_hash(rows: &Rows, hash: u64) -> Option<&Row> {
     match rows {
         Rows::Hashed(rows) => rows.any_with_hash(hash),
-        Rows::Ordered(_) | Rows::Index(_) => None,
+        Rows::Ordered(_) | Rows::Index(_) | Rows::Cold(_) => None,
     }
 }
 

@@ -7,12 +7,12 @@ use std::sync::{Arc, OnceLock};
 use crate::apply::apply;
 use crate::cell::{Cell, Stamp};
 use crate::clock::{Clock, GroupTime};
+use crate::cold::{Found, Space};
 use crate::commit::{Before, Commit, TableOp};
 use crate::copy::{CopySpec, TableCopy};
 use crate::error::StoreError;
 use crate::event::{Batch, Change, Sink, TableId};
 use crate::hash_rows::Hasher;
-use crate::index::Index;
 use crate::journal::{Journal, Noted};
 use crate::lock::lock_indexes;
 use crate::op::{Op, Outcome};
@@ -69,7 +69,7 @@ pub struct Store {
     copies: ArcSwap<Tables>,
     /// Whether any table has bounds.
     any_bounded: AtomicBool,
-    changing_copies: Mutex<()>,
+    pub(crate) changing_copies: Mutex<()>,
     /// On a cache line of its own: every commit writes it, and nothing that commits only read may go with it.
     clock: CachePadded<AtomicU64>,
     recent_clock: CachePadded<AtomicU64>,
@@ -85,6 +85,8 @@ pub struct Store {
     journal: OnceLock<Journal>,
     /// Copies that nobody may use.
     closed: Arc<AtomicUsize>,
+    /// Where tables on disc only have their rows.
+    pub(crate) space: OnceLock<Space>,
 }
 
 impl Store {
@@ -107,6 +109,7 @@ impl Store {
             snapshot_bytes_max: config.snapshot_bytes_max,
             journal: OnceLock::new(),
             closed: Arc::default(),
+            space: OnceLock::new(),
         }
     }
 
@@ -207,15 +210,30 @@ impl Store {
     /// Makes an empty copy.
     ///
     /// # Errors
-    /// `Exists`.
+    /// `Exists`, `Disc` for a table on disc only where [`Store::set_rows`] was not called.
     pub fn create(&self, table: TableId, spec: CopySpec) -> Result<Arc<TableCopy>, StoreError> {
+        self.create_over(table, spec, None)
+    }
+
+    /// The same over rows that were found on disc.
+    pub(crate) fn create_over(
+        &self,
+        table: TableId,
+        spec: CopySpec,
+        found: Option<&Found>,
+    ) -> Result<Arc<TableCopy>, StoreError> {
         let _changing = self.changing_copies.lock();
         let mut copies = Tables::clone(&self.copies.load());
         if copies.contains_key(&table) {
             return Err(StoreError::Exists(format!("table {}", table.0)));
         }
-        let copy =
-            Arc::new(TableCopy::new(table, spec, self.shard_bits, self.hasher.clone(), self.closed.clone()));
+        let hasher = self.hasher.clone();
+        let copy = Arc::new(if spec.disc_only {
+            let space = self.space()?;
+            TableCopy::cold(table, spec, hasher, self.closed.clone(), (space, found))
+        } else {
+            TableCopy::new(table, spec, self.shard_bits, hasher, self.closed.clone())
+        });
         if copy.is_bounded() {
             self.any_bounded.store(true, Ordering::SeqCst);
         }
@@ -236,24 +254,37 @@ impl Store {
         Ok(())
     }
 
-    /// The live row of a key: one short lock, no allocation.
+    /// The live row of a key: one short lock, no allocation. For tables in memory: a row on disc that cannot be read is
+    /// none here.
+    #[must_use]
     pub fn get(&self, copy: &TableCopy, key: &[u8]) -> Option<Row> {
-        self.live(copy.get(key).0)
+        self.live(copy.get(key).ok()?.0)
+    }
+
+    /// The live row of a key, wherever it is. A row on disc is read without a lock.
+    ///
+    /// # Errors
+    /// `Disc` for rows on disc.
+    pub fn read(&self, copy: &TableCopy, key: &[u8]) -> Result<Option<Row>, StoreError> {
+        Ok(self.live(copy.get(key)?.0))
     }
 
     /// The live row of a key, and the clock of the last removal in its shard: what a reader needs to know whether an
     /// absence is older than itself.
-    pub fn get_versioned(&self, copy: &TableCopy, key: &[u8]) -> (Option<Row>, u64) {
-        let (row, last_removal) = copy.get(key);
-        (self.live(row), last_removal)
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub fn get_versioned(&self, copy: &TableCopy, key: &[u8]) -> Result<(Option<Row>, u64), StoreError> {
+        let (row, last_removal) = copy.get(key)?;
+        Ok((self.live(row), last_removal))
     }
 
     /// The row of a key as it was when the snapshot was opened, unless it has expired since.
     ///
     /// # Errors
-    /// `SnapshotExpired`.
+    /// `SnapshotExpired`; `Disc` for rows on disc.
     pub fn get_at(&self, copy: &TableCopy, key: &[u8], at: &Snapshot) -> Result<Option<Row>, StoreError> {
-        let row = copy.get_at(key, at.clock());
+        let row = copy.get_at(key, at.clock())?;
         at.check()?;
         Ok(self.live(row))
     }
@@ -305,12 +336,15 @@ impl Store {
             if op.is_read() {
                 return Ok(((self.clock(), Ok(Outcome::Int(copy.len() as i64))), None));
             }
-            return self.commit_keyless(copy, time_ms, op);
+            return self.commit_alone(copy, time_ms, op);
         };
         let at = copy.at(key);
         if op.is_read() {
-            let row = copy.get(key).0.filter(|row| !row.is_expired(time_ms));
+            let row = copy.get(key)?.0.filter(|row| !row.is_expired(time_ms));
             return Ok(((self.clock(), Ok(Outcome::Row(row))), None));
+        }
+        if copy.is_disc_only() {
+            return self.commit_alone(copy, time_ms, op);
         }
         let journal = self.journal();
         let (draft, mut shard) = loop {
@@ -341,26 +375,8 @@ impl Store {
         Ok(((stamp.version, outcome), noted))
     }
 
-    /// Applies an operation that was noted in the log once more, at the clock and time of then. For a copy that is being
-    /// loaded, which nobody else uses: no index, no subscriber and no snapshot knows its rows.
-    pub(crate) fn reapply(&self, copy: &TableCopy, clock: u64, time_ms: u64, op: &Op<'_>) {
-        let mut stamp =
-            Stamp { version: clock, now_ms: time_ms, keeping: None, changes: Vec::new(), report_all: false };
-        let Some(key) = op.key() else {
-            if matches!(op, Op::Clear) {
-                copy.clear_unseen(clock);
-            }
-            return;
-        };
-        let at = copy.at(key);
-        let shard = &mut copy.shards[copy.shard_of(at)].write();
-        let mut cell = Cell { copy, shard, indexes: &mut [], at, stamp: &mut stamp, subscribed: false };
-        // What was refused then is refused again: refusals change nothing, so they need not be told.
-        drop(apply(&mut cell, op));
-    }
-
-    /// An operation on a whole table.
-    fn commit_keyless(
+    /// An operation on a whole table, or on rows on disc.
+    fn commit_alone(
         &self,
         copy: &TableCopy,
         time_ms: u64,
@@ -417,45 +433,6 @@ impl Store {
         copy.schema_version.store(version, Ordering::SeqCst);
         copy.seal(sealed);
         copy.quiesce();
-    }
-
-    /// Builds an index while the table goes on being read and written. Returns when it serves.
-    ///
-    /// # Errors
-    /// `Exists`.
-    pub fn add_index(&self, copy: &TableCopy, attribute: u16) -> Result<(), StoreError> {
-        let index = {
-            let _changing = self.changing_copies.lock();
-            if copy.index(attribute).is_some() {
-                return Err(StoreError::Exists(format!("the index on attribute {attribute}")));
-            }
-            let index = Arc::new(Index::new(attribute));
-            let mut all = Vec::clone(&copy.indexes());
-            all.push(index.clone());
-            copy.set_indexes(all);
-            index
-        };
-        // From here on every commit keeps the index up to date; what was there before is added page by page.
-        copy.quiesce();
-        copy.fill_index(&index);
-        index.set_complete(self.clock());
-        Ok(())
-    }
-
-    /// Drops an index.
-    ///
-    /// # Errors
-    /// `NoIndex`.
-    pub fn del_index(&self, copy: &TableCopy, attribute: u16) -> Result<(), StoreError> {
-        let _changing = self.changing_copies.lock();
-        let mut all = Vec::clone(&copy.indexes());
-        let before = all.len();
-        all.retain(|index| index.attribute != attribute);
-        if all.len() == before {
-            return Err(StoreError::NoIndex { table: copy.id(), attribute });
-        }
-        copy.set_indexes(all);
-        Ok(())
     }
 
     /// Closes snapshots that are overdue or too dear and frees before-images nobody needs. To be called every 100 ms

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use mnemon_disc::DiscError;
+
 use crate::images::Images;
 use crate::removals::Removals;
 use crate::row::Row;
@@ -43,7 +45,7 @@ impl Versioned {
     pub(crate) fn remove(&mut self, at: At<'_>, keeping: Option<Keeping>, version: u64) -> Option<Row> {
         let old = self.rows.remove(at)?;
         self.last_removal = version;
-        if matches!(self.rows, Rows::Hashed(_)) {
+        if matches!(self.rows, Rows::Hashed(_) | Rows::Cold(_)) {
             self.removals.note(at.hash, version);
         }
         self.keep_image(at, &old, keeping);
@@ -74,45 +76,44 @@ impl Versioned {
     }
 
     /// Whether a commit after `clock` may have written or removed the row. Never `false` when one has.
-    pub(crate) fn may_have_changed(&self, at: At<'_>, clock: u64) -> bool {
+    pub(crate) fn may_have_changed(&self, at: At<'_>, clock: u64) -> Result<bool, DiscError> {
         let removed = match self.rows {
-            Rows::Hashed(_) => self.removals.any_since(at.hash, clock),
+            Rows::Hashed(_) | Rows::Cold(_) => self.removals.any_since(at.hash, clock),
             Rows::Ordered(_) | Rows::Index(_) => self.last_removal > clock,
         };
-        removed || self.rows.get(at).is_some_and(|row| row.version() > clock)
+        let is_newer = |row: &Row| row.version() > clock;
+        Ok(removed
+            || match &self.rows {
+                Rows::Cold(rows) => rows.find(at.key)?.as_ref().is_some_and(is_newer),
+                rows => rows.get(at).is_some_and(is_newer),
+            })
     }
 
     /// The row as it was at `clock`.
-    pub(crate) fn get_at(&self, at: At<'_>, clock: u64) -> Option<&Row> {
-        match self.rows.get(at) {
-            Some(row) if row.version() <= clock => Some(row),
-            _ if self.images.is_empty() => None,
+    pub(crate) fn get_at(&self, at: At<'_>, clock: u64) -> Result<Option<Row>, DiscError> {
+        match self.rows.find(at)? {
+            Some(row) if row.version() <= clock => Ok(Some(row)),
+            _ if self.images.is_empty() => Ok(None),
             _ => self.images.at(&self.rows.position(at), clock),
         }
     }
 
-    fn position_at(&self, position: &[u8], clock: u64) -> Option<&Row> {
-        match self.rows.at_position(position) {
-            Some(row) if row.version() <= clock => Some(row),
-            _ => self.images.at(position, clock),
-        }
-    }
-
     /// The present rows of the span's first page, at most `most` of hashed ones.
-    pub(crate) fn page(&self, span: Span<'_>, most: usize) -> Page {
-        let (rows, stopped_at) = self.rows.first(span, most);
-        Page { rows, stopped_at, last_removal: self.last_removal }
+    pub(crate) fn page(&self, span: Span<'_>, most: usize) -> Result<Page, DiscError> {
+        let (rows, stopped_at) = self.rows.first(span, most)?;
+        Ok(Page { rows, stopped_at, last_removal: self.last_removal })
     }
 
     /// The rows that the span's first page held at `clock`.
-    pub(crate) fn page_at(&self, span: Span<'_>, clock: u64) -> Page {
-        let present = self.rows.walk(span);
+    pub(crate) fn page_at(&self, span: Span<'_>, clock: u64) -> Result<Page, DiscError> {
+        let present = self.rows.walk(span)?;
         if self.images.is_empty() {
             let rows = present.found.into_iter().map(|(_, row)| row).filter(|row| row.version() <= clock);
             let rows = rows.collect();
-            return Page { rows, stopped_at: present.stopped_at, last_removal: self.last_removal };
+            return Ok(Page { rows, stopped_at: present.stopped_at, last_removal: self.last_removal });
         }
-        let mut walks = self.images.walk(span);
+        let mut walks = self.images.walk(span)?;
+        // The present rows last, so that they are seen by who looks whether one was there at the time.
         walks.push(present);
         // The page covers what every walk has covered.
         let stops = walks.iter().filter_map(|walk| walk.stopped_at.as_ref());
@@ -122,18 +123,23 @@ impl Versioned {
             Some(stop) if span.reverse => position >= stop,
             Some(stop) => position <= stop,
         };
-        let mut rows = BTreeMap::new();
-        for (position, _) in walks.into_iter().flat_map(|walk| walk.found) {
-            if covered(&position)
-                && let Some(row) = self.position_at(&position, clock)
-            {
-                rows.insert(position, row.clone());
+        let present = walks.pop().map(|walk| walk.found).unwrap_or_default();
+        let mut rows: BTreeMap<Position, Option<Row>> = BTreeMap::new();
+        let images = walks.into_iter().flat_map(|walk| walk.found).map(|(position, _)| position);
+        rows.extend(images.filter(covered).map(|position| (position, None)));
+        for (position, row) in present.into_iter().filter(|(position, _)| covered(position)) {
+            let is_old = row.version() <= clock;
+            rows.insert(position, is_old.then_some(row));
+        }
+        for (position, row) in &mut rows {
+            if row.is_none() {
+                *row = self.images.at(position, clock)?;
             }
         }
-        let mut rows: Vec<Row> = rows.into_values().collect();
+        let mut rows: Vec<Row> = rows.into_values().flatten().collect();
         if span.reverse {
             rows.reverse();
         }
-        Page { rows, stopped_at, last_removal: self.last_removal }
+        Ok(Page { rows, stopped_at, last_removal: self.last_removal })
     }
 }

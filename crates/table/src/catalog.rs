@@ -246,12 +246,12 @@ impl Catalog {
         if self.tables.load().contains_key(&name) || database_number(&name).is_some() {
             return Err(TableError::TableExists(name));
         }
-        if schema.storage() == Storage::Disc && !self.store().has_log() {
+        if schema.storage().is_on_disc() && !self.has_place_for(schema.storage()) {
             let cause = "this node has no data directory; start it with one, or keep the table in ram";
             return Err(TableError::Unsupported { table: name, cause });
         }
         let id = TableId(self.next_id.fetch_add(1, Ordering::SeqCst));
-        self.replica.change_schema(&SchemaChange::Create { table: id, spec: schema.copy_spec() }).await?;
+        self.replica.change_schema(&SchemaChange::create(id, schema.copy_spec())).await?;
         for attribute in schema.indexes() {
             let add = SchemaChange::AddIndex { table: id, attribute: *attribute };
             self.replica.change_schema(&add).await?;

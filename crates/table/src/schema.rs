@@ -148,7 +148,8 @@ impl Schema {
         CopySpec {
             max_entries: self.0.max_entries,
             max_bytes: self.0.max_bytes,
-            disc: (self.0.storage == Storage::Disc).then_some(self.0.durability),
+            disc: self.0.storage.is_on_disc().then_some(self.0.durability),
+            disc_only: self.0.storage == Storage::DiscOnly,
             ..CopySpec::new(self.0.kind)
         }
     }

@@ -54,8 +54,10 @@ pub struct Table {
 pub struct TableInfo {
     /// Rows, those included whose time has passed and that are not yet deleted.
     pub size: usize,
-    /// Bytes that the rows take.
+    /// Bytes that the rows take in memory.
     pub memory_bytes: usize,
+    /// Bytes that they take on disc, when they are there only.
+    pub disc_bytes: Option<u64>,
     /// Rows with a time to live.
     pub expiring: usize,
     /// Live subscriptions.
@@ -172,6 +174,7 @@ impl Table {
         TableInfo {
             size: self.copy.len(),
             memory_bytes: self.copy.memory(),
+            disc_bytes: self.copy.is_disc_only().then(|| self.copy.disc_bytes()),
             expiring: self.copy.expiring(),
             subscribers: self.feed.count(self.id()),
             expired: self.expired.load(Ordering::Relaxed),

@@ -89,6 +89,10 @@ impl Catalog {
         F: Fn(RecordRef<'_>) -> Result<Record, TableError> + Send + 'static,
     {
         let table = self.user_table(name)?;
+        if table.schema().storage() == Storage::DiscOnly {
+            let cause = "records on disc only cannot be transformed yet; create a table of the new shape and copy them";
+            return Err(TableError::Unsupported { table: name.to_owned(), cause });
+        }
         if table.schema().storage() == Storage::Disc {
             // Asked before anything is done.
             self.keeper_of(&table)?;

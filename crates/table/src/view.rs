@@ -65,7 +65,7 @@ pub(crate) struct AsOf<'a> {
 
 impl View for Present<'_> {
     fn row(&mut self, table: &Table, key: &[u8]) -> Result<Option<Row>, TableError> {
-        Ok(self.0.get(table.copy(), key))
+        Ok(self.0.read(table.copy(), key)?)
     }
 
     fn walk(

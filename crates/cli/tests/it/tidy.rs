@@ -21,7 +21,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("node", &["backup", "disc", "http", "line", "otp", "resp", "table", "store", "term", "tls"]),
     ("mnemon", &["backup", "node", "table", "store", "term"]),
     ("cli", &["backup", "http", "resp", "node", "mnemon", "table", "term"]),
-    ("sim", &["store", "table", "term"]),
+    ("sim", &["disc", "store", "table", "term"]),
     ("fuzz", &["resp", "store", "table", "term"]),
     ("bench", &["mnemon", "node", "otp", "resp", "table", "store", "term"]),
 ];

@@ -8,5 +8,6 @@ mod faults;
 mod fixtures;
 mod kill;
 mod log;
+mod rows;
 mod script;
 mod threads;

@@ -69,6 +69,12 @@ impl NodeBuilder {
         Self(self.0.database_durability(durability))
     }
 
+    /// Bytes of memory for tables on disc only, all together: so many for blocks read from the disc, and up to as many more for
+    /// changes that are not written there yet. Default: 64 MiB.
+    pub fn disc_cache_bytes(self, bytes: u64) -> Self {
+        Self(self.0.disc_cache_bytes(bytes))
+    }
+
     /// Whether `start` returns while tables are still being loaded from the data directory. Until it is there a table answers
     /// [`Error::Loading`](crate::Error::Loading); [`Node::wait_for_tables`] waits for it. Default: no, all tables are there.
     pub fn load_in_background(self, in_background: bool) -> Self {

@@ -107,6 +107,13 @@ impl<T> TableBuilder<T> {
         self.with(|schema| schema.storage(Storage::Disc).durability(durability))
     }
 
+    /// Keeps the table on disc only, so that it may exceed the memory, each commit synced as `durability` says. A record that is
+    /// not in the cache of the disc's blocks ([`Builder::disc_cache_bytes`](crate::NodeBuilder::disc_cache_bytes)) is read from the
+    /// disc, on the thread that asks. Such a table has no bounds. The node needs a data directory.
+    pub fn disc_only(self, durability: Durability) -> Self {
+        self.with(|schema| schema.storage(Storage::DiscOnly).durability(durability))
+    }
+
     /// When the table is loaded at the start of a node, Mnesia's `load_order`: those with a higher one first; 0 by default.
     pub fn load_order(self, load_order: i32) -> Self {
         self.with(|schema| schema.load_order(load_order))

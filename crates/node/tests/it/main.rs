@@ -2,6 +2,7 @@
 
 mod backups;
 mod damage;
+mod disc_only;
 mod killing;
 mod rewriting;
 

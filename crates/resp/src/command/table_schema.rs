@@ -65,7 +65,7 @@ fn access(word: &[u8]) -> Result<AccessMode, Answer> {
 
 const CREATE_USAGE: &str = "'; T.CREATE takes name [KIND set|ordered_set|bag] [ATTRS name[:type],...] [INDEX name,...] \
                             [TTL ms] [MAXENTRIES n] [MAXBYTES n] [ACCESS rw|ro] \
-                            [STORAGE ram|disc] [DURABILITY commit|interval:MS|none] [LOADORDER n]";
+                            [STORAGE ram|disc|disc_only] [DURABILITY commit|interval:MS|none] [LOADORDER n]";
 
 /// `T.CREATE name [KIND k] [ATTRS name[:type],...] [INDEX name,...] [TTL ms] [MAXENTRIES n] [MAXBYTES n] [ACCESS rw|ro]
 /// [STORAGE s] [DURABILITY d] [LOADORDER n]`
@@ -154,7 +154,7 @@ pub(super) fn set_access(context: &Context<'_>, args: Args<'_>) -> Result<Schema
     Ok(change(context, |catalog| async move { catalog.change_table_access_mode(&name, mode).await }))
 }
 
-/// `T.STORAGE table ram|disc [DURABILITY d]`
+/// `T.STORAGE table ram|disc|disc_only [DURABILITY d]`
 pub(super) fn set_storage(context: &Context<'_>, args: Args<'_>) -> Result<SchemaFuture, Answer> {
     let refused = |error: TableError| refusal::of_table(&error);
     let name = text(args, 1);
@@ -165,7 +165,7 @@ pub(super) fn set_storage(context: &Context<'_>, args: Args<'_>) -> Result<Schem
             parse_durability(&String::from_utf8_lossy(value).to_ascii_lowercase()).map_err(refused)?
         }
         (Some(option), _) => {
-            let usage = "'; T.STORAGE takes table ram|disc [DURABILITY commit|interval:MS|none]";
+            let usage = "'; T.STORAGE takes table ram|disc|disc_only [DURABILITY commit|interval:MS|none]";
             return Err(refusal::quoting("ERR unknown or incomplete option '", option, usage));
         }
     };
@@ -191,9 +191,10 @@ pub(super) fn info(session: &mut Session, args: Args<'_>) -> Answer {
 
 /// Null for a table that is in RAM alone.
 fn durability(schema: &Schema) -> Reply {
-    match schema.storage() {
-        Storage::Disc => Reply::bulk(durability_text(schema.durability())),
-        _ => Reply::Null,
+    if schema.storage().is_on_disc() {
+        Reply::bulk(durability_text(schema.durability()))
+    } else {
+        Reply::Null
     }
 }
 
@@ -225,6 +226,7 @@ fn describe(table: &Table) -> Vec<(Reply, Reply)> {
         ("version", number(schema.version())),
         ("size", number(info.size as u64)),
         ("memory_bytes", number(info.memory_bytes as u64)),
+        ("disc_bytes", optional(info.disc_bytes)),
         ("expiring", number(info.expiring as u64)),
         ("subscribers", number(info.subscribers as u64)),
     ];

@@ -70,17 +70,42 @@ pub(super) struct TableLoad {
     pub(super) checkpoint: Option<CheckpointRef>,
     pub(super) noted: Vec<Arc<[u8]>>,
     pub(super) indexes: BTreeSet<u16>,
+    /// Why its rows on disc cannot be read.
+    pub(super) broken: Option<StoreError>,
 }
 
 impl TableLoad {
     /// Whether the table has nothing on the disc.
     pub(super) fn is_empty(&self) -> bool {
-        self.checkpoint.is_none() && self.noted.is_empty()
+        self.checkpoint.is_none() && self.noted.is_empty() && self.broken.is_none()
+    }
+
+    /// Drops indexes on disc that the table does not have any more.
+    pub(super) fn let_indexes_go(&self, store: &Store) -> Result<(), StoreError> {
+        let gone = self.copy.indexed().into_iter().filter(|attribute| !self.indexes.contains(attribute));
+        gone.into_iter().try_for_each(|attribute| store.del_index(&self.copy, attribute))
+    }
+
+    /// Indexes that are to be built: all those of rows in memory.
+    pub(super) fn missing_indexes(&self) -> impl Iterator<Item = u16> {
+        let there = self.copy.indexed();
+        self.indexes.iter().copied().filter(move |attribute| !there.contains(attribute))
     }
 
     /// Applies all entries.
     pub(super) fn apply_all(&self, store: &Store) -> Result<(), StoreError> {
-        self.noted.iter().try_for_each(|entry| apply(store, &self.copy, entry))
+        self.apply(store, &self.noted)
+    }
+
+    /// Applies some entries. Rows on disc are written there when too many changes wait.
+    fn apply(&self, store: &Store, entries: &[Arc<[u8]>]) -> Result<(), StoreError> {
+        for entry in entries {
+            let clock = apply(store, &self.copy, entry)?;
+            if self.copy.is_disc_only() {
+                store.flush_loading(&self.copy, clock)?;
+            }
+        }
+        Ok(())
     }
 
     /// Keeps others away from the table until it is loaded.
@@ -263,7 +288,10 @@ impl<L: Fn(TableId) + Sync> Work<'_, L> {
             }
         }
         queue.reading.clear();
-        let load = queue.waiting.pop()?;
+        let mut load = queue.waiting.pop()?;
+        if let Some(cause) = load.broken.take() {
+            return Some(Task::GiveUp(load, cause));
+        }
         let Some(of) = load.checkpoint else { return Some(Task::Finish(load)) };
         let checkpoint = match of.open(self.disc, self.node) {
             Ok(checkpoint) => checkpoint,
@@ -310,11 +338,11 @@ impl<L: Fn(TableId) + Sync> Work<'_, L> {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(StoreError::Disc("loading was stopped".to_owned()));
             }
-            entries.iter().try_for_each(|entry| apply(self.store, copy, entry))?;
+            load.apply(self.store, entries)?;
             copy.advance_load(entries.len() as u64);
         }
-        for attribute in &load.indexes {
-            self.store.add_index(copy, *attribute)?;
+        for attribute in load.missing_indexes() {
+            self.store.add_index(copy, attribute)?;
         }
         copy.end_load();
         (self.loaded)(copy.id());
@@ -335,13 +363,13 @@ fn read(reading: &Reading, number: usize) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Applies what an entry does to this table.
-fn apply(store: &Store, copy: &TableCopy, entry: &[u8]) -> Result<(), StoreError> {
+/// Applies what an entry does to this table, and gives its clock.
+fn apply(store: &Store, copy: &TableCopy, entry: &[u8]) -> Result<u64, StoreError> {
     let (clock, entry) = entry::decode(entry)?;
     if let Entry::Commit { time_ms, ops } = entry {
         for op in ops.iter().filter(|op| op.table == copy.id()) {
-            store.reapply(copy, clock, time_ms, &op.op);
+            store.reapply(copy, clock, time_ms, &op.op)?;
         }
     }
-    Ok(())
+    Ok(clock)
 }

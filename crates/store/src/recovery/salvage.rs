@@ -2,15 +2,17 @@
 //!
 //! What must stay true: nothing is brought back whose checksum was wrong, and everything that is missing is told.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use mnemon_disc::log::Content;
+use mnemon_disc::rows::RowTree;
 use mnemon_disc::{CheckpointRef, DiscError, Salvage};
 
 use super::loading::TableLoad;
 use super::{Failure, Recovered, Replay};
-use crate::checkpoint::StoreImage;
+use crate::checkpoint::{StoreImage, TableImage};
+use crate::cold::{Meta, check_all, rows_of};
+use crate::copy::TableCopy;
 use crate::error::StoreError;
 use crate::event::TableId;
 use crate::row_image;
@@ -63,10 +65,18 @@ impl Store {
         let mut replay = Replay::default();
         let mut report = Salvaged::default();
         let manifest = salvage.manifest().filter(|manifest| !manifest.meta.is_empty());
-        if let Some(manifest) = manifest {
-            self.create_all(StoreImage::decode(&manifest.meta)?, &mut replay)?;
-        }
         let mut damage = Vec::new();
+        if let Some(manifest) = manifest {
+            let mut image = StoreImage::decode(&manifest.meta)?;
+            let on_disc: Vec<TableImage> =
+                image.tables.extract_if(.., |table| table.rows.is_some()).collect();
+            self.create_all(image, &mut replay)?;
+            for table in on_disc {
+                let id = table.table;
+                let broken = self.salvage_tree(table, &mut replay)?;
+                damage.extend(broken.map(|cause| (id, None, vec![cause])));
+            }
+        }
         for of in salvage.checkpoints() {
             let Ok(table) = u32::try_from(of.table).map(TableId) else { continue };
             replay.checkpoints.insert(table, of);
@@ -93,11 +103,11 @@ impl Store {
         for copy in copies {
             let id = copy.id();
             let noted = replay.noted.remove(&id).unwrap_or_default();
-            let load = TableLoad { copy, checkpoint: None, noted, indexes: BTreeSet::new() };
+            let indexes = replay.indexes.remove(&id).unwrap_or_default();
+            let load = TableLoad { copy, checkpoint: None, noted, indexes, broken: None };
+            load.let_indexes_go(self)?;
             load.apply_all(self)?;
-            for attribute in replay.indexes.remove(&id).unwrap_or_default() {
-                self.add_index(&load.copy, attribute)?;
-            }
+            load.missing_indexes().try_for_each(|attribute| self.add_index(&load.copy, attribute))?;
             // A checkpoint of it has to be made, whatever it holds.
             load.copy.last_noted.fetch_max(replay.clock.max(1), Ordering::SeqCst);
             let place = damage.iter().position(|(table, ..)| *table == id);
@@ -107,6 +117,49 @@ impl Store {
             report.tables.push(SalvagedTable { table, rows: load.copy.len() as u64, lost_rows, damage });
         }
         Ok(report)
+    }
+
+    /// Takes in the rows of a table on disc only, where they are; of a damaged tree those before and behind the damage, which go
+    /// into a new one. Gives what is wrong.
+    fn salvage_tree(&self, image: TableImage, replay: &mut Replay) -> Result<Option<DiscError>, StoreError> {
+        let generation = image.rows.unwrap_or(0);
+        let table = image.table;
+        let opened = self.open_rows(table, generation);
+        let checked = opened.and_then(|found| match found {
+            Some(found) => check_all(&*found.tree).map(|()| Some(found)),
+            None => Ok(None),
+        });
+        let cause = match checked {
+            Ok(found) => {
+                self.create_found(image, found, replay)?;
+                return Ok(None);
+            }
+            Err(cause) => cause,
+        };
+        self.create_found(TableImage { rows: Some(0), ..image }, None, replay)?;
+        let copy = self.copy(table)?;
+        copy.cold_part().iter().for_each(|cold| cold.begin_after(generation));
+        if let Ok(tree) = self.space()?.trees.open(u64::from(table.0), generation) {
+            let noted = Meta::read(&*tree).map_or(0, |meta| meta.clock);
+            let newest = self.save_rows(&copy, &*tree);
+            replay.rows.insert(table, noted.max(newest));
+            replay.clock = replay.clock.max(noted).max(newest);
+        }
+        Ok(Some(cause))
+    }
+
+    /// Puts the rows that can be read from either end of a tree into a table. Gives the youngest one's version.
+    fn save_rows(&self, copy: &TableCopy, tree: &dyn RowTree) -> u64 {
+        let mut newest = 0;
+        for reverse in [false, true] {
+            // Where it ends is where the damage is.
+            let _ = rows_of(tree, reverse, |row| {
+                newest = newest.max(row.version());
+                copy.restore(row);
+                self.make_rows_room();
+            });
+        }
+        newest
     }
 
     /// Puts the rows of good blocks into their table, which is made by what the checkpoint says of it if need be.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mnemon_disc::testing::MemoryTrees;
 use mnemon_sim::{TableState, Triple};
 use mnemon_store::{
     Cause, Check, Commit, CopySpec, Expiry, Kind, ManualClock, Op, Replica, SchemaChange, StoreConfig,
@@ -17,6 +18,8 @@ use crate::watcher::Watcher;
 pub(crate) const TABLE: TableId = TableId(7);
 /// Rows that a bounded table may hold.
 const BOUND: u64 = 30;
+/// Bytes of changes of rows on disc that stay in memory.
+const PENDING_BYTES: usize = 900;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
@@ -24,6 +27,7 @@ pub(crate) struct Shape {
     pub(crate) shards: usize,
     pub(crate) watched: bool,
     pub(crate) bounded: bool,
+    pub(crate) on_disc: bool,
 }
 
 pub(crate) struct Machine {
@@ -54,7 +58,12 @@ impl Machine {
             hash_seed: [1, 2, 3, 4],
             ..StoreConfig::new(Box::new(time.clone()))
         });
-        let spec = CopySpec { max_entries: shape.bounded.then_some(BOUND), ..CopySpec::new(shape.kind) };
+        // Rows on disc have no bounds; a few bytes of changes are all that stays in memory.
+        let max_entries = (shape.bounded && !shape.on_disc).then_some(BOUND);
+        let spec = CopySpec { max_entries, disc_only: shape.on_disc, ..CopySpec::new(shape.kind) };
+        if shape.on_disc {
+            triple.store().set_rows(Arc::new(MemoryTrees::default()), PENDING_BYTES);
+        }
         change(&triple, &SchemaChange::Create { table: TABLE, spec }).expect("a new table");
         let copy = triple.store().copy(TABLE).expect("it was just made");
         triple.store().set_subscribed(&copy, shape.watched);
@@ -132,7 +141,7 @@ impl Machine {
             }
             Step::ReadSnapshot(_) | Step::CloseSnapshot(_) | Step::AdvanceWalk(_) => {}
         }
-        if self.shape.bounded && !self.sealed {
+        if self.shape.bounded && !self.shape.on_disc && !self.sealed {
             self.make_room();
         }
         for walk in &mut self.walks {
@@ -291,14 +300,14 @@ impl Machine {
         assert_eq!(found, expected, "the rows");
         for number in 0..10u8 {
             let key = format!("k{number}").into_bytes();
-            let (row, last_removal) = store.get_versioned(&self.copy, &key);
+            let (row, last_removal) = store.get_versioned(&self.copy, &key).expect("the row can be read");
             assert_eq!(row.as_ref().map(ModelRow::of).as_ref(), expected.get(&key), "{key:?}");
             assert!(last_removal <= self.clock);
         }
         assert_eq!(self.copy.len(), self.model.rows.len(), "the number of rows");
         let expiring = self.model.rows.values().filter(|row| row.expires_at.is_some()).count();
         assert_eq!(self.copy.expiring(), expiring, "the number of rows with a time to live");
-        assert_eq!(self.copy.memory() == 0, self.model.rows.is_empty(), "the bytes of the rows");
+        assert_eq!(self.copy.row_bytes() == 0, self.model.rows.is_empty(), "the bytes of the rows");
         self.compare_indexes(&state, &expected);
         if self.shape.watched {
             self.watcher.follow();

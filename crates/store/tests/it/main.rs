@@ -31,11 +31,13 @@ fn config(count: u32) -> ProptestConfig {
 
 fn shape(kind: Kind) -> impl Strategy<Value = Shape> {
     let shards = prop_oneof![Just(1), Just(4), Just(32)];
-    (shards, any::<bool>(), any::<bool>()).prop_map(move |(shards, watched, bounded)| Shape {
+    let bits = (any::<bool>(), any::<bool>(), any::<bool>());
+    (shards, bits).prop_map(move |(shards, (watched, bounded, on_disc))| Shape {
         kind,
         shards,
         watched,
         bounded,
+        on_disc,
     })
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mnemon_disc::log::Workers;
-use mnemon_disc::testing::{Fate, Fault, FaultyDisc};
+use mnemon_disc::testing::{Fate, Fault, FaultyDisc, MemoryTrees};
 use mnemon_disc::time::SystemTicker;
 use mnemon_disc::{DataDirectory, Log, LogConfig};
 use mnemon_sim::TableState;
@@ -23,6 +23,8 @@ use crate::config;
 use crate::step::{Content, START_MS, Step, step};
 
 const TABLE: TableId = TableId(7);
+/// Bytes of changes of rows on disc that stay in memory.
+const PENDING_BYTES: usize = 1_500;
 const SYNC_WITHIN: Duration = Duration::from_secs(20);
 
 /// A store over a data directory.
@@ -37,8 +39,14 @@ struct Node {
 
 impl Node {
     fn start(disc: &FaultyDisc, shards: usize) -> Result<Self, StoreError> {
+        Self::start_over(disc, &MemoryTrees::default(), shards)
+    }
+
+    /// The same with rows on disc.
+    fn start_over(disc: &FaultyDisc, rows: &MemoryTrees, shards: usize) -> Result<Self, StoreError> {
         let time = Arc::new(ManualClock::at(START_MS));
         let store = Store::new(StoreConfig { shards, ..StoreConfig::new(Box::new(time.clone())) });
+        store.set_rows(Arc::new(rows.clone()), PENDING_BYTES);
         let disc_error = |cause: mnemon_disc::DiscError| StoreError::Disc(cause.to_string());
         let directory = DataDirectory::on(Arc::new(disc.clone()), || [7; 16]).map_err(disc_error)?;
         let config = LogConfig { segment_bytes: 64 << 10, retry_ms: 1, ..LogConfig::default() };
@@ -53,9 +61,12 @@ impl Node {
     }
 
     fn create(&self, kind: Kind) {
-        let spec = CopySpec { disc: Some(Durability::Commit), ..CopySpec::new(kind) };
-        let created = self.local.change_schema(&SchemaChange::Create { table: TABLE, spec });
-        created.ready().unwrap().unwrap();
+        self.create_as(kind, false).unwrap();
+    }
+
+    fn create_as(&self, kind: Kind, disc_only: bool) -> Result<(), StoreError> {
+        let spec = CopySpec { disc: Some(Durability::Commit), disc_only, ..CopySpec::new(kind) };
+        self.local.change_schema(&SchemaChange::create(TABLE, spec)).ready().unwrap()
     }
 
     fn copy(&self) -> Arc<TableCopy> {
@@ -110,11 +121,16 @@ fn seen(store: &Store) -> String {
     format!("{:?} {:?}", state.rows(), indexed.collect::<BTreeMap<_, _>>())
 }
 
-/// Runs steps, loses power, and comes back: the state is that of some moment not before the last sync.
+/// Runs steps, loses power, and comes back: the state is that of some moment not before the last sync. With rows in memory, and
+/// on disc only.
 fn crash_after(kind: Kind, steps: &[Step], syncs: &[bool], fate: Fate) {
-    let disc = FaultyDisc::new();
-    let mut node = Node::start(&disc, 8).unwrap();
-    node.create(kind);
+    [false, true].into_iter().for_each(|disc_only| crash_over(kind, disc_only, steps, syncs, fate));
+}
+
+fn crash_over(kind: Kind, disc_only: bool, steps: &[Step], syncs: &[bool], fate: Fate) {
+    let (disc, trees) = (FaultyDisc::new(), MemoryTrees::default());
+    let mut node = Node::start_over(&disc, &trees, 8).unwrap();
+    node.create_as(kind, disc_only).unwrap();
     node.sync();
     let rows = |node: &Node| TableState::of(node.store(), &node.copy()).rows().to_vec();
     let mut states = vec![rows(&node)];
@@ -127,8 +143,8 @@ fn crash_after(kind: Kind, steps: &[Step], syncs: &[bool], fate: Fate) {
             durable = states.len() - 1;
         }
     }
-    let found = disc.restart(fate);
-    let again = Node::start(&found, 3).unwrap();
+    let (found, found_trees) = (disc.restart(fate), trees.restart());
+    let again = Node::start_over(&found, &found_trees, 3).unwrap();
     let now_ms = node.store().now_ms();
     // Time goes on where it was, so that what had expired stays so.
     again.time.advance(now_ms - START_MS);
@@ -210,18 +226,17 @@ fn put(number: u32) -> Op<'static> {
 #[test]
 fn a_power_cut_at_any_step_of_the_disc_loses_nothing_that_was_synced() {
     // How many steps the script takes without faults, to stop at each of them.
-    let run = |stop: Option<u64>| {
-        let disc = FaultyDisc::new();
+    let run = |disc_only: bool, stop: Option<u64>| {
+        let (disc, trees) = (FaultyDisc::new(), MemoryTrees::default());
         let mut acknowledged = 0;
-        let started = Node::start(&disc, 2);
+        let started = Node::start_over(&disc, &trees, 2);
         if let Some(step) = stop {
             disc.fail_at(disc.steps() + step, Fault::Stop);
         }
-        let Ok(mut node) = started else { return (disc, 0, 0) };
+        let Ok(mut node) = started else { return (disc, trees, 0, 0) };
         let before = disc.steps();
-        let spec = CopySpec { disc: Some(Durability::Commit), ..CopySpec::new(Kind::Set) };
-        let created = node.local.change_schema(&SchemaChange::Create { table: TABLE, spec });
-        if created.ready().is_some_and(|made| made.is_ok()) && node.log.sync(SYNC_WITHIN).is_ok() {
+        let created = node.create_as(Kind::Set, disc_only);
+        if created.is_ok() && node.log.sync(SYNC_WITHIN).is_ok() {
             for number in 0..12u32 {
                 let done = node.perform(&Step::One(put(number)));
                 if done.is_err() || node.log.sync(SYNC_WITHIN).is_err() {
@@ -235,14 +250,19 @@ fn a_power_cut_at_any_step_of_the_disc_loses_nothing_that_was_synced() {
         }
         let steps = disc.steps() - before;
         drop(node);
-        (disc, acknowledged, steps)
+        (disc, trees, acknowledged, steps)
     };
-    let (_, all, steps) = run(None);
-    assert_eq!(all, 12);
-    for stop in 0..steps {
-        let (disc, acknowledged, _) = run(Some(stop));
+    let counted = [false, true].map(|disc_only| {
+        let (_, trees, all, steps) = run(disc_only, None);
+        assert_eq!((all, trees.ingested() > 0), (12, disc_only));
+        (disc_only, steps)
+    });
+    let stops =
+        counted.into_iter().flat_map(|(disc_only, steps)| (0..steps).map(move |stop| (disc_only, stop)));
+    for (disc_only, stop) in stops {
+        let (disc, trees, acknowledged, _) = run(disc_only, Some(stop));
         for fate in [Fate::Lost, Fate::Kept, Fate::Torn(stop)] {
-            let again = Node::start(&disc.restart(fate), 2).unwrap();
+            let again = Node::start_over(&disc.restart(fate), &trees.restart(), 2).unwrap();
             let Ok(copy) = again.store().copy(TABLE) else {
                 assert_eq!(acknowledged, 0, "the table is gone after {fate:?} at step {stop}");
                 continue;

@@ -15,7 +15,7 @@ use tokio::sync::MutexGuard;
 
 use super::{Catalog, Ordering, database_number, definition};
 use crate::error::TableError;
-use crate::schema::{Schema, Storage};
+use crate::schema::Schema;
 use crate::table::Table;
 
 /// Rows that one commit brings.
@@ -51,7 +51,7 @@ impl Catalog {
             let cause = "the databases db0…db15 keep their shape; fill them in place";
             return Err(TableError::Unsupported { table: name, cause });
         }
-        if schema.storage() == Storage::Disc && !self.store().has_log() {
+        if !self.has_place_for(schema.storage()) {
             let cause = "it is kept on disc and this node has no data directory; start it with one";
             return Err(TableError::Unsupported { table: name, cause });
         }
@@ -61,7 +61,7 @@ impl Catalog {
         let version = replaces.as_ref().map_or(1, |old| old.next_schema_version());
         let schema = schema.alter().version(version).build()?;
         let id = TableId(self.next_id.fetch_add(1, Ordering::SeqCst));
-        self.replica.change_schema(&SchemaChange::Create { table: id, spec: schema.copy_spec() }).await?;
+        self.replica.change_schema(&SchemaChange::create(id, schema.copy_spec())).await?;
         let table =
             Table::new(schema.clone(), self.store().copy(id)?, self.replica.clone(), self.feed.clone());
         let way = Way::Aside { schema, replaces };

@@ -33,6 +33,16 @@ impl Catalog {
         let _ = self.keeper.set(keeper);
     }
 
+    /// Whether this node can store tables like this.
+    #[must_use]
+    pub fn has_place_for(&self, storage: Storage) -> bool {
+        match storage {
+            Storage::Ram => true,
+            Storage::Disc => self.store().has_log(),
+            Storage::DiscOnly => self.store().has_log() && self.store().has_rows_on_disc(),
+        }
+    }
+
     /// Keeps a table's rows in RAM alone, or on disc too, from now on, and says how safely. Readers and writers go on
     /// meanwhile. What a crash finds is the table as it was kept before or as it is to be kept; a table that is in RAM alone
     /// comes back without rows. Returns when that is so. O(rows) of disc when it moves there. It goes on to its end when the
@@ -65,10 +75,14 @@ impl Catalog {
         if old.storage() == storage && (storage == Storage::Ram || old.durability() == durability) {
             return Ok(());
         }
+        if old.storage() != storage && (old.storage() == Storage::DiscOnly || storage == Storage::DiscOnly) {
+            let cause = "it cannot move to or from disc_only yet; create a table so and copy the records";
+            return Err(TableError::Unsupported { table: table.name(), cause });
+        }
         let keeper = self.keeper_of(table)?;
         let schema = old.alter().storage(storage).durability(durability);
         let schema = schema.version(table.next_schema_version()).build()?;
-        let disc = (storage == Storage::Disc).then_some(durability);
+        let disc = storage.is_on_disc().then_some(durability);
         let change = StorageChange { table: table.id(), disc, definition: definition(&schema)? };
         blocking(move || keeper.change_storage(change)).await?;
         self.install(table, schema).await

@@ -54,6 +54,17 @@ pub enum Storage {
     Ram,
     /// In RAM and on disc, Mnesia's `disc_copies`: read as fast as in RAM, there again after a restart.
     Disc,
+    /// On disc, Mnesia's `disc_only_copies`: rows may exceed the memory, and are read from the disc where they are not in the
+    /// cache of its blocks.
+    DiscOnly,
+}
+
+impl Storage {
+    /// Whether rows are there again after a restart, which needs a data directory.
+    #[must_use]
+    pub fn is_on_disc(self) -> bool {
+        matches!(self, Self::Disc | Self::DiscOnly)
+    }
 }
 
 impl fmt::Display for Storage {
@@ -61,6 +72,7 @@ impl fmt::Display for Storage {
         f.write_str(match self {
             Self::Ram => "ram",
             Self::Disc => "disc",
+            Self::DiscOnly => "disc_only",
         })
     }
 }
@@ -74,7 +86,10 @@ impl FromStr for Storage {
         match text {
             "ram" => Ok(Self::Ram),
             "disc" => Ok(Self::Disc),
-            _ => Err(TableError::BadSchema(format!("unknown storage {text:?}; it is ram or disc"))),
+            "disc_only" => Ok(Self::DiscOnly),
+            _ => {
+                Err(TableError::BadSchema(format!("unknown storage {text:?}; it is ram, disc or disc_only")))
+            }
         }
     }
 }
@@ -121,7 +136,7 @@ mod tests {
 
     #[test]
     fn storage_and_durability_read_as_they_are_written() {
-        for storage in [Storage::Ram, Storage::Disc] {
+        for storage in [Storage::Ram, Storage::Disc, Storage::DiscOnly] {
             assert_eq!(storage.to_string().parse(), Ok(storage));
         }
         for durability in [Durability::Commit, Durability::Interval(100), Durability::None] {

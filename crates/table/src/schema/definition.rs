@@ -111,6 +111,12 @@ fn check_bounds(definition: &Definition) -> Result<(), TableError> {
         ("max_entries", definition.max_entries),
         ("max_bytes", definition.max_bytes),
     ];
+    let evicting = bounds[1..].iter().find(|(_, bound)| bound.is_some());
+    if let (Storage::DiscOnly, Some((name, _))) = (definition.storage, evicting) {
+        let cause =
+            "rows on disc only are not evicted; leave it out, give a ttl_ms, or store the table as disc";
+        return Err(bad(definition, format!("{name} with storage disc_only: {cause}")));
+    }
     for (name, bound) in bounds {
         if bound == Some(0) {
             return Err(bad(
@@ -170,6 +176,14 @@ mod tests {
         assert!(refusal(of(&["id", "age"]).index("age").index("age")).contains("two indexes"));
         let unknown = refusal(of(&["id", "age"]).index("name"));
         assert!(unknown.contains("\"name\"") && unknown.contains("id, age"), "{unknown}");
+    }
+
+    #[test]
+    fn what_is_on_disc_only_is_not_evicted() {
+        let on_disc = || of(&["id"]).storage(Storage::DiscOnly);
+        assert!(on_disc().ttl_ms(1).build().is_ok());
+        assert!(refusal(on_disc().max_entries(1)).contains("max_entries with storage disc_only"));
+        assert!(refusal(on_disc().max_bytes(1)).contains("not evicted"));
     }
 
     #[test]

@@ -54,7 +54,8 @@ impl AttemptView<'_> {
         let mut held = true;
         for entry in self.attempt.buffer.entries() {
             let Some(seen) = entry.seen else { continue };
-            let (row, last_removal) = self.store.get_versioned(&*self.store.copy(entry.table)?, &entry.key);
+            let (row, last_removal) =
+                self.store.get_versioned(&*self.store.copy(entry.table)?, &entry.key)?;
             if row.as_ref().map_or(0, Row::version) != seen {
                 let (table, key) = (entry.table, entry.key.clone());
                 return Err(self.attempt.lose(table, Some(&key)));
@@ -230,7 +231,7 @@ impl View for AttemptView<'_> {
         }
         let seen = touched.and_then(|entry| entry.seen);
         for _ in 0..CHASES_MAX {
-            let (row, last_removal) = self.store.get_versioned(table.copy(), key);
+            let (row, last_removal) = self.store.get_versioned(table.copy(), key)?;
             let version = row.as_ref().map_or(0, Row::version);
             if seen.is_some_and(|seen| seen != version) {
                 return Err(self.attempt.lose(table.id(), Some(key)));

@@ -1,0 +1,95 @@
+//! The boundary to sorted rows on disc: those of tables that may exceed the memory.
+//!
+//! A tree holds the keys of one table in the order of their bytes. It is written in batches, each of which is there as a whole
+//! or not at all and is durable when [`RowTree::ingest`] returns, so that whoever keeps the log knows what may be purged.
+//! Each tree has a generation: emptying a table is beginning a new one.
+
+mod lsm;
+
+use std::fmt::Debug;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crate::error::DiscError;
+
+pub use lsm::LsmTrees;
+
+/// The longest key of a tree.
+pub const MAX_ROW_KEY_BYTES: usize = u16::MAX as usize;
+
+/// A key and its new value; `None`: it goes.
+pub type RowChange = (Vec<u8>, Option<Vec<u8>>);
+
+/// A part of a tree and the direction to walk it.
+#[derive(Clone, Copy, Debug)]
+pub struct RowSpan<'a> {
+    /// Where it begins.
+    pub from: Bound<&'a [u8]>,
+    /// Where it ends.
+    pub to: Bound<&'a [u8]>,
+    /// From the end to the beginning.
+    pub reverse: bool,
+}
+
+impl RowSpan<'_> {
+    /// Whether the bounds cross.
+    pub(crate) fn is_empty(&self) -> bool {
+        match (self.from, self.to) {
+            (Bound::Included(from), Bound::Included(to)) => from > to,
+            (Bound::Included(from) | Bound::Excluded(from), Bound::Excluded(to))
+            | (Bound::Excluded(from), Bound::Included(to)) => from >= to,
+            _ => false,
+        }
+    }
+}
+
+/// Sorted keys with values on disc. All methods may be called from several threads; readers see whole batches.
+pub trait RowTree: Debug + Send + Sync + 'static {
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    fn get(&self, key: &[u8]) -> Result<Option<Box<[u8]>>, DiscError>;
+
+    /// Shows keys and values in order until `visit` has had enough, which it says by `false`.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`; what was shown before is right.
+    fn walk(&self, span: RowSpan<'_>, visit: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), DiscError>;
+
+    /// Writes changes, which come in ascending order of their keys. Afterwards all of them are durable. Blocks.
+    ///
+    /// # Errors
+    /// `Io`, also when there is no room; `TooLarge` for a key: then none of them is there.
+    fn ingest(&self, changes: &mut dyn Iterator<Item = RowChange>) -> Result<(), DiscError>;
+
+    /// Drops what was overwritten, as far as it is due. Readers and writers go on. Blocks.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`; the rows are as before.
+    fn compact(&self) -> Result<(), DiscError>;
+
+    /// Bytes on disc.
+    fn bytes(&self) -> u64;
+}
+
+/// The trees of a node, by table and generation.
+pub trait RowTrees: Debug + Send + Sync + 'static {
+    /// Makes an empty tree, in place of one of that name.
+    ///
+    /// # Errors
+    /// `Io`.
+    fn create(&self, table: u64, generation: u64) -> Result<Arc<dyn RowTree>, DiscError>;
+
+    /// Opens a tree that is there.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Missing`, `Io`.
+    fn open(&self, table: u64, generation: u64) -> Result<Arc<dyn RowTree>, DiscError>;
+
+    /// Removes all trees but these (table and generation). One that is still read goes when its last reader is gone.
+    ///
+    /// # Errors
+    /// `Io`.
+    fn retain(&self, kept: &[(u64, u64)]) -> Result<(), DiscError>;
+}

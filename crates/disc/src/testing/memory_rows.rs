@@ -1,0 +1,157 @@
+//! Trees of rows in memory that fail where a test tells them to.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::error::DiscError;
+use crate::rows::{RowChange, RowSpan, RowTree, RowTrees};
+
+type Rows = Arc<Mutex<BTreeMap<Vec<u8>, Vec<u8>>>>;
+
+/// Trees that are kept in memory; what was ingested counts as durable. Clones are the same trees.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryTrees(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    trees: HashMap<(u64, u64), Rows>,
+    fail_reads: Option<io::ErrorKind>,
+    fail_writes: Option<io::ErrorKind>,
+    damaged: bool,
+    ingested: u64,
+}
+
+impl MemoryTrees {
+    /// Lets all reads fail like this from now on; `None`: they work.
+    pub fn fail_reads(&self, kind: Option<io::ErrorKind>) {
+        self.0.lock().fail_reads = kind;
+    }
+
+    /// Lets all writes fail like this from now on; `None`: they work.
+    pub fn fail_writes(&self, kind: Option<io::ErrorKind>) {
+        self.0.lock().fail_writes = kind;
+    }
+
+    /// Lets all reads find damage from now on.
+    pub fn damage(&self) {
+        self.0.lock().damaged = true;
+    }
+
+    /// Batches that were written.
+    #[must_use]
+    pub fn ingested(&self) -> u64 {
+        self.0.lock().ingested
+    }
+
+    /// The trees as they are found after a power cut now.
+    #[must_use]
+    pub fn restart(&self) -> Self {
+        let copy = |rows: &Rows| Arc::new(Mutex::new(rows.lock().clone()));
+        let trees = self.0.lock().trees.iter().map(|(of, rows)| (*of, copy(rows))).collect();
+        Self(Arc::new(Mutex::new(State { trees, ..State::default() })))
+    }
+
+    /// The tables and generations that are there.
+    #[must_use]
+    pub fn names(&self) -> Vec<(u64, u64)> {
+        let mut names: Vec<_> = self.0.lock().trees.keys().copied().collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+impl RowTrees for MemoryTrees {
+    fn create(&self, table: u64, generation: u64) -> Result<Arc<dyn RowTree>, DiscError> {
+        let mut state = self.0.lock();
+        state.check_write()?;
+        let rows = Rows::default();
+        state.trees.insert((table, generation), rows.clone());
+        Ok(Arc::new(MemoryTree { rows, trees: self.clone() }))
+    }
+
+    fn open(&self, table: u64, generation: u64) -> Result<Arc<dyn RowTree>, DiscError> {
+        let Some(rows) = self.0.lock().trees.get(&(table, generation)).cloned() else {
+            let what = "it was to be opened".to_owned();
+            return Err(DiscError::Missing { file: format!("rows/{table}.{generation}"), what });
+        };
+        Ok(Arc::new(MemoryTree { rows, trees: self.clone() }))
+    }
+
+    fn retain(&self, kept: &[(u64, u64)]) -> Result<(), DiscError> {
+        self.0.lock().trees.retain(|of, _| kept.contains(of));
+        Ok(())
+    }
+}
+
+impl State {
+    fn check_write(&self) -> Result<(), DiscError> {
+        self.fail_writes.map_or(Ok(()), |kind| Err(DiscError::io("write", "rows")(kind.into())))
+    }
+
+    fn check_read(&self) -> Result<(), DiscError> {
+        if self.damaged {
+            return Err(DiscError::corrupt("rows", 0, "a test damaged it"));
+        }
+        self.fail_reads.map_or(Ok(()), |kind| Err(DiscError::io("read", "rows")(kind.into())))
+    }
+}
+
+#[derive(Debug)]
+struct MemoryTree {
+    rows: Rows,
+    trees: MemoryTrees,
+}
+
+impl RowTree for MemoryTree {
+    fn get(&self, key: &[u8]) -> Result<Option<Box<[u8]>>, DiscError> {
+        self.trees.0.lock().check_read()?;
+        Ok(self.rows.lock().get(key).map(|value| value.as_slice().into()))
+    }
+
+    fn walk(&self, span: RowSpan<'_>, visit: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), DiscError> {
+        self.trees.0.lock().check_read()?;
+        if span.is_empty() {
+            return Ok(());
+        }
+        let rows = self.rows.lock();
+        let mut range = rows.range::<[u8], _>((span.from, span.to));
+        loop {
+            let row = if span.reverse { range.next_back() } else { range.next() };
+            match row {
+                Some((key, value)) if visit(key, value) => {}
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    fn ingest(&self, changes: &mut dyn Iterator<Item = RowChange>) -> Result<(), DiscError> {
+        let changes: Vec<RowChange> = changes.collect();
+        let ascending = changes.windows(2).all(|pair| pair[0].0 < pair[1].0);
+        assert!(ascending, "a batch is in the order of its keys");
+        {
+            let mut state = self.trees.0.lock();
+            state.check_write()?;
+            state.ingested += 1;
+        }
+        let mut rows = self.rows.lock();
+        for (key, value) in changes {
+            match value {
+                Some(value) => drop(rows.insert(key, value)),
+                None => drop(rows.remove(&key)),
+            }
+        }
+        Ok(())
+    }
+
+    fn compact(&self) -> Result<(), DiscError> {
+        self.trees.0.lock().check_read()
+    }
+
+    fn bytes(&self) -> u64 {
+        let rows = self.rows.lock();
+        rows.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum()
+    }
+}

@@ -1,0 +1,168 @@
+//! Tables on disc only: used as any other, far larger than what is in memory of them, and there again after a crash.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mnemon_node::{Node, repair};
+use mnemon_store::Durability;
+use mnemon_table::schema::{AttributeType, Kind, Schema, Storage};
+use mnemon_table::{KeyRange, Table, TableError};
+use mnemon_term::{Record, Term};
+
+use crate::DEADLINE;
+
+/// Far less than what the tables hold.
+const CACHE_BYTES: u64 = 128 << 10;
+const ROWS: i64 = 3_000;
+
+fn place(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&path);
+    path
+}
+
+async fn start(data: &Path) -> Node {
+    let builder = Node::builder().data(data).disc_cache_bytes(CACHE_BYTES).checkpoint_bytes(1 << 20);
+    builder.start().await.expect("a node")
+}
+
+fn schema(name: &str, kind: Kind) -> Schema {
+    Schema::builder(name)
+        .kind(kind)
+        .attribute("id", AttributeType::Int)
+        .attribute("group", AttributeType::Int)
+        .attribute("text", AttributeType::String)
+        .index("group")
+        .storage(Storage::DiscOnly)
+        .durability(Durability::Commit)
+        .build()
+        .expect("a schema")
+}
+
+fn record(id: i64, text: &str) -> Record {
+    let text = format!("{text} {}", "abcdefgh".repeat(40));
+    Record::new(&[Term::from(id), Term::from(id % 10), Term::from(text)]).expect("a record")
+}
+
+/// Lets the node's process end, as a crash does: no last checkpoint is made.
+async fn crash(node: Node, data: &Path) {
+    drop(node);
+    let mut last = None;
+    let gone = async {
+        while let Err(cause) = repair(data, true) {
+            last = Some(cause);
+            tokio::task::yield_now().await;
+        }
+    };
+    let gone = tokio::time::timeout(DEADLINE, gone).await;
+    assert!(gone.is_ok(), "the directory is not let go of: {last:?}");
+}
+
+async fn count(table: &Table) -> usize {
+    table.fold(0, |count, _| count + 1).await.expect("a fold")
+}
+
+/// What all three kinds of tables must show: rows from 1,000 on, those below 2,000 written twice.
+async fn check(node: &Node, name: &str) {
+    let table = node.catalog().table(name).expect("the table");
+    let text = |id: i64| if id < 2_000 { "second" } else { "first" };
+    assert_eq!(count(&table).await, 2_000, "{name}");
+    assert_eq!(table.size(), 2_000, "{name}");
+    for id in (0..ROWS).step_by(37) {
+        let found = table.read(&Term::from(id)).await.expect("a read");
+        let expected = (id >= 1_000).then(|| record(id, text(id)).into_bytes());
+        let found = found.map(|object| object.record().as_bytes().to_vec());
+        assert_eq!(found, expected, "{name} {id}");
+    }
+    let group = table.index_read("group", &Term::from(3)).await.expect("an index read");
+    assert_eq!(group.len(), 200, "{name}");
+    let info = table.info();
+    assert!(info.disc_bytes.is_some(), "{info:?}");
+    assert!(info.memory_bytes < 1 << 20, "{info:?}");
+    if table.kind() == Kind::OrderedSet {
+        let range = KeyRange { limit: Some(5), reverse: true, ..KeyRange::default() };
+        let last = table.range(&range).await.expect("a range");
+        let keys: Vec<_> =
+            last.iter().filter_map(|object| object.record().get(0).map(|t| t.to_term())).collect();
+        let expected: Vec<Term> = (0..5).map(|back| Term::from(ROWS - 1 - back)).collect();
+        assert_eq!(keys.into_iter().collect::<Result<Vec<_>, _>>().expect("terms"), expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_on_disc_only_is_used_as_any_other_and_comes_back_after_a_crash() {
+    let data = place("disc-only");
+    let node = start(&data).await;
+    let kinds = [("set", Kind::Set), ("ordered", Kind::OrderedSet), ("bag", Kind::Bag)];
+    for (name, kind) in kinds {
+        node.catalog().create(schema(name, kind)).await.expect("a table");
+    }
+    for (name, kind) in kinds {
+        let table = node.catalog().table(name).expect("the table");
+        for id in 0..ROWS {
+            table.dirty_write(record(id, "first").as_ref()).expect("a write");
+        }
+        for id in 0..2_000 {
+            if kind == Kind::Bag {
+                table.dirty_delete(&Term::from(id)).expect("a delete");
+            }
+            table.dirty_write(record(id, "second").as_ref()).expect("a write");
+        }
+        for id in 0..1_000 {
+            assert!(table.delete(&Term::from(id)).await.expect("a delete"));
+        }
+        check(&node, name).await;
+    }
+    node.shutdown().await;
+
+    let node = start(&data).await;
+    for (name, _) in kinds {
+        check(&node, name).await;
+    }
+    let table = node.catalog().table("ordered").expect("the table");
+    table.write_with_ttl(record(9_999, "short").as_ref(), 1).await.expect("a write");
+    let expired = async {
+        while table.size() > 2_000 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, expired).await.expect("it expires");
+    let set = node.catalog().table("set").expect("the table");
+    let was_there = node
+        .catalog()
+        .transaction(|tx| {
+            let (ordered, set) = (table.clone(), set.clone());
+            async move {
+                let first = tx.read(&ordered, &Term::from(1_500)).await?;
+                tx.delete(&ordered, &Term::from(1_500)).await?;
+                tx.write(&set, record(5_000, "second").as_ref()).await?;
+                Ok::<_, TableError>(first.is_some())
+            }
+        })
+        .await
+        .expect("a transaction");
+    assert!(was_there);
+    drop((table, set));
+    crash(node, &data).await;
+
+    let node = start(&data).await;
+    let ordered = node.catalog().table("ordered").expect("the table");
+    assert_eq!((count(&ordered).await, ordered.size()), (1_999, 1_999));
+    ordered.write(record(1_500, "second").as_ref()).await.expect("a write");
+    let set = node.catalog().table("set").expect("the table");
+    assert!(set.delete(&Term::from(5_000)).await.expect("a delete"));
+    for (name, _) in kinds {
+        check(&node, name).await;
+    }
+    assert_eq!(set.clear().await.expect("a clear"), 2_000);
+    assert_eq!(count(&set).await, 0);
+    node.catalog().drop_table("bag").await.expect("a drop");
+    node.shutdown().await;
+
+    let node = start(&data).await;
+    check(&node, "ordered").await;
+    assert_eq!(node.catalog().table("set").expect("the table").size(), 0);
+    node.shutdown().await;
+    let trees = fs::read_dir(data.join("rows")).expect("the rows").count();
+    assert_eq!(trees, 2, "what was dropped or emptied is gone");
+}

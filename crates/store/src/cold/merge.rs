@@ -1,0 +1,180 @@
+//! Walks over what is in memory and what is on disc, as one.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use mnemon_disc::DiscError;
+use mnemon_disc::rows::{RowSpan, RowTree};
+
+use super::{Changes, ColdRows, Holds, TreeKey, decode, tree_key};
+use crate::row::Row;
+use crate::rows::{PAGE_ROWS, Position, Span, Walked};
+
+/// What one source has of a page.
+struct Part<V> {
+    found: Vec<(Position, V)>,
+    /// The last position that it covers; `None` when that is all of the span.
+    stopped_at: Option<Position>,
+}
+
+impl ColdRows {
+    /// Visits at most `most` rows of the span.
+    pub(crate) fn walk(&self, span: Span<'_>, most: usize) -> Result<Walked, DiscError> {
+        let most = most.clamp(1, PAGE_ROWS);
+        if span.is_empty() {
+            return Ok(Walked { found: Vec::new(), stopped_at: None });
+        }
+        let on_disc = self.part_on_disc(span, most, |bytes| decode(bytes).map(Some))?;
+        let merged = self.merge(span, most, on_disc);
+        Ok(Walked { found: merged.found, stopped_at: merged.stopped_at })
+    }
+
+    /// The first keys of the span, upwards. What stands there is not read.
+    pub(crate) fn first_keys(&self, span: Span<'_>, most: usize) -> Result<Vec<Position>, DiscError> {
+        let mut keys = Vec::new();
+        let mut from: Bound<Position> = span.from.map(Position::from_slice);
+        while keys.len() < most {
+            let span = Span { from: from.as_ref().map(|key| &**key), ..span };
+            let on_disc = self.part_on_disc(span, PAGE_ROWS, |_| Ok(Some(())))?;
+            let merged = self.merge_with(span, PAGE_ROWS, on_disc, |row| row.as_ref().map(|_| ()));
+            keys.extend(merged.found.into_iter().map(|(key, ())| key));
+            match merged.stopped_at {
+                Some(stop) => from = Bound::Excluded(stop),
+                None => break,
+            }
+        }
+        keys.truncate(most);
+        Ok(keys)
+    }
+
+    fn part_on_disc<V>(
+        &self,
+        span: Span<'_>,
+        most: usize,
+        value: impl Fn(&[u8]) -> Result<V, DiscError>,
+    ) -> Result<Part<V>, DiscError> {
+        let Some(tree) = self.tree() else { return Ok(Part { found: Vec::new(), stopped_at: None }) };
+        let (from, to) = bounds(self.holds(), span);
+        let span_on_disc = RowSpan {
+            from: from.as_ref().map(|key| &**key),
+            to: to.as_ref().map(|key| &**key),
+            reverse: span.reverse,
+        };
+        let skip = self.holds().prefix().len();
+        let mut found = Vec::new();
+        let mut failed = None;
+        tree.walk(span_on_disc, &mut |key, bytes| {
+            match value(bytes) {
+                Ok(value) => found.push((Position::from_slice(key.get(skip..).unwrap_or_default()), value)),
+                Err(cause) => failed = Some(cause),
+            }
+            failed.is_none() && found.len() < most
+        })?;
+        match failed {
+            Some(cause) => Err(cause),
+            None => Ok(stopped(found, most)),
+        }
+    }
+
+    fn merge(&self, span: Span<'_>, most: usize, on_disc: Part<Option<Row>>) -> Part<Row> {
+        self.merge_with(span, most, on_disc, Option::clone)
+    }
+
+    /// Younger sources hide what older ones have at the same place; the page covers what all of them have covered.
+    fn merge_with<V>(
+        &self,
+        span: Span<'_>,
+        most: usize,
+        on_disc: Part<Option<V>>,
+        value: impl Fn(&Option<Row>) -> Option<V>,
+    ) -> Part<V> {
+        let flushing = self.flushing.as_ref().map(|frozen| part_of(&frozen.changes, span, most, &value));
+        let dirty = part_of(&self.dirty, span, most, &value);
+        let parts = [Some(on_disc), flushing, Some(dirty)];
+        let stops = parts.iter().flatten().filter_map(|part| part.stopped_at.as_ref());
+        let mut stopped_at = if span.reverse { stops.max() } else { stops.min() }.cloned();
+        let is_covered = |position: &Position| match &stopped_at {
+            None => true,
+            Some(stop) if span.reverse => position >= stop,
+            Some(stop) => position <= stop,
+        };
+        let mut merged: BTreeMap<Position, Option<V>> = BTreeMap::new();
+        for (position, value) in parts.into_iter().flatten().flat_map(|part| part.found) {
+            if is_covered(&position) {
+                merged.insert(position, value);
+            }
+        }
+        let present = |(position, value): (Position, Option<V>)| Some((position, value?));
+        let mut found: Vec<(Position, V)> = merged.into_iter().filter_map(present).collect();
+        if span.reverse {
+            found.reverse();
+        }
+        if found.len() > most {
+            found.truncate(most);
+            stopped_at = found.last().map(|(position, _)| position.clone());
+        }
+        Part { found, stopped_at }
+    }
+}
+
+/// Shows the rows of a table's tree, from one of its ends.
+///
+/// # Errors
+/// Of the tree; what was shown before is right.
+pub(crate) fn rows_of(tree: &dyn RowTree, reverse: bool, mut show: impl FnMut(Row)) -> Result<(), DiscError> {
+    let (from, to) = (Holds::Rows.prefix(), Holds::Rows.end());
+    let span = RowSpan { from: Bound::Included(&from), to: Bound::Excluded(&to), reverse };
+    let mut failed = None;
+    tree.walk(span, &mut |_, bytes| {
+        match decode(bytes) {
+            Ok(row) => show(row),
+            Err(cause) => failed = Some(cause),
+        }
+        failed.is_none()
+    })?;
+    failed.map_or(Ok(()), Err)
+}
+
+/// Reads all of a tree, indexes and all.
+///
+/// # Errors
+/// Of the tree.
+pub(crate) fn check_all(tree: &dyn RowTree) -> Result<(), DiscError> {
+    let span = RowSpan { from: Bound::Unbounded, to: Bound::Unbounded, reverse: false };
+    tree.walk(span, &mut |_, _| true)
+}
+
+fn part_of<V>(
+    changes: &Changes,
+    span: Span<'_>,
+    most: usize,
+    value: impl Fn(&Option<Row>) -> Option<V>,
+) -> Part<Option<V>> {
+    let range = changes.range::<[u8], _>((span.from, span.to)).map(|(key, row)| (&**key, row));
+    let copy = |(key, row): (&[u8], &Option<Row>)| (Position::from_slice(key), value(row));
+    let found = if span.reverse {
+        range.rev().take(most).map(copy).collect()
+    } else {
+        range.take(most).map(copy).collect()
+    };
+    stopped(found, most)
+}
+
+fn stopped<V>(found: Vec<(Position, V)>, most: usize) -> Part<V> {
+    let stopped_at = if found.len() < most { None } else { found.last().map(|(key, _)| key.clone()) };
+    Part { found, stopped_at }
+}
+
+/// A map's span as one of the tree.
+fn bounds(holds: Holds, span: Span<'_>) -> (Bound<TreeKey>, Bound<TreeKey>) {
+    let own = |key: &[u8]| tree_key(holds, key);
+    let from = match span.from {
+        Bound::Unbounded => Bound::Included(holds.prefix()),
+        bound => bound.map(own),
+    };
+    let to = match span.to {
+        Bound::Unbounded => Bound::Excluded(holds.end()),
+        bound => bound.map(own),
+    };
+    (from, to)
+}
