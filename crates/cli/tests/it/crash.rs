@@ -65,11 +65,14 @@ fn start(data: &Path, round: u64) -> Running {
     // In some rounds any log at all is worth a checkpoint, in others none is.
     let checkpoint_bytes = if round % 3 == 2 { "1" } else { "1gb" };
     command.args(["--default-durability", "commit", "--checkpoint-bytes", checkpoint_bytes, "--log", "warn"]);
+    // Rows on disc only are written every few hundred steps.
+    command.args(["--disc-cache-bytes", "64kb"]);
     Running::start(&mut command)
 }
 
 fn create_tables(client: &mut redis::Connection) {
-    for (name, durability) in TABLES.into_iter().zip(["commit", "commit", "interval:50"]) {
+    let kept = [("disc", "commit"), ("disc_only", "commit"), ("disc_only", "interval:50")];
+    for (name, (storage, durability)) in TABLES.into_iter().zip(kept) {
         let attributes = if name == "late" { "id,n" } else { "id,n,tag" };
         let mut create = cmd("T.CREATE");
         create
@@ -77,7 +80,7 @@ fn create_tables(client: &mut redis::Connection) {
             .arg("ATTRS")
             .arg(attributes)
             .arg("STORAGE")
-            .arg("disc")
+            .arg(storage)
             .arg("DURABILITY")
             .arg(durability);
         if name != "late" {

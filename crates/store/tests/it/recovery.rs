@@ -1,5 +1,6 @@
 //! Commits in a log on a disc that loses power: what was synced is there again, and the rest up to some commit, whole.
 
+mod cold;
 mod damage;
 mod moving;
 
