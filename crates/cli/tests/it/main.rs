@@ -7,6 +7,8 @@ mod crash;
 mod data;
 #[cfg(unix)]
 mod full;
+#[cfg(target_os = "linux")]
+mod larger;
 mod manual;
 mod operator;
 mod process;

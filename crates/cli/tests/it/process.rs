@@ -111,6 +111,12 @@ impl Running {
         drop(self.stdout.recv_timeout(Duration::from_millis(wait_ms)));
     }
 
+    /// The number of its process.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn banner(&self) -> &str {
         &self.banner
     }
