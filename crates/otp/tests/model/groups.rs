@@ -50,11 +50,29 @@ fn after_the_down_of_a_member_nobody_finds_it_in_the_group() {
         groups.kernel.monitor(&watcher, member.pid);
         let other = groups.ending(&member);
         let heard = !drain(&watcher).is_empty();
-        let members = groups.registry.lookup(&1).len();
+        let members = groups.registry.lookup(&1).len() + groups.registry.count();
         assert!(!heard || members == 0, "told of the end, and still found");
         other.join().unwrap();
         assert!(groups.registry.lookup(&1).is_empty());
     });
+}
+
+#[test]
+fn who_is_told_noproc_of_a_member_that_is_ending_finds_it_no_more() {
+    for shared in [true, false] {
+        check(move || {
+            let names = if shared { Names::shared() } else { Names::new() };
+            let (member, watcher) = (names.process(), names.process());
+            names.registry.register(member.pid, 1, ()).unwrap();
+            let other = names.ending(&member);
+            names.kernel.monitor(&watcher, member.pid);
+            if !drain(&watcher).is_empty() {
+                assert!(names.registry.lookup(&1).is_empty(), "told of the end, and still a member");
+                assert_eq!(names.registry.whereis(&1), None, "told of the end, and still found");
+            }
+            other.join().unwrap();
+        });
+    }
 }
 
 #[test]

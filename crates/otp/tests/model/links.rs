@@ -128,6 +128,7 @@ fn a_kill_at_the_time_of_a_normal_end_is_one_end_with_one_reason_for_all() {
         let std::task::Poll::Ready(Some(seen)) = polled else { panic!("nobody answered") };
         assert!(*told == ExitReason::Normal || *told == ExitReason::Killed, "{told:?}");
         assert_eq!((told, &seen), (down, down), "all are told the same");
+        assert_eq!(world.kernel.table.len(), 2, "the two that live are counted, and it is not, once");
         assert!(
             !world.kernel.exit(ending.pid, ending.pid, &ExitReason::Kill),
             "nobody is there to be killed again"

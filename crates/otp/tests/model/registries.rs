@@ -108,6 +108,8 @@ fn after_the_down_of_its_holder_a_name_is_free() {
         names.kernel.monitor(&watcher, holder.pid);
         let other = names.ending(&holder);
         if !drain(&watcher).is_empty() {
+            // Not only hidden: nothing of it is left.
+            assert_eq!((names.registry.count(), names.registry.keys(holder.pid).len()), (0, 0));
             assert_eq!(names.registry.whereis(&1), None, "told of the end, and still found");
             assert_eq!(
                 names.registry.register(watcher.pid, 1, ()),
