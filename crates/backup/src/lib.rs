@@ -43,7 +43,7 @@ pub use error::BackupError;
 pub use figures::{BackupReport, Figures};
 pub use format::{BACKUP_FORMAT, BackedTable, BackupHeader, BackupMeta};
 pub use jobs::{Job, JobState, Task};
-pub use names::SCHEDULED;
+pub use names::{SCHEDULED, moment_text};
 pub use pending::{PENDING_FILE, PendingRestore};
 pub use reader::{BackupReader, Part, RowBlock, Summary};
 pub use restore::{Mode, RestorePlan, Restored, RestoredTable, restore};

@@ -43,10 +43,26 @@ const TIME_LEN: usize = 19;
 
 /// `20261121-084255-123`, in UTC.
 fn time_text(ms: u64) -> String {
+    let [year, month, day, hour, minute, second] = parts(ms);
+    format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}-{:03}", ms % 1_000)
+}
+
+/// A moment, counted in milliseconds from the epoch, for people: `2026-11-21 08:42:55`, in UTC.
+///
+/// ```
+/// assert_eq!(mnemon_backup::moment_text(1_795_250_575_123), "2026-11-21 08:42:55");
+/// ```
+#[must_use]
+pub fn moment_text(ms: u64) -> String {
+    let [year, month, day, hour, minute, second] = parts(ms);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+}
+
+/// Year, month, day, hour, minute, second.
+fn parts(ms: u64) -> [u64; 6] {
     let (year, month, day) = date(ms / DAY_MS);
-    let (of_day, ms) = (ms % DAY_MS / 1_000, ms % 1_000);
-    let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
-    format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}-{ms:03}")
+    let of_day = ms % DAY_MS / 1_000;
+    [year, month, day, of_day / 3_600, of_day / 60 % 60, of_day % 60]
 }
 
 /// Year, month and day of a day counted from the epoch, in the Gregorian calendar.

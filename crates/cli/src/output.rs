@@ -25,7 +25,7 @@ pub(crate) fn print(text: &str) {
 pub(crate) fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let rows: Vec<Vec<String>> = rows.map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
     let mut table = Table::new();
-    table.load_style(NOTHING).set_header(header.iter().map(|name| name.to_uppercase()));
+    table.load_style(NOTHING).set_header(header.iter().map(|name| title(name)));
     for (place, column) in table.column_iter_mut().enumerate() {
         let mut cells = rows.iter().filter_map(|row| row.get(place)).peekable();
         let numbers = cells.peek().is_some() && cells.all(|cell| is_number(cell));
@@ -37,6 +37,12 @@ pub(crate) fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) ->
     table.add_rows(rows);
     let lines: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
     lines
+}
+
+/// A column's name in capitals; units stay as they are.
+fn title(name: &str) -> String {
+    let word = |word: &str| if word == "µs" { word.to_owned() } else { word.to_uppercase() };
+    name.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 fn is_number(cell: &str) -> bool {
@@ -73,6 +79,11 @@ pub(crate) fn human_seconds(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn units_are_not_written_in_capitals() {
+        assert_eq!((title("p50 µs").as_str(), title("last exit").as_str()), ("P50 µs", "LAST EXIT"));
+    }
 
     #[test]
     fn columns_line_up_and_numbers_stand_to_the_right() {

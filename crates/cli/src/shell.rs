@@ -121,6 +121,9 @@ impl Talk {
         let address = self.client.address().to_owned();
         self.client.send(words).map_err(|cause| lost(&address, cause))?;
         if *manner == Manner::Listens {
+            if self.width.is_some() {
+                crate::output::print("(listening; Ctrl-C ends the shell)\n");
+            }
             self.client.wait_for_ever().map_err(|cause| lost(&address, cause))?;
         }
         loop {

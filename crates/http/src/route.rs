@@ -110,7 +110,9 @@ async fn table(State(shared): State<Shared>, Path(name): Path<String>) -> Respon
     aside(shared.node, move |node| match show::table(node, &name) {
         Some(table) => json(StatusCode::OK, &table),
         None => {
-            let message = format!("there is no table {name:?}; GET /api/v1/tables lists them");
+            let message = format!(
+                "there is no table {name:?}; `mnemon ctl tables` and GET /api/v1/tables list those there are"
+            );
             json(StatusCode::NOT_FOUND, &Failure { error: "NOTABLE".to_owned(), message })
         }
     })

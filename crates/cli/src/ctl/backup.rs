@@ -183,12 +183,12 @@ fn facts_of_summary(summary: &Summary) -> String {
 }
 
 fn list(backups: &[Backup]) -> String {
-    let header = ["name", "bytes", "taken (ms since 1970)", "node", "tables", "header"];
+    let header = ["name", "bytes", "taken (UTC)", "node", "tables", "header"];
     let rows = backups.iter().map(|backup| {
         vec![
             backup.name.clone(),
             human_bytes(backup.bytes),
-            backup.created_ms.to_string(),
+            mnemon_backup::moment_text(backup.created_ms),
             backup.node.clone(),
             backup.tables.len().to_string(),
             backup.failure.clone().unwrap_or_else(|| "good".to_owned()),

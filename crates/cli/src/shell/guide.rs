@@ -16,6 +16,16 @@ pub(super) struct Entry {
     summary: String,
 }
 
+/// What `help` says.
+const HELP: &str = "\
+help COMMAND     what a command takes and does; help T. lists those on tables, help H those that begin with H
+Tab              completes commands, and tables behind commands that begin with T.
+Up, Ctrl-R       earlier lines, and a search in them; a line that begins with a blank is not kept
+Ctrl-C           forgets the line, or ends the shell while it listens
+exit, Ctrl-D     ends the shell
+Quote as for redis-cli: T.WRITE users '{\"id\":1}'. Each command is explained in docs/commands.md.
+";
+
 /// What is known.
 #[derive(Debug, Default)]
 pub(super) struct Guide {
@@ -78,6 +88,22 @@ impl Guide {
         let rest = self.describe(entry, typed);
         let blank = if line.ends_with(char::is_whitespace) { "" } else { return None };
         Some(format!("{blank}{rest}")).filter(|hint| !hint.is_empty())
+    }
+
+    /// What `help`, or `help COMMAND`, says.
+    pub(super) fn help(&self, topic: Option<&str>) -> String {
+        let Some(topic) = topic else {
+            return format!("{HELP}{} commands are known to this server\n", self.commands.len());
+        };
+        let fits = |entry: &&Entry| {
+            entry.name.get(..topic.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(topic))
+        };
+        let line = |entry: &Entry| format!("{} {}\n", entry.name, self.describe(entry, 0));
+        if let Some(entry) = self.command(topic) {
+            return line(entry);
+        }
+        let found: String = self.commands.iter().filter(fits).map(line).collect();
+        if found.is_empty() { format!("no command begins with {topic}; help explains\n") } else { found }
     }
 
     fn describe(&self, entry: &Entry, typed: usize) -> String {
@@ -244,6 +270,17 @@ mod tests {
         assert_eq!(guide.complete("T.READ users 1", 14), (13, vec![]));
         assert_eq!(guide.complete("SET us", 6), (4, vec![]));
         assert_eq!(guide.complete("é", 2).1, Vec::<String>::new());
+    }
+
+    #[test]
+    fn help_tells_of_one_command_or_of_those_that_begin_so() {
+        let guide = guide();
+        let entry = guide.commands.first().expect("a command");
+        assert!(guide.help(None).contains("help COMMAND"), "{}", guide.help(None));
+        assert!(guide.help(Some(&entry.name.to_lowercase())).starts_with(&entry.name));
+        let on_tables = guide.help(Some("t."));
+        assert!(on_tables.lines().all(|line| line.starts_with("T.")) && !on_tables.is_empty(), "{on_tables}");
+        assert!(guide.help(Some("nosuch")).contains("no command begins with nosuch"));
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Completer for Advice {
     }
 }
 
-/// Reads and runs lines until the end of input, `exit` or `quit`.
+/// Reads and runs lines until the end of input, `exit` or `quit`; `help` is answered here.
 pub(super) fn run(talk: &mut Talk) -> Result<(), CliError> {
     let failed = |cause: ReadlineError| CliError::Terminal(cause.to_string());
     let config = Config::builder()
@@ -68,6 +68,7 @@ pub(super) fn run(talk: &mut Talk) -> Result<(), CliError> {
         drop(editor.load_history(file));
     }
     learn(talk, &mut editor);
+    print("help explains, Tab completes, exit ends\n");
     let prompt = format!("{}> ", crate::output::printable(talk.client.address()));
     loop {
         talk.width = editor.dimensions().map(|(columns, _)| columns);
@@ -83,6 +84,10 @@ pub(super) fn run(talk: &mut Talk) -> Result<(), CliError> {
         }
         if !line.trim().is_empty() && !is_secret(&line) {
             drop(editor.add_history_entry(line.as_str()));
+        }
+        if let (true, Some(advice)) = (["help", "?"].contains(&name.as_str()), editor.helper()) {
+            print(&advice.0.help(line.split_whitespace().nth(1)));
+            continue;
         }
         answer(talk, &line);
         if ["t.create", "t.drop", "select"].contains(&name.as_str())
