@@ -6,7 +6,10 @@ mod transfer;
 mod tree;
 
 use clap::{Args, Subcommand};
-use mnemon_http::api::{BackupStatus, Client, Clients, Disc, Status, Table, TableSummary, Tables, Tree};
+use mnemon_http::api::{
+    BackupStatus, Cancelled, Change, Changes, Client, Clients, Disc, Status, Table, TableSummary, Tables,
+    Tree,
+};
 use serde::Serialize;
 
 use self::backup::{BackupQuestion, Restoring};
@@ -31,6 +34,15 @@ enum Question {
     /// One table: its schema and sizes.
     Table {
         /// Its name.
+        name: String,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Changes of tables that are under way: new indexes, new shapes, moves between RAM and disc.
+    Changes(Options),
+    /// Cancels the change of a table that is under way; the table is then as it was.
+    Cancel {
+        /// The table.
         name: String,
         #[command(flatten)]
         options: Options,
@@ -84,6 +96,15 @@ pub(crate) fn run(ctl: &Ctl) -> Result<(), CliError> {
         Question::Table { name, options: Options { output, target } } => {
             let found: Table = target.read(&format!("/api/v1/tables/{}", escaped(name)))?;
             show(*output, &found, facts_of_table);
+        }
+        Question::Changes(Options { output, target }) => {
+            let changes: Changes = target.read("/api/v1/changes")?;
+            show(*output, &changes.changes, |changes| list_changes(changes));
+        }
+        Question::Cancel { name, options: Options { output, target } } => {
+            let path = format!("/api/v1/tables/{}/cancel-change", escaped(name));
+            let cancelled: Cancelled = target.understand(&target.post(&path, b"{}")?)?;
+            show(*output, &cancelled, |cancelled| told_of_cancel(cancelled).to_owned());
         }
         Question::Clients(Options { output, target }) => {
             let clients = all_clients(target)?;
@@ -224,6 +245,30 @@ fn list_tables(tables: &[TableSummary]) -> String {
     let damaged =
         damaged.map(|(name, cause)| crate::output::printable(&format!("DAMAGED {name}: {cause}")) + "\n");
     table(&header, rows) + &damaged.collect::<String>()
+}
+
+fn list_changes(changes: &[Change]) -> String {
+    let header = ["table", "what", "phase", "rows done", "of", "since", "cancelled"];
+    let rows = changes.iter().map(|change| {
+        vec![
+            change.table.clone(),
+            change.what.clone(),
+            change.phase.clone(),
+            change.done.to_string(),
+            change.total.to_string(),
+            human_seconds(change.age_s),
+            if change.cancelled { "yes" } else { "no" }.to_owned(),
+        ]
+    });
+    table(&header, rows)
+}
+
+fn told_of_cancel(cancelled: &Cancelled) -> &'static str {
+    match (cancelled.cancelled, cancelled.ended) {
+        (true, true) => "cancelled: the table is as it was\n",
+        (true, false) => "cancelled: it is being taken back; `mnemon ctl changes` shows until when\n",
+        (false, _) => "too late: the change has been made\n",
+    }
 }
 
 fn facts_of_table(found: &Table) -> String {

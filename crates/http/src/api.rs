@@ -3,8 +3,10 @@
 //! Readers must ignore fields that they do not know.
 
 mod backup;
+mod change;
 
 pub use backup::{Backup, BackupList, BackupStatus, Imported, NewBackup, Restore};
+pub use change::{Cancelled, Change, Changes};
 
 use serde::{Deserialize, Serialize};
 

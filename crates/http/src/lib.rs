@@ -19,6 +19,7 @@
 
 pub mod api;
 mod backups;
+mod changes;
 mod connection;
 mod door;
 mod error;

@@ -51,6 +51,9 @@ pub(crate) fn expose(node: &dyn Observed, http: &HttpStats) -> String {
     about_commits(node, &mut text);
     about_tables(&node.catalog().tables(), &mut text);
     about_damage(node.catalog(), &mut text);
+    let help =
+        "Changes of tables that are under way or wait: new indexes, new shapes, moves between RAM and disc.";
+    text.single("mnemon_table_changes", Kind::Gauge, help, node.catalog().changes().len());
     if let Some(facts) = node.disc() {
         disc::about_disc(&facts, &mut text);
     }

@@ -17,7 +17,7 @@ use crate::guard::{self, Refused};
 use crate::health::{Probe, judge};
 use crate::metrics::{HttpStats, expose};
 use crate::observed::Observed;
-use crate::{backups, exposition, show};
+use crate::{backups, changes, exposition, show};
 
 /// What all requests share.
 #[derive(Clone)]
@@ -36,6 +36,8 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/api/v1/tables/{name}", get(table))
         .route("/api/v1/tables/{name}/export", get(backups::export_table))
         .route("/api/v1/tables/{name}/import", post(backups::import_table))
+        .route("/api/v1/tables/{name}/cancel-change", post(changes::cancel))
+        .route("/api/v1/changes", get(changes::list))
         .route("/api/v1/clients", get(clients))
         .route("/api/v1/backups", get(backups::list).post(backups::create))
         .route("/api/v1/backups/{name}/verify", post(backups::verify))

@@ -136,7 +136,7 @@ pub use mnemon_store::{Cause, Clock, Durability, ManualClock, OpError, SystemClo
 #[doc(inline)]
 pub use mnemon_table::schema::{AccessMode, Attribute, AttributeType, Kind, Schema, SchemaBuilder};
 #[doc(inline)]
-pub use mnemon_table::{TableError as Error, TableInfo, TransactionOptions, query};
+pub use mnemon_table::{TableChange, TableError as Error, TableInfo, TransactionOptions, query};
 #[doc(inline)]
 pub use mnemon_term::{Atom, Record, Term};
 pub use node::{Node, NodeBuilder};

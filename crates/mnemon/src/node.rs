@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mnemon_table::schema::{AccessMode, Schema};
-use mnemon_table::{Catalog, TableError as Error, TransactionOptions};
+use mnemon_table::{Catalog, TableChange, TableError as Error, TransactionOptions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
@@ -147,6 +147,21 @@ impl Node {
     /// [`Error::NoTable`], [`Error::IndexExists`], [`Error::BadSchema`] for an unknown attribute or a second index on one.
     pub async fn add_index(&self, table: &str, attribute: &str) -> Result<(), Error> {
         self.0.catalog.add_table_index(table, attribute).await
+    }
+
+    /// The changes of tables that are under way or wait for their turn, with how far they are.
+    #[must_use]
+    pub fn changes(&self) -> Vec<TableChange> {
+        self.0.catalog.changes()
+    }
+
+    /// Cancels the changes of a table that are under way, and waits until they have ended. `true`: one was taken back, the table
+    /// is as it was, and who asked for the change gets [`Error::Cancelled`]; `false`: it was too late.
+    ///
+    /// # Errors
+    /// [`Error::NoChange`].
+    pub async fn cancel_change(&self, table: &str) -> Result<bool, Error> {
+        self.0.catalog.cancel_change(table).await
     }
 
     /// Drops an index. Transactions that are under way on the table run again.

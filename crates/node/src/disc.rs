@@ -12,7 +12,7 @@ use mnemon_disc::log::{Shift, Workers};
 use mnemon_disc::rows::LsmTrees;
 use mnemon_disc::time::{SystemTicker, Ticker};
 use mnemon_disc::{DataDirectory, DiscError, Log, LogConfig};
-use mnemon_store::{Clock, Durability, Loading, StorageChange, StoreConfig, StoreError, TableId};
+use mnemon_store::{Clock, Course, Durability, Loading, StorageChange, StoreConfig, StoreError, TableId};
 use mnemon_table::{Catalog, Keeper, TableError};
 use parking_lot::Mutex;
 use tokio::time::MissedTickBehavior;
@@ -271,12 +271,18 @@ impl Drop for Disc {
 }
 
 impl Keeper for Disc {
-    fn change_storage(&self, change: StorageChange) -> Result<(), StoreError> {
-        self.catalog.store().change_storage(&mut self.directory.lock(), change).map(drop)
+    fn change_storage(&self, change: StorageChange, course: &Course) -> Result<(), StoreError> {
+        self.catalog.store().change_storage(&mut self.directory.lock(), change, course).map(drop)
     }
 
-    fn publish_rewrite(&self, table: TableId, definition: Vec<u8>) -> Result<(), StoreError> {
-        self.catalog.store().publish_rewrite(&mut self.directory.lock(), table, definition).map(drop)
+    fn publish_rewrite(
+        &self,
+        table: TableId,
+        definition: Vec<u8>,
+        course: &Course,
+    ) -> Result<(), StoreError> {
+        let mut directory = self.directory.lock();
+        self.catalog.store().publish_rewrite(&mut directory, table, definition, course).map(drop)
     }
 }
 

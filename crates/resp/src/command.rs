@@ -31,6 +31,7 @@ mod string;
 mod subscription;
 mod table;
 mod table_backup;
+mod table_changes;
 mod table_query;
 mod table_row;
 mod table_schema;

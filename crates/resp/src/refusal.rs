@@ -61,6 +61,8 @@ pub(crate) fn of_table(error: &TableError) -> Answer {
         TableError::OutcomeUnknown(_) => "OUTCOMEUNKNOWN",
         TableError::Loading { .. } => "LOADING",
         TableError::Damaged { .. } => "DAMAGED",
+        TableError::Cancelled(_) => "CANCELLED",
+        TableError::NoChange(_) => "NOCHANGE",
         TableError::NotLoaded { .. } => "NOTLOADED",
         TableError::Store(StoreError::Disc(_)) => "DISCERROR",
         TableError::Refused { cause: OpError::WrongType, .. } => "WRONGTYPE",

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cold::Cold;
 use crate::copy::{CopySpec, TableCopy};
+use crate::course::Course;
 use crate::error::StoreError;
 use crate::event::TableId;
 use crate::gate::Damage;
@@ -134,14 +135,15 @@ impl Store {
     /// # Errors
     /// `Disc`, `SnapshotExpired`, `Loading` while a table is still being loaded, `Sealed` while one is rewritten; then the checkpoints and the log of before still count.
     pub fn checkpoint(&self, directory: &mut DataDirectory) -> Result<CheckpointReport, StoreError> {
-        self.checkpoint_with(directory, None)
+        self.checkpoint_with(directory, None, &Course::default())
     }
 
-    /// The same, with one table as it will be once the checkpoint is published.
+    /// The same, with one table as it will be once the checkpoint is published, which decides the course.
     pub(crate) fn checkpoint_with(
         &self,
         directory: &mut DataDirectory,
         change: Option<&StorageChange>,
+        course: &Course,
     ) -> Result<CheckpointReport, StoreError> {
         let Some(journal) = self.journal() else { return Ok(CheckpointReport::default()) };
         if let Some(loading) = self.copies().iter().find(|copy| copy.is_loading()) {
@@ -160,7 +162,8 @@ impl Store {
         let mut refs = Vec::new();
         let copies = self.copies();
         for copy in copies.iter().filter(|copy| kept(copy).is_some()) {
-            if copy.is_disc_only() {
+            let damage = damage_of(copy);
+            if copy.is_disc_only() && damage.is_none() {
                 // Its tree is its checkpoint: it holds all that stands in the log before `log_from`.
                 let rows = self.flush_rows(copy)?.rows;
                 report.tables += usize::from(rows > 0);
@@ -169,7 +172,7 @@ impl Store {
             }
             let last_noted = copy.last_noted.load(Ordering::SeqCst);
             let known = directory.manifest().checkpoints.iter().find(|of| of.table == u64::from(copy.id().0));
-            if let Some(damage) = damage_of(copy) {
+            if let Some(damage) = damage {
                 // Its file stays for whoever repairs it, and so does what the log has of it.
                 let is_whole = known.is_some_and(|known| known.clock >= last_noted);
                 refs.extend(known);
@@ -191,7 +194,9 @@ impl Store {
                 // Nothing was ever written to it.
                 continue;
             }
-            let written = self.write_rows(directory, copy, &snapshot)?;
+            let is_changed = change.is_some_and(|change| change.table == copy.id());
+            course.enter("writing to disc", if is_changed { copy.len() as u64 } else { 0 });
+            let written = self.write_rows(directory, copy, &snapshot, course)?;
             report.tables += 1;
             report.rows += written.entries;
             report.bytes += written.bytes;
@@ -199,6 +204,7 @@ impl Store {
         }
         journal.log.sync(SYNC_WITHIN).map_err(failed)?;
         let image = self.image(&snapshot, change);
+        course.decide()?;
         directory.publish(log_from, refs, image.encode()?).map_err(failed)?;
         drop(snapshot);
         self.retain_rows(&image)?;
@@ -227,6 +233,7 @@ impl Store {
         directory: &DataDirectory,
         copy: &TableCopy,
         snapshot: &Snapshot,
+        course: &Course,
     ) -> Result<CheckpointRef, StoreError> {
         let (table, clock) = (u64::from(copy.id().0), snapshot.clock());
         let options = CheckpointOptions::default();
@@ -242,6 +249,8 @@ impl Store {
                 bytes = row_image::encode(row, bytes)?;
                 writer.push(&bytes).map_err(failed)?;
             }
+            course.advance(page.rows.len() as u64);
+            course.check()?;
         }
         let written = writer.finish().map_err(failed)?;
         Ok(CheckpointRef { table, clock, entries: written.entries, bytes: written.bytes })

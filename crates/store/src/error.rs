@@ -31,6 +31,9 @@ pub enum StoreError {
         /// Why, with the file.
         cause: String,
     },
+    /// The change of a table was cancelled before it took effect; the table is as it was.
+    #[error("the change was cancelled")]
+    Cancelled,
     /// There is no index on this attribute.
     #[error("table {table:?} has no index on attribute {attribute}; add one or match without it")]
     NoIndex {

@@ -4,6 +4,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::copy::{TableCopy, borrowed};
+use crate::course::Course;
 use crate::error::StoreError;
 use crate::index::{self, Index};
 use crate::rows::{Rows, Span};
@@ -15,6 +16,19 @@ impl Store {
     /// # Errors
     /// `Exists`; of rows on disc `Disc`, `DiscFull`, `KeyTooLong`, then there is no index.
     pub fn add_index(&self, copy: &TableCopy, attribute: u16) -> Result<(), StoreError> {
+        self.build_index(copy, attribute, &Course::default())
+    }
+
+    /// The same, watched. An index that is cancelled is gone.
+    ///
+    /// # Errors
+    /// As [`Store::add_index`], `Cancelled`.
+    pub(crate) fn build_index(
+        &self,
+        copy: &TableCopy,
+        attribute: u16,
+        course: &Course,
+    ) -> Result<(), StoreError> {
         let index = {
             let _changing = self.changing_copies.lock();
             if copy.index(attribute).is_some() {
@@ -24,7 +38,7 @@ impl Store {
         };
         // From here on every commit keeps the index up to date; what was there before is added page by page.
         copy.quiesce();
-        if let Err(cause) = copy.fill_index(self, &index) {
+        if let Err(cause) = copy.fill_index(self, &index, course) {
             self.del_index(copy, attribute)?;
             return Err(cause);
         }
@@ -69,8 +83,8 @@ impl TableCopy {
     /// Adds the entries of all rows to an index that commits keep up to date already. A page a lock hold.
     ///
     /// # Errors
-    /// Of rows on disc: of reading them, of writing the entries, `KeyTooLong`.
-    pub(crate) fn fill_index(&self, store: &Store, index: &Index) -> Result<(), StoreError> {
+    /// `Cancelled`; of rows on disc: of reading them, of writing the entries, `KeyTooLong`.
+    pub(crate) fn fill_index(&self, store: &Store, index: &Index, course: &Course) -> Result<(), StoreError> {
         for shard in &self.shards {
             let mut from = Bound::Unbounded;
             loop {
@@ -85,6 +99,8 @@ impl TableCopy {
                     index::replace(index, &mut entries, None, Some(row), None, 0);
                 }
                 drop((entries, shard));
+                course.advance(page.rows.len() as u64);
+                course.check()?;
                 if self.is_loading() {
                     store.flush_loading(self, store.clock())?;
                 } else if self.is_disc_only() {

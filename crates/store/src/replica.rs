@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::commit::{Applied, Commit};
 use crate::copy::{CopySpec, TableCopy};
+use crate::course::Course;
 use crate::error::StoreError;
 use crate::event::TableId;
 use crate::journal::Noted;
@@ -172,6 +173,20 @@ pub trait Replica: Send + Sync + 'static {
 
     /// Changes tables and indexes.
     fn change_schema(&self, change: &SchemaChange) -> Verdict<Result<(), StoreError>>;
+
+    /// As [`SchemaChange::AddIndex`], watched: where it can be, its progress is told, and it ends with `Cancelled` as soon as
+    /// that is asked for; then there is no index. Whether it counts is decided by the caller.
+    fn build_index(
+        &self,
+        table: TableId,
+        attribute: u16,
+        course: &Course,
+    ) -> Verdict<Result<(), StoreError>> {
+        match course.check() {
+            Ok(()) => self.change_schema(&SchemaChange::AddIndex { table, attribute }),
+            Err(cancelled) => Verdict::Ready(Err(cancelled)),
+        }
+    }
 }
 
 /// The engine of tables that only this node has.
@@ -201,6 +216,15 @@ impl Replica for Local {
     fn change_schema(&self, change: &SchemaChange) -> Verdict<Result<(), StoreError>> {
         self.0.verdict(self.0.change_schema_noted(change))
     }
+
+    fn build_index(
+        &self,
+        table: TableId,
+        attribute: u16,
+        course: &Course,
+    ) -> Verdict<Result<(), StoreError>> {
+        self.0.verdict(self.0.build_index_noted(table, attribute, course))
+    }
 }
 
 impl Store {
@@ -218,6 +242,28 @@ impl Store {
         // In the log before any commit on the table can be.
         let noted = draft.map(|draft| draft.note(self.clock())).transpose()?.flatten();
         self.install(change).map(|()| ((), noted))
+    }
+
+    /// The index first and then its entry in the log, so that one that is cancelled has left none there.
+    fn build_index_noted(
+        &self,
+        table: TableId,
+        attribute: u16,
+        course: &Course,
+    ) -> Result<((), Noted), StoreError> {
+        let copy = self.copy(table)?;
+        let change = SchemaChange::AddIndex { table, attribute };
+        let journal = self.journal().filter(|_| !self.is_unnoted(&change));
+        // Room for the entry is asked for before the work is done, and held until then.
+        let draft = journal.map(|journal| journal.draft_schema(&change)).transpose()?;
+        self.build_index(&copy, attribute, course)?;
+        match draft.map(|draft| draft.note(self.clock())).transpose() {
+            Ok(noted) => Ok(((), noted.flatten())),
+            Err(refused) => {
+                self.del_index(&copy, attribute)?;
+                Err(refused)
+            }
+        }
     }
 
     /// Whether the change is part of a table's rewriting, of which a crash must find nothing.

@@ -10,6 +10,7 @@ use mnemon_disc::DataDirectory;
 
 use crate::checkpoint::CheckpointReport;
 use crate::copy::TableCopy;
+use crate::course::Course;
 use crate::durability::Durability;
 use crate::error::StoreError;
 use crate::event::TableId;
@@ -28,14 +29,16 @@ pub struct StorageChange {
 
 impl Store {
     /// Keeps a table as told from now on: writes a checkpoint of it when it moves to the disc, and takes it out of the
-    /// directory when it leaves. Readers and writers go on. Blocks, for as long as the disc takes.
+    /// directory when it leaves. Readers and writers go on. Blocks, for as long as the disc takes, or until the course is
+    /// cancelled; it is decided right before the checkpoint counts.
     ///
     /// # Errors
-    /// `NoTable`, `Loading`, `Damaged`, `Sealed` while a table is rewritten, `Disc`, also without a log: the table is kept as before.
+    /// `NoTable`, `Loading`, `Damaged`, `Sealed` while a table is rewritten, `Disc`, also without a log, `Cancelled`: the table is kept as before.
     pub fn change_storage(
         &self,
         directory: &mut DataDirectory,
         change: StorageChange,
+        course: &Course,
     ) -> Result<CheckpointReport, StoreError> {
         let copy = self.copy(change.table)?;
         if !self.has_log() {
@@ -51,7 +54,7 @@ impl Store {
                 self.note_all(&copy);
             }
         }
-        let published = self.checkpoint_with(directory, Some(&change));
+        let published = self.checkpoint_with(directory, Some(&change), course);
         if published.is_err() {
             copy.keep_on_disc(before);
             return published;
@@ -85,19 +88,20 @@ impl Store {
     /// Makes what was rewritten the table's state on disc, with `definition`, by a checkpoint. Blocks.
     ///
     /// # Errors
-    /// `NoTable`, `Disc`: a crash still finds the table as it was, and the rewriting goes on.
+    /// `NoTable`, `Disc`, `Cancelled`: a crash still finds the table as it was, and the rewriting goes on.
     pub fn publish_rewrite(
         &self,
         directory: &mut DataDirectory,
         table: TableId,
         definition: Vec<u8>,
+        course: &Course,
     ) -> Result<CheckpointReport, StoreError> {
         let copy = self.copy(table)?;
         self.note_all(&copy);
         let change = StorageChange { table, disc: copy.disc(), definition };
         // The table is sealed, so nobody else commits on it.
         copy.unlogged.store(false, Ordering::SeqCst);
-        let published = self.checkpoint_with(directory, Some(&change));
+        let published = self.checkpoint_with(directory, Some(&change), course);
         if published.is_err() {
             copy.unlogged.store(true, Ordering::SeqCst);
             return published;

@@ -1,10 +1,12 @@
 //! The tables of a node by name, and the changes of their schemas.
 
 mod alteration;
+mod changes;
 mod moment;
 mod refill;
 mod storage;
 
+pub use changes::TableChange;
 pub use moment::{Moment, Still};
 pub use refill::Refill;
 pub use storage::Keeper;
@@ -15,7 +17,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use arc_swap::ArcSwap;
 use mnemon_store::{
-    Applied, Check, Clock, Commit, Durability, Local, Recovered, Replica, SchemaChange, Sink, Store,
+    Applied, Check, Clock, Commit, Course, Durability, Local, Recovered, Replica, SchemaChange, Sink, Store,
     StoreConfig, StoreError, TableId, TableOp, Unsynced, Verdict,
 };
 
@@ -28,6 +30,7 @@ use crate::schema::{AttributeType, Schema, Storage};
 use crate::table::Table;
 use crate::taking::Taker;
 use crate::transaction::Turns;
+use changes::Changes;
 use mnemon_store::Kind;
 
 /// How many numbered databases there are, Redis's default.
@@ -47,6 +50,7 @@ pub struct Catalog {
     next_id: AtomicU32,
     /// One change of a schema at a time; waiting for it must not block a thread that serves others.
     pub(crate) changing: tokio::sync::Mutex<()>,
+    under_way: Changes,
     pub(crate) turns: Turns,
     database_storage: DatabaseStorage,
     keeper: OnceLock<Weak<dyn Keeper>>,
@@ -133,6 +137,7 @@ impl Catalog {
             // The first numbers belong to the databases, whichever of them is used first.
             next_id: AtomicU32::new(DATABASES as u32),
             changing: tokio::sync::Mutex::new(()),
+            under_way: Changes::default(),
             turns: Turns::default(),
             database_storage: None,
             keeper: OnceLock::new(),
@@ -326,13 +331,25 @@ impl Catalog {
         Ok(self.replica.change_schema(&SchemaChange::Version { table: table.id(), version, sealed }).await?)
     }
 
-    pub(crate) async fn change_in_background(&self, change: SchemaChange) -> Result<(), TableError> {
-        let replica = self.replica.clone();
-        let changed = tokio::task::spawn_blocking(move || replica.change_schema(&change)).await;
-        match changed {
+    /// Builds an index where that holds nobody up. Whether it counts is still to be decided.
+    pub(crate) async fn build_index(
+        &self,
+        table: &Table,
+        attribute: u16,
+        course: &Arc<Course>,
+    ) -> Result<(), TableError> {
+        course.enter("indexing", table.size() as u64);
+        let (replica, id, course) = (self.replica.clone(), table.id(), course.clone());
+        let built = tokio::task::spawn_blocking(move || replica.build_index(id, attribute, &course)).await;
+        match built {
             Ok(verdict) => Ok(verdict.await?),
-            Err(stopped) => Err(TableError::Aborted(format!("the change of the schema stopped: {stopped}"))),
+            Err(stopped) => Err(TableError::Aborted(format!("the building of the index stopped: {stopped}"))),
         }
+    }
+
+    pub(crate) async fn drop_index(&self, table: &Table, attribute: u16) -> Result<(), TableError> {
+        let del = SchemaChange::DelIndex { table: table.id(), attribute };
+        Ok(self.replica.change_schema(&del).await?)
     }
 
     pub(crate) fn submit_commit(&self, commit: &Commit<'_>) -> Verdict<Result<Applied, StoreError>> {

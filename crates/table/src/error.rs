@@ -58,6 +58,12 @@ pub enum TableError {
         /// What was found, with the file.
         cause: String,
     },
+    /// A change of the table was cancelled before it took effect.
+    #[error("the change of table {0:?} was cancelled; the table is as it was")]
+    Cancelled(String),
+    /// There is no change of the table that could be cancelled.
+    #[error("no change of table {0:?} is under way; it has ended, or was never begun")]
+    NoChange(String),
     /// The table's records are being transformed or restored.
     #[error("table {0:?} is being transformed or restored; try again when it is done")]
     Transforming(String),

@@ -19,6 +19,7 @@ mod transaction;
 mod transform;
 mod view;
 
+pub use catalog::TableChange;
 pub use catalog::{Catalog, DATABASES, DatabaseStorage, Keeper, Moment, Refill, Still};
 pub use error::TableError;
 pub use feed::{DEFAULT_QUEUE, Detail, Event, Subscription};

@@ -7,9 +7,7 @@
 
 use std::sync::Arc;
 
-use mnemon_store::{
-    Cause, Check, Collection, Commit, Expiry, Kind, Op, Row, SchemaChange, TableOp, Value, When,
-};
+use mnemon_store::{Cause, Check, Collection, Commit, Course, Expiry, Kind, Op, Row, TableOp, Value, When};
 use mnemon_term::{Record, RecordRef, Term, TermRef};
 
 use crate::catalog::Catalog;
@@ -56,28 +54,40 @@ impl Reshape {
     }
 }
 
-/// The objects that a key is to have.
+/// The objects that a key is to have, and until when.
 struct Reshaped {
     key: Vec<u8>,
     bodies: Vec<Vec<u8>>,
+    expires_at: Option<u64>,
 }
 
 impl Reshaped {
     /// The objects of a row, for the way back.
     fn as_it_was(row: &Row) -> Self {
         let bodies = bodies(row).into_iter().map(<[u8]>::to_vec).collect();
-        Self { key: row.key().to_vec(), bodies }
+        Self { key: row.key().to_vec(), bodies, expires_at: row.expires_at() }
     }
+}
+
+/// The rewriting of a sealed table.
+struct Rewriting<'r> {
+    table: &'r Table,
+    /// The schema's version that commits have to know.
+    sealed: u64,
+    course: &'r Arc<Course>,
+    /// What was written over so far.
+    undo: Vec<Row>,
 }
 
 impl Catalog {
     /// Rewrites every record by `change` and puts `schema` in force. The table's name, kind, bounds and keys stay:
     /// `change` must give each record the key it had. O(n), twice the table's memory while it runs. It goes on to its
-    /// end when the caller is dropped. Must be called inside a tokio runtime.
+    /// end when the caller is dropped; [`Catalog::changes`] tells how far it is, and it can be cancelled. Must be called inside a
+    /// tokio runtime.
     ///
     /// # Errors
     /// `BadSchema` when name, kind or bounds differ, `BadRecord` when `change` gives a record that does not fit or
-    /// has another key, `change`'s own, `Aborted` when it panics: nothing was changed. `NoTable`, `Unsupported` for
+    /// has another key, `change`'s own, `Aborted` when it panics, `Cancelled`: nothing was changed. `NoTable`, `Unsupported` for
     /// `db0`…`db15`.
     pub async fn transform_table<F>(
         self: &Arc<Self>,
@@ -103,109 +113,147 @@ impl Catalog {
             ));
         }
         let catalog = self.clone();
-        let transformation = tokio::spawn(async move { catalog.transform(table, schema, change).await });
+        let transformation = tokio::spawn(async move {
+            let listed = catalog.list_change(&table.name(), "transform".to_owned());
+            let _changing = catalog.changing.lock().await;
+            listed.begin()?;
+            listed.end(catalog.transform(&table, schema, change, listed.course()).await)
+        });
         transformation.await.unwrap_or_else(|stopped| Err(TableError::Aborted(stopped.to_string())))
     }
 
-    async fn transform<F>(&self, table: Arc<Table>, schema: Schema, change: F) -> Result<u64, TableError>
+    async fn transform<F>(
+        &self,
+        table: &Arc<Table>,
+        schema: Schema,
+        change: F,
+        course: &Arc<Course>,
+    ) -> Result<u64, TableError>
     where
         F: Fn(RecordRef<'_>) -> Result<Record, TableError> + Send + 'static,
     {
-        let _changing = self.changing.lock().await;
         table.check_exists()?;
         let old = Schema::clone(&table.schema());
         // Ends the commits under way; from here on only this transformation writes.
         let sealed = table.next_schema_version();
-        self.set_version(&table, sealed, true).await?;
+        self.set_version(table, sealed, true).await?;
         let after = schema.alter().version(sealed + 1).build()?;
-        let done = self.transform_sealed(&table, &after, sealed, change).await;
+        let rewriting = Rewriting { table, sealed, course, undo: Vec::new() };
+        let done = self.transform_sealed(table.clone(), &after, rewriting, change).await;
         let after = if done.is_ok() { after } else { old.alter().version(sealed + 1).build()? };
-        self.install(&table, after).await?;
+        self.install(table, after).await?;
         done
     }
 
     async fn transform_sealed<F>(
         &self,
-        table: &Arc<Table>,
+        table: Arc<Table>,
         schema: &Schema,
-        sealed: u64,
+        mut rewriting: Rewriting<'_>,
         change: F,
     ) -> Result<u64, TableError>
     where
         F: Fn(RecordRef<'_>) -> Result<Record, TableError> + Send + 'static,
     {
-        let (source, shape) = (table.clone(), schema.clone());
-        let reshaped = tokio::task::spawn_blocking(move || reshape(&source, &shape, change)).await;
-        let reshaped = reshaped.unwrap_or_else(|stopped| Err(TableError::Aborted(stopped.to_string())))?;
-        if schema.storage() == Storage::Disc {
-            return self.rewrite_on_disc(table, schema, sealed, reshaped).await;
-        }
-        self.rewrite_whole(table, schema, sealed, &reshaped).await
-    }
-
-    /// Half of a transformation must not be what a crash finds: it finds the old records until a checkpoint with the new
-    /// ones is published.
-    async fn rewrite_on_disc(
-        &self,
-        table: &Table,
-        schema: &Schema,
-        sealed: u64,
-        reshaped: Vec<Reshaped>,
-    ) -> Result<u64, TableError> {
         let old = Schema::clone(&table.schema());
-        let before = table.rows_now()?;
-        self.store().begin_rewrite(table.id())?;
-        let done = match self.rewrite_whole(table, schema, sealed, &reshaped).await {
-            Ok(count) => self.publish_rewrite(table, schema).await.map(|()| count),
-            Err(error) => Err(error),
-        };
+        let is_on_disc = schema.storage() == Storage::Disc;
+        let (shape, course) = (schema.clone(), rewriting.course.clone());
+        let source = table.clone();
+        let reshaped = tokio::task::spawn_blocking(move || reshape(&source, &shape, change, &course)).await;
+        let reshaped = reshaped.unwrap_or_else(|stopped| Err(TableError::Aborted(stopped.to_string())))?;
+        if is_on_disc {
+            // Half of a transformation must not be what a crash finds: it finds the old records until a checkpoint with the
+            // new ones is published.
+            self.store().begin_rewrite(table.id())?;
+        }
+        let done = self.rewrite_and_decide(&mut rewriting, schema, reshaped, is_on_disc).await;
         if done.is_err() {
-            // Nothing of this is noted, so the disc cannot refuse it.
-            let before: Vec<Reshaped> = before.iter().map(Reshaped::as_it_was).collect();
-            self.rewrite_whole(table, &old, sealed, &before).await?;
-            self.store().abandon_rewrite(table.id())?;
+            self.take_back(rewriting, &old).await?;
+            if is_on_disc {
+                self.store().abandon_rewrite(table.id())?;
+            }
         }
         done
     }
 
-    /// Writes all records and makes the schema's indexes anew.
-    async fn rewrite_whole(
+    async fn rewrite_and_decide(
         &self,
-        table: &Table,
+        rewriting: &mut Rewriting<'_>,
         schema: &Schema,
-        sealed: u64,
-        reshaped: &[Reshaped],
+        reshaped: Vec<Reshaped>,
+        is_on_disc: bool,
     ) -> Result<u64, TableError> {
-        for attribute in table.copy().indexed() {
-            self.change_in_background(SchemaChange::DelIndex { table: table.id(), attribute }).await?;
-        }
-        table.begin_shape(schema);
-        let count = self.rewrite(table, reshaped, sealed).await?;
-        for attribute in schema.indexes().iter().copied() {
-            self.change_in_background(SchemaChange::AddIndex { table: table.id(), attribute }).await?;
+        let count = self.rewrite_whole(rewriting, schema, reshaped).await?;
+        if is_on_disc {
+            self.publish_rewrite(rewriting.table, schema, rewriting.course).await?;
+        } else {
+            rewriting.course.decide()?;
         }
         Ok(count)
     }
 
-    async fn rewrite(&self, table: &Table, reshaped: &[Reshaped], sealed: u64) -> Result<u64, TableError> {
-        let mut count = 0;
-        for batch in reshaped.chunks(BATCH_KEYS) {
-            let mut ops = Vec::new();
-            for Reshaped { key, bodies } in batch {
-                count += bodies.len() as u64;
-                ops.extend(rewrite_ops(table, key, bodies));
-            }
-            let time_ms = self.store().now_ms();
-            self.submit_commit(&Commit {
-                time_ms,
-                checks: vec![Check::Schema { table: table.id(), version: sealed }],
-                ops,
-                with_before: false,
-            })
-            .await?;
-            tokio::task::yield_now().await;
+    /// Writes back what was written over. Of a table on disc nothing of this is noted, so the disc cannot refuse it.
+    async fn take_back(&self, rewriting: Rewriting<'_>, old: &Schema) -> Result<(), TableError> {
+        let Rewriting { table, sealed, undo, .. } = rewriting;
+        let before = undo.iter().map(Reshaped::as_it_was).collect();
+        drop(undo);
+        let course = Arc::new(Course::default());
+        let mut back = Rewriting { table, sealed, course: &course, undo: Vec::new() };
+        self.rewrite_whole(&mut back, old, before).await.map(drop)
+    }
+
+    /// Writes records and makes the schema's indexes anew.
+    async fn rewrite_whole(
+        &self,
+        rewriting: &mut Rewriting<'_>,
+        schema: &Schema,
+        reshaped: Vec<Reshaped>,
+    ) -> Result<u64, TableError> {
+        let table = rewriting.table;
+        for attribute in table.copy().indexed() {
+            self.drop_index(table, attribute).await?;
+        }
+        table.begin_shape(schema);
+        let count = self.rewrite(rewriting, reshaped).await?;
+        for attribute in schema.indexes().iter().copied() {
+            self.build_index(table, attribute, rewriting.course).await?;
         }
         Ok(count)
+    }
+
+    async fn rewrite(
+        &self,
+        rewriting: &mut Rewriting<'_>,
+        reshaped: Vec<Reshaped>,
+    ) -> Result<u64, TableError> {
+        let Rewriting { table, sealed, course, undo } = rewriting;
+        course.enter("writing", reshaped.len() as u64);
+        let mut count = 0;
+        let mut rest = reshaped.into_iter();
+        loop {
+            // What was written is freed while the rows that it has replaced are kept for the way back.
+            let batch: Vec<Reshaped> = rest.by_ref().take(BATCH_KEYS).collect();
+            if batch.is_empty() {
+                return Ok(count);
+            }
+            course.check()?;
+            let mut ops = Vec::new();
+            for Reshaped { key, bodies, expires_at } in &batch {
+                count += bodies.len() as u64;
+                ops.extend(rewrite_ops(table, key, bodies, *expires_at));
+            }
+            undo.extend(batch.iter().filter_map(|of| table.store().get(table.copy(), &of.key)));
+            let time_ms = self.store().now_ms();
+            let commit = Commit {
+                time_ms,
+                checks: vec![Check::Schema { table: table.id(), version: *sealed }],
+                ops,
+                with_before: false,
+            };
+            self.submit_commit(&commit).await?;
+            course.advance(batch.len() as u64);
+            tokio::task::yield_now().await;
+        }
     }
 }
 
@@ -214,11 +262,16 @@ fn reshape(
     table: &Table,
     schema: &Schema,
     change: impl Fn(RecordRef<'_>) -> Result<Record, TableError>,
+    course: &Course,
 ) -> Result<Vec<Reshaped>, TableError> {
     let rows = table.rows_now()?;
+    course.enter("computing", rows.len() as u64);
     let one = |row: &Row| {
+        course.check()?;
         let bodies = bodies(row).into_iter().map(|body| reshape_one(table, schema, row.key(), body, &change));
-        Ok(Reshaped { key: row.key().to_vec(), bodies: bodies.collect::<Result<_, TableError>>()? })
+        let bodies = bodies.collect::<Result<_, TableError>>()?;
+        course.advance(1);
+        Ok(Reshaped { key: row.key().to_vec(), bodies, expires_at: row.expires_at() })
     };
     rows.iter().map(one).collect()
 }
@@ -261,28 +314,31 @@ fn reshape_one(
     Ok(record.into_bytes())
 }
 
-/// Puts the new objects in the place of the old ones; the key's expiry stays.
-fn rewrite_ops<'a>(table: &Table, key: &'a [u8], bodies: &'a [Vec<u8>]) -> Vec<TableOp<'a>> {
+/// Puts the new objects in the place of the old ones. The expiry is told and not kept: a row whose time has passed meanwhile
+/// would live for ever.
+fn rewrite_ops<'a>(
+    table: &Table,
+    key: &'a [u8],
+    bodies: &'a [Vec<u8>],
+    expires_at: Option<u64>,
+) -> Vec<TableOp<'a>> {
     let id = table.id();
-    let put = |expiry| {
-        bodies.iter().map(move |body| TableOp {
-            table: id,
-            op: Op::Put {
-                key: key.into(),
-                body: body.as_slice().into(),
-                expiry,
-                when: When::Always,
-                over_bytes_only: false,
-            },
-        })
-    };
-    if table.kind() != Kind::Bag {
-        return put(Expiry::Keep).collect();
-    }
-    let expires_at = table.store().get(table.copy(), key).and_then(|row| row.expires_at());
     let expiry = expires_at.map_or(Expiry::Never, Expiry::At);
+    let puts = bodies.iter().map(move |body| TableOp {
+        table: id,
+        op: Op::Put {
+            key: key.into(),
+            body: body.as_slice().into(),
+            expiry,
+            when: When::Always,
+            over_bytes_only: false,
+        },
+    });
+    if table.kind() != Kind::Bag {
+        return puts.collect();
+    }
     let delete = Op::Delete { key: key.into(), cause: Cause::Delete, version: 0 };
-    std::iter::once(TableOp { table: id, op: delete }).chain(put(expiry)).collect()
+    std::iter::once(TableOp { table: id, op: delete }).chain(puts).collect()
 }
 
 #[cfg(test)]

@@ -55,6 +55,13 @@ fn ctl_shows_the_node_its_tables_and_clients() {
     assert_eq!(lines[1][..3], ["db0", "set", "1"]);
     assert_eq!(lines[2][..3], ["users", "set", "1"]);
 
+    assert!(text(&ask(&node, &["ctl", "changes"])).starts_with("TABLE"));
+    let none = ask(&node, &["ctl", "cancel", "users"]);
+    assert!(
+        none.status.code() != Some(0) && String::from_utf8_lossy(&none.stderr).contains("NOCHANGE"),
+        "{none:?}"
+    );
+
     let table = text(&ask(&node, &["ctl", "table", "users"]));
     assert!(table.lines().any(|line| line.split_whitespace().eq(["attributes", "id,", "name"])), "{table}");
     let table: serde_json::Value =

@@ -7,7 +7,7 @@ use mnemon_disc::log::Workers;
 use mnemon_disc::testing::{Fate, Fault, FaultyDisc};
 use mnemon_disc::time::SystemTicker;
 use mnemon_disc::{DataDirectory, Log, LogConfig};
-use mnemon_store::{Durability, ManualClock, StorageChange, StoreConfig, StoreError, TableId};
+use mnemon_store::{Course, Durability, ManualClock, StorageChange, StoreConfig, StoreError, TableId};
 use mnemon_table::schema::{AttributeType, Schema, Storage, parse_durability};
 use mnemon_table::{Catalog, Keeper, Reshape, TableError};
 use mnemon_term::{Record, Term, TermRef};
@@ -26,12 +26,18 @@ struct Held {
 }
 
 impl Keeper for Held {
-    fn change_storage(&self, change: StorageChange) -> Result<(), StoreError> {
-        self.catalog.store().change_storage(&mut self.directory.lock(), change).map(drop)
+    fn change_storage(&self, change: StorageChange, course: &Course) -> Result<(), StoreError> {
+        self.catalog.store().change_storage(&mut self.directory.lock(), change, course).map(drop)
     }
 
-    fn publish_rewrite(&self, table: TableId, definition: Vec<u8>) -> Result<(), StoreError> {
-        self.catalog.store().publish_rewrite(&mut self.directory.lock(), table, definition).map(drop)
+    fn publish_rewrite(
+        &self,
+        table: TableId,
+        definition: Vec<u8>,
+        course: &Course,
+    ) -> Result<(), StoreError> {
+        let mut directory = self.directory.lock();
+        self.catalog.store().publish_rewrite(&mut directory, table, definition, course).map(drop)
     }
 }
 
@@ -188,4 +194,66 @@ async fn a_table_moves_to_the_disc_and_back_and_says_so() {
     none.create(old_shape().alter().storage(Storage::Ram).build().unwrap()).await.unwrap();
     let refused = none.change_table_storage("t", Storage::Disc, Durability::Commit).await;
     assert!(matches!(refused, Err(TableError::Unsupported { .. })), "{refused:?}");
+}
+
+/// What a change and its cancelling have come to: the table on disc and in RAM must say the same.
+async fn cancelled_somewhere(turn: usize) -> bool {
+    let disc = FaultyDisc::new();
+    let held = Held::start(&disc);
+    held.fill().await.expect("it is filled");
+    let changing = {
+        let held = held.clone();
+        tokio::spawn(async move {
+            match turn % 3 {
+                0 => held.transform().await.map(drop),
+                1 => held.catalog.change_table_storage("t", Storage::Ram, Durability::Commit).await,
+                _ => held.catalog.add_table_index("t", "note").await,
+            }
+        })
+    };
+    // A little later each time.
+    for _ in 0..turn {
+        tokio::task::yield_now().await;
+    }
+    let answer = held.catalog.cancel_change("t").await;
+    let done = changing.await.expect("it does not panic");
+    let is_made = match (&answer, &done) {
+        (Ok(true), Err(TableError::Cancelled(_))) => false,
+        (Ok(false) | Err(TableError::NoChange(_)), Ok(())) => true,
+        // It had not begun when it was to be cancelled.
+        (Err(TableError::NoChange(_)), Err(cause)) => panic!("turn {turn}: {cause}"),
+        other => panic!("turn {turn}: {other:?}"),
+    };
+    held.log.sync(SYNC_WITHIN).expect("it syncs");
+    let again = Held::start(&disc.restart(Fate::Lost));
+    let is_so = |held: &Held, place| {
+        let table = held.catalog.table("t").expect("the table");
+        let schema = table.schema();
+        match turn % 3 {
+            0 => (schema.arity() == 2, place),
+            1 => (schema.storage() == Storage::Ram, place),
+            _ => (schema.indexes().len() == 2, place),
+        }
+    };
+    assert_eq!(
+        (is_so(&held, "in RAM"), is_so(&again, "on disc")),
+        ((is_made, "in RAM"), (is_made, "on disc"))
+    );
+    if turn % 3 == 1 && is_made {
+        // In RAM alone, it comes back without rows.
+        assert_eq!(again.catalog.table("t").expect("the table").size(), 0);
+    } else {
+        again.check().await;
+    }
+    held.check().await;
+    is_made
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_a_table_on_disc_that_is_cancelled_is_made_in_both_places_or_in_none() {
+    let mut ends = [0, 0];
+    for turn in 0..90 {
+        ends[usize::from(cancelled_somewhere(turn).await)] += 1;
+    }
+    assert!(ends[0] > 0, "none was cancelled in time: {ends:?}");
 }

@@ -10,7 +10,7 @@ use crate::command::entry::flag::{
 use crate::command::entry::{Command, Family, Run, Subcommand};
 use crate::command::{
     acl, bits, channel, client, config, connection, counter, database, hash, info, introspection, key,
-    server, slowlog, string, subscription, table_backup, table_query, table_row, table_schema,
+    server, slowlog, string, subscription, table_backup, table_changes, table_query, table_row, table_schema,
     table_transform, table_wait, transaction,
 };
 
@@ -179,6 +179,8 @@ pub(crate) const COMMANDS: &[Command] = &[
     entry("t.transform", -2, WRITE | DENYOOM | NO_MULTI, NO_KEYS, Table, Run::Schema(table_transform::transform), "Give a table's records another shape").cost("O(n); readers go on, writers are refused meanwhile"),
     entry("t.wait", -3, READONLY | LOADING | NO_MULTI, NO_KEYS, Table, Run::Schema(table_wait::wait), "Wait until tables are loaded from the disc").cost("O(t) in the number of tables named"),
     entry("t.backup", -1, ADMIN | DANGEROUS | NO_MULTI, NO_KEYS, Table, Run::Schema(table_backup::backup), "Take a backup of tables").cost("O(n); readers and writers go on"),
+    entry("t.changes", 1, READONLY, NO_KEYS, Table, Run::Session(table_changes::changes), "Long changes of tables that are under way").cost("O(1)"),
+    entry("t.cancel", 2, WRITE | NO_MULTI, NO_KEYS, Table, Run::Schema(table_changes::cancel), "Cancel the change of a table that is under way").cost("O(n) in the records that are to be taken back"),
     entry("t.list", 1, READONLY, NO_KEYS, Table, Run::Session(table_schema::list), "List the tables").cost("O(t) in the number of tables"),
     entry("t.info", 2, READONLY, NO_KEYS, Table, Run::Session(table_schema::info), "A table's schema and sizes").cost("O(1)"),
     entry("t.read", -3, READONLY | FAST, NO_KEYS, Table, Run::Data(table_row::read), "Read the records under keys").cost("O(1) a key, O(log n) in an ordered_set"),

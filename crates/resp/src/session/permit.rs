@@ -42,6 +42,7 @@ const BLIND: &[&str] = &[
     "t.delindex",
     "t.access",
     "t.transform",
+    "t.cancel",
     "t.write",
     "t.delete",
     "t.deleteobject",
@@ -87,7 +88,7 @@ impl Session {
         let database = |number: usize| format!("db{number}").into_bytes();
         let numbered = |text: &[u8]| integer(text).and_then(|number| usize::try_from(number).ok());
         if command.family == Family::Table {
-            let named = !matches!(command.name, "t.list" | "t.unsubscribe");
+            let named = !matches!(command.name, "t.list" | "t.changes" | "t.unsubscribe");
             return if named { vec![arg(args, 1).to_vec()] } else { Vec::new() };
         }
         let selected = self.planned_database();

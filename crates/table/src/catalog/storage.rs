@@ -4,11 +4,11 @@
 
 use std::sync::{Arc, Weak};
 
-use mnemon_store::{Durability, StorageChange, StoreError, TableId};
+use mnemon_store::{Course, Durability, StorageChange, StoreError, TableId};
 
 use super::{Catalog, definition};
 use crate::error::TableError;
-use crate::schema::{Schema, Storage};
+use crate::schema::{Schema, Storage, durability_text};
 use crate::table::Table;
 
 /// Owns the data directory. Its calls block for as long as the disc takes.
@@ -17,13 +17,14 @@ pub trait Keeper: Send + Sync {
     ///
     /// # Errors
     /// Its errors.
-    fn change_storage(&self, change: StorageChange) -> Result<(), StoreError>;
+    fn change_storage(&self, change: StorageChange, course: &Course) -> Result<(), StoreError>;
 
     /// As [`mnemon_store::Store::publish_rewrite`].
     ///
     /// # Errors
     /// Its errors.
-    fn publish_rewrite(&self, table: TableId, definition: Vec<u8>) -> Result<(), StoreError>;
+    fn publish_rewrite(&self, table: TableId, definition: Vec<u8>, course: &Course)
+    -> Result<(), StoreError>;
 }
 
 impl Catalog {
@@ -45,12 +46,12 @@ impl Catalog {
 
     /// Keeps a table's rows in RAM alone, or on disc too, from now on, and says how safely. Readers and writers go on
     /// meanwhile. What a crash finds is the table as it was kept before or as it is to be kept; a table that is in RAM alone
-    /// comes back without rows. Returns when that is so. O(rows) of disc when it moves there. It goes on to its end when the
+    /// comes back without rows. Returns when that is so; [`Catalog::changes`] tells how far it is. O(rows) of disc when it moves there. It goes on to its end when the
     /// caller is dropped. Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// `Unsupported` without a data directory and for `db0`…`db15`; `NoTable`, `Loading`, `DiscFull`, `Store`: nothing was
-    /// changed.
+    /// `Unsupported` without a data directory and for `db0`…`db15`; `NoTable`, `Loading`, `DiscFull`, `Store`, `Cancelled`: nothing
+    /// was changed.
     pub async fn change_table_storage(
         self: &Arc<Self>,
         name: &str,
@@ -59,7 +60,16 @@ impl Catalog {
     ) -> Result<(), TableError> {
         let table = self.user_table(name)?;
         let catalog = self.clone();
-        let changed = tokio::spawn(async move { catalog.change_storage(&table, storage, durability).await });
+        let changed = tokio::spawn(async move {
+            let what = match storage {
+                Storage::Ram => "storage ram".to_owned(),
+                other => format!("storage {other}, durability {}", durability_text(durability)),
+            };
+            let listed = catalog.list_change(&table.name(), what);
+            let _changing = catalog.changing.lock().await;
+            listed.begin()?;
+            listed.end(catalog.change_storage(&table, storage, durability, listed.course()).await)
+        });
         changed.await.unwrap_or_else(|stopped| Err(TableError::Aborted(stopped.to_string())))
     }
 
@@ -68,8 +78,8 @@ impl Catalog {
         table: &Table,
         storage: Storage,
         durability: Durability,
+        course: &Arc<Course>,
     ) -> Result<(), TableError> {
-        let _changing = self.changing.lock().await;
         table.check_exists()?;
         let old = table.schema().clone();
         if old.storage() == storage && (storage == Storage::Ram || old.durability() == durability) {
@@ -84,7 +94,8 @@ impl Catalog {
         let schema = schema.version(table.next_schema_version()).build()?;
         let disc = storage.is_on_disc().then_some(durability);
         let change = StorageChange { table: table.id(), disc, definition: definition(&schema)? };
-        blocking(move || keeper.change_storage(change)).await?;
+        let course = course.clone();
+        blocking(move || keeper.change_storage(change, &course)).await?;
         self.install(table, schema).await
     }
 
@@ -97,10 +108,15 @@ impl Catalog {
     }
 
     /// Makes what a table was rewritten to its state on disc.
-    pub(crate) async fn publish_rewrite(&self, table: &Table, schema: &Schema) -> Result<(), TableError> {
+    pub(crate) async fn publish_rewrite(
+        &self,
+        table: &Table,
+        schema: &Schema,
+        course: &Arc<Course>,
+    ) -> Result<(), TableError> {
         let keeper = self.keeper_of(table)?;
-        let (id, definition) = (table.id(), definition(schema)?);
-        blocking(move || keeper.publish_rewrite(id, definition)).await
+        let (id, definition, course) = (table.id(), definition(schema)?, course.clone());
+        blocking(move || keeper.publish_rewrite(id, definition, &course)).await
     }
 }
 

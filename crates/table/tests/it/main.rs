@@ -4,6 +4,7 @@
 
 mod ask;
 mod bounds;
+mod changes;
 mod counters;
 mod histories;
 mod machine;

@@ -235,13 +235,14 @@ fn tables_are_listed_described_and_dropped() {
     assert_eq!(client.strings("T.LIST"), ["db0", "users"]);
     client.say("HELLO 3");
     let info = client.say("T.INFO users");
-    assert!(info.starts_with("%18\r\n"), "{info}");
+    assert!(info.starts_with("%19\r\n"), "{info}");
     for part in [
         "$11\r\nordered_set\r\n",
         "$6\r\nid:int\r\n",
         "$4\r\nsize\r\n:3\r\n",
         "$6\r\nttl_ms\r\n_\r\n",
         "$6\r\nloaded\r\n:1\r\n",
+        "$6\r\ndamage\r\n_\r\n",
     ] {
         assert!(info.contains(part), "{part:?} in {info}");
     }
@@ -261,4 +262,13 @@ fn an_option_is_given_once() {
     assert_eq!(client.say("T.MATCH t {} REV rev"), twice("rev"));
     assert_eq!(client.say("T.TRANSFORM t ATTRS a,b ATTRS a,c"), twice("ATTRS"));
     assert_eq!(client.say("T.READ t 1"), "*0\r\n");
+}
+
+#[test]
+fn a_change_that_is_not_there_cannot_be_cancelled() {
+    let node = Node::new();
+    let mut client = users(&node);
+    assert_eq!(client.say("T.CHANGES"), "*0\r\n");
+    error(&mut client, "T.CANCEL users", "NOCHANGE");
+    error(&mut client, "T.CANCEL", "ERR");
 }

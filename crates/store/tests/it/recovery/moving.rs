@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
-use mnemon_store::StorageChange;
+use mnemon_store::{Course, StorageChange};
 
 use super::*;
 
@@ -49,7 +49,7 @@ impl Node {
     fn move_to(&mut self, disc: Option<Durability>, definition: &[u8]) -> Result<(), StoreError> {
         let Self { local, directory, .. } = self;
         let change = StorageChange { table: TABLE, disc, definition: definition.to_vec() };
-        local.store().change_storage(directory, change).map(drop)
+        local.store().change_storage(directory, change, &Course::default()).map(drop)
     }
 
     /// Lives through all of it, or up to the step at which the disc stops.
@@ -193,7 +193,7 @@ fn nothing_that_is_written_while_a_table_moves_to_the_disc_is_missing_there() {
             pass(200);
             let change =
                 StorageChange { table: TABLE, disc: Some(Durability::None), definition: ON_DISC.to_vec() };
-            local.store().change_storage(directory, change).unwrap();
+            local.store().change_storage(directory, change, &Course::default()).unwrap();
             pass(next.load(Ordering::Relaxed) + 200);
             done.store(true, Ordering::Relaxed);
         });
