@@ -164,6 +164,10 @@ impl Target {
 
     fn refusal(&self, said: &Said) -> CliError {
         CliError::Refused(match serde_json::from_str::<Failure>(&said.text) {
+            // What the node says is for clients of HTTP.
+            Ok(failure) if failure.error == "NOAUTH" && self.password.is_none() => {
+                "NOAUTH the node has a password: set MNEMON_PASSWORD, or say --password".to_owned()
+            }
             Ok(failure) => format!("{} {}", failure.error, failure.message),
             Err(_) => {
                 format!("{} answers with HTTP status {}; is it a Mnemon node?", self.url(), said.status)

@@ -114,7 +114,7 @@ fn a_password_keeps_strangers_out_and_the_tools_bring_it() {
     let refused = ask(&node, &["ctl", "tables"]);
     let log = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!((refused.status.code(), log.lines().count()), (Some(1), 1), "{log}");
-    assert!(log.contains("NOAUTH"), "{log}");
+    assert!(log.contains("NOAUTH") && log.contains("MNEMON_PASSWORD"), "{log}");
     // A probe is nobody's secret.
     assert!(ask(&node, &["check", "ready"]).status.success());
     let resp = node.address().to_string();
