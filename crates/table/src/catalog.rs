@@ -3,6 +3,7 @@
 mod alteration;
 mod changes;
 mod moment;
+mod moving;
 mod refill;
 mod storage;
 

@@ -166,3 +166,74 @@ async fn a_table_on_disc_only_is_used_as_any_other_and_comes_back_after_a_crash(
     let trees = fs::read_dir(data.join("rows")).expect("the rows").count();
     assert_eq!(trees, 2, "what was dropped or emptied is gone");
 }
+
+/// All rows as bytes, with what the index leads to.
+async fn seen(table: &Table) -> (Vec<Vec<u8>>, usize) {
+    let mut records = table
+        .fold(Vec::new(), |mut records, record| {
+            records.push(record.as_bytes().to_vec());
+            records
+        })
+        .await
+        .expect("a fold");
+    records.sort_unstable();
+    (records, table.index_read("group", &Term::from(3)).await.expect("an index read").len())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_moves_to_the_disc_alone_and_back_with_all_that_is_in_it() {
+    let data = place("disc-only-moves");
+    let mut node = start(&data).await;
+    for (name, kind) in [("set", Kind::Set), ("ordered", Kind::OrderedSet), ("bag", Kind::Bag)] {
+        let schema = schema(name, kind).alter().storage(Storage::Ram).build().expect("a schema");
+        let table = node.catalog().create(schema).await.expect("a table");
+        for id in 0..700 {
+            table.dirty_write(record(id, "first").as_ref()).expect("a write");
+        }
+        table.write_with_ttl(record(700, "lives long").as_ref(), 3_600_000).await.expect("a write");
+    }
+    let ways = [Storage::DiscOnly, Storage::Disc, Storage::DiscOnly, Storage::Ram, Storage::DiscOnly];
+    for (round, to) in ways.into_iter().enumerate() {
+        for name in ["set", "ordered", "bag"] {
+            let before = node.catalog().table(name).expect("the table");
+            let rows = seen(&before).await;
+            assert_eq!(rows.0.len(), 701);
+            node.catalog().change_table_storage(name, to, Durability::Commit).await.expect("a move");
+            let table = node.catalog().table(name).expect("the table");
+            assert_eq!(table.schema().storage(), to);
+            assert_eq!((seen(&table).await, table.info().expiring), (rows, 1), "{name} in {to}");
+            assert_eq!(table.info().disc_bytes.is_some(), to == Storage::DiscOnly);
+            table.write(record(5, &format!("round {round}")).as_ref()).await.expect("a write");
+            table.delete(&Term::from(5)).await.expect("a delete");
+            table.write(record(5, "first").as_ref()).await.expect("a write");
+            // A handle of before is one of a table that is gone, unless the rows have not moved.
+            assert!(before.write(record(1, "lost").as_ref()).await.is_err());
+        }
+        if round % 2 == 0 {
+            crash(node, &data).await;
+        } else {
+            node.shutdown().await;
+        }
+        node = start(&data).await;
+        if to == Storage::Ram {
+            // What is in RAM alone ends with the process.
+            for name in ["set", "ordered", "bag"] {
+                let table = node.catalog().table(name).expect("the table");
+                assert_eq!(table.size(), 0);
+                (0..700).for_each(|id| table.dirty_write(record(id, "first").as_ref()).expect("a write"));
+                let long = record(700, "lives long");
+                table.write_with_ttl(long.as_ref(), 3_600_000).await.expect("a write");
+            }
+        }
+    }
+    let schema = Schema::builder("cache").max_entries(10).build().expect("a schema");
+    node.catalog().create(schema).await.expect("a table");
+    let refused = node.catalog().change_table_storage("cache", Storage::DiscOnly, Durability::Commit).await;
+    assert!(matches!(refused, Err(TableError::BadSchema(_))), "{refused:?}");
+    let cache = node.catalog().table("cache").expect("the table");
+    cache
+        .write(Record::new(&[Term::from(1), Term::from(2)]).expect("a record").as_ref())
+        .await
+        .expect("a write");
+    node.shutdown().await;
+}

@@ -174,7 +174,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     entry("t.drop", 2, WRITE | NO_MULTI, NO_KEYS, Table, Run::Schema(table_schema::drop_table), "Drop a table with all its records").cost("O(t) in the number of tables"),
     entry("t.addindex", 3, WRITE | DENYOOM | NO_MULTI, NO_KEYS, Table, Run::Schema(table_schema::add_index), "Add an index on an attribute").cost("O(n log n); the table goes on being used"),
     entry("t.delindex", 3, WRITE | NO_MULTI, NO_KEYS, Table, Run::Schema(table_schema::del_index), "Drop the index on an attribute").cost("O(1)"),
-    entry("t.storage", -3, WRITE | NO_MULTI, NO_KEYS, Table, Run::Schema(table_schema::set_storage), "Keep a table on disc too, or in RAM alone").cost("O(N) of disc where it moves there"),
+    entry("t.storage", -3, WRITE | NO_MULTI, NO_KEYS, Table, Run::Schema(table_schema::set_storage), "Keep a table in RAM, on disc too, or on disc alone").cost("O(N) of disc where it moves"),
     entry("t.access", 3, WRITE | NO_MULTI, NO_KEYS, Table, Run::Schema(table_schema::set_access), "Make a table read-only or writable").cost("O(1)"),
     entry("t.transform", -2, WRITE | DENYOOM | NO_MULTI, NO_KEYS, Table, Run::Schema(table_transform::transform), "Give a table's records another shape").cost("O(n); readers go on, writers are refused meanwhile"),
     entry("t.wait", -3, READONLY | LOADING | NO_MULTI, NO_KEYS, Table, Run::Schema(table_wait::wait), "Wait until tables are loaded from the disc").cost("O(t) in the number of tables named"),

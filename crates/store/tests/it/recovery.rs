@@ -438,34 +438,43 @@ fn a_table_takes_the_place_of_another_at_one_moment_whenever_the_power_goes() {
             over_bytes_only: false,
         },
     };
-    let run = |disc: &FaultyDisc| -> Result<(), StoreError> {
-        let mut node = Node::start(disc, 8)?;
+    // In memory, from there to the disc alone, from there to memory.
+    let run = |disc: &FaultyDisc, trees: &MemoryTrees, kept: [bool; 2]| -> Result<(), StoreError> {
+        let mut node = Node::start_over(disc, trees, 8)?;
+        let spec = |place: usize| CopySpec { disc_only: kept[place], ..spec() };
         let change = |change: SchemaChange| node.local.change_schema(&change).ready().unwrap();
         let commit = |table, key| {
             let commit =
                 Commit { time_ms: START_MS, checks: vec![], ops: vec![put(table, key)], with_before: false };
             node.local.commit(&commit).ready().unwrap().map(drop)
         };
-        change(SchemaChange::Create { table: TABLE, spec: spec() })?;
+        change(SchemaChange::create(TABLE, spec(0)))?;
         change(SchemaChange::Define { table: TABLE, definition: b"old".to_vec() })?;
         commit(TABLE, b"old")?;
         node.store().sync_log(SYNC_WITHIN)?;
-        change(SchemaChange::Create { table: NEW, spec: spec() })?;
+        change(SchemaChange::create(NEW, spec(1)))?;
         commit(NEW, b"new")?;
+        node.store().flush_rows(&*node.store().copy(TABLE)?)?;
+        node.store().flush_rows(&*node.store().copy(NEW)?)?;
         change(SchemaChange::Replace { table: NEW, definition: b"new".to_vec(), replaces: TABLE })?;
         node.store().sync_log(SYNC_WITHIN)?;
         let Node { local, directory, .. } = &mut node;
         local.store().checkpoint(directory).map(drop)
     };
-    let whole = FaultyDisc::new();
-    run(&whole).unwrap();
+    let ways = [[false, false], [false, true], [true, false], [true, true]].map(|kept| {
+        let whole = FaultyDisc::new();
+        run(&whole, &MemoryTrees::default(), kept).unwrap();
+        (kept, whole.steps())
+    });
     let (mut old, mut new) = (0, 0);
-    for step in 0..whole.steps() {
-        let disc = FaultyDisc::new();
+    for (kept, step) in ways.into_iter().flat_map(|(kept, steps)| (0..steps).map(move |step| (kept, step))) {
+        let (disc, trees) = (FaultyDisc::new(), MemoryTrees::default());
         disc.fail_at(step, Fault::Stop);
-        drop(run(&disc));
+        drop(run(&disc, &trees, kept));
         for fate in [Fate::Lost, Fate::Kept, Fate::Torn(step)] {
-            let Ok(node) = Node::start(&disc.restart(fate), 8) else { panic!("step {step} {fate:?}") };
+            let Ok(node) = Node::start_over(&disc.restart(fate), &trees.restart(), 8) else {
+                panic!("step {step} {fate:?}")
+            };
             let defined = |copy: &Arc<TableCopy>| (copy.id(), copy.len());
             let mut found: Vec<_> = node.store().copies().iter().map(defined).collect();
             found.sort_unstable();

@@ -147,6 +147,12 @@ impl Refill<'_> {
     /// `DiscFull`, `Store`: what was filled aside is gone, what was filled in place still refuses writes.
     /// `OutcomeUnknown`.
     pub async fn finish(mut self) -> Result<Arc<Table>, TableError> {
+        self.complete().await?;
+        Ok(self.table.clone())
+    }
+
+    /// The same for whoever has something to undo, while no other schema changes, when it fails.
+    pub(super) async fn complete(&mut self) -> Result<(), TableError> {
         match &self.way {
             Way::InPlace { sealed, .. } => {
                 let open = sealed + 1;
@@ -155,16 +161,14 @@ impl Refill<'_> {
             Way::Aside { schema, replaces } => self.install(schema, replaces.as_deref()).await?,
         }
         self.finished = true;
-        Ok(self.table.clone())
+        Ok(())
     }
 
     async fn install(&self, schema: &Schema, replaces: Option<&Table>) -> Result<(), TableError> {
         let (catalog, id) = (self.catalog, self.table.id());
         for attribute in schema.indexes() {
-            catalog
-                .replica
-                .change_schema(&SchemaChange::AddIndex { table: id, attribute: *attribute })
-                .await?;
+            // Nobody cancels a part of a refill.
+            catalog.build_index(&self.table, *attribute, &Arc::default()).await?;
         }
         let definition = definition(schema)?;
         let define = match replaces {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 
 use mnemon_store::{Course, Durability, StorageChange, StoreError, TableId};
 
+use super::moving::copies_rows;
 use super::{Catalog, definition};
 use crate::error::TableError;
 use crate::schema::{Schema, Storage, durability_text};
@@ -49,9 +50,12 @@ impl Catalog {
     /// comes back without rows. Returns when that is so; [`Catalog::changes`] tells how far it is. O(rows) of disc when it moves there. It goes on to its end when the
     /// caller is dropped. Must be called inside a tokio runtime.
     ///
+    /// To the disc alone, and from there, the rows are copied: writers are refused with `Transforming` until they are, and then
+    /// handles and subscriptions end with `NoTable`; ask the catalog for the table again. O(rows) of log.
+    ///
     /// # Errors
-    /// `Unsupported` without a data directory and for `db0`…`db15`; `NoTable`, `Loading`, `DiscFull`, `Store`, `Cancelled`: nothing
-    /// was changed.
+    /// `Unsupported` without a data directory and for `db0`…`db15`; `BadSchema` for bounds that do not go with it; `NoTable`,
+    /// `Loading`, `DiscFull`, `Store`, `Cancelled`: nothing was changed.
     pub async fn change_table_storage(
         self: &Arc<Self>,
         name: &str,
@@ -66,6 +70,9 @@ impl Catalog {
                 other => format!("storage {other}, durability {}", durability_text(durability)),
             };
             let listed = catalog.list_change(&table.name(), what);
+            if copies_rows(table.schema().storage(), storage) {
+                return listed.end(catalog.move_table(&table, storage, durability, &listed).await);
+            }
             let _changing = catalog.changing.lock().await;
             listed.begin()?;
             listed.end(catalog.change_storage(&table, storage, durability, listed.course()).await)
@@ -84,10 +91,6 @@ impl Catalog {
         let old = table.schema().clone();
         if old.storage() == storage && (storage == Storage::Ram || old.durability() == durability) {
             return Ok(());
-        }
-        if old.storage() != storage && (old.storage() == Storage::DiscOnly || storage == Storage::DiscOnly) {
-            let cause = "it cannot move to or from disc_only yet; create a table so and copy the records";
-            return Err(TableError::Unsupported { table: table.name(), cause });
         }
         let keeper = self.keeper_of(table)?;
         let schema = old.alter().storage(storage).durability(durability);
