@@ -100,7 +100,18 @@ pub fn repair(path: &Path, dry_run: bool) -> Result<RepairReport, NodeError> {
         fs::remove_dir_all(&draft).map_err(failed("remove", &draft))?;
     }
     write(&draft, &salvage, store)?;
-    report.aside = Some(exchange::begin(path, &draft)?);
+    let aside = exchange::begin(path, &draft)?;
+    for (table, generation) in &salvaged.broken_rows {
+        let name = format!("{}.{generation}", table.0);
+        let (from, to) = (rows.join(&name), aside.join(format!("{ROWS_DIRECTORY}-{name}")));
+        match fs::rename(&from, &to) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                return Err(failed("move", &from)(cause));
+            }
+            _ => {}
+        }
+    }
+    report.aside = Some(aside);
     Ok(report)
 }
 

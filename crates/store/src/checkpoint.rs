@@ -296,3 +296,39 @@ fn damage_of(copy: &TableCopy) -> Option<Arc<Damage>> {
 pub(crate) fn failed(cause: DiscError) -> StoreError {
     StoreError::Disc(cause.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::copy::Kind;
+    use crate::durability::Durability;
+
+    fn image(rows: [Option<u64>; 2]) -> StoreImage {
+        let table = |(number, rows): (u32, Option<u64>)| TableImage {
+            table: TableId(number),
+            spec: CopySpec {
+                disc: Some(Durability::Commit),
+                disc_only: rows.is_some(),
+                ..CopySpec::new(Kind::Bag)
+            },
+            indexes: vec![1],
+            schema_version: 3,
+            definition: b"{}".to_vec(),
+            rows,
+        };
+        StoreImage { clock: 9, time_ms: 5, tables: [(7, rows[0]), (8, rows[1])].map(table).into() }
+    }
+
+    /// The bytes are what is on discs: they must be read for ever.
+    #[test]
+    fn lists_of_tables_are_read_in_both_formats() {
+        let first =
+            b"\x01\x09\x05\x02\x07\x02\0\0\x01\0\x01\x01\x03\x02{}\x08\x02\0\0\x01\0\x01\x01\x03\x02{}";
+        assert_eq!(StoreImage::decode(first).unwrap(), image([None, None]));
+        assert_eq!(image([None, None]).encode().unwrap(), first);
+        let second = b"\x02\x09\x05\x02\0\x07\x02\0\0\x01\0\x01\x01\x03\x02{}\x01\x04\x08\x02\0\0\x01\0\x01\x01\x03\x02{}";
+        assert_eq!(StoreImage::decode(second).unwrap(), image([None, Some(4)]));
+        assert_eq!(image([None, Some(4)]).encode().unwrap(), second);
+        assert!(StoreImage::decode(b"\x03").unwrap_err().to_string().contains("known are up to 2"));
+    }
+}

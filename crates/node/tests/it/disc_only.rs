@@ -237,3 +237,77 @@ async fn a_table_moves_to_the_disc_alone_and_back_with_all_that_is_in_it() {
         .expect("a write");
     node.shutdown().await;
 }
+
+/// The runs of a table's rows.
+fn runs(data: &Path, table: u32) -> Vec<PathBuf> {
+    let trees = fs::read_dir(data.join("rows")).expect("the rows").map(|tree| tree.expect("an entry").path());
+    let own = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&format!("{table}.")))
+    };
+    let tree = trees.into_iter().find(own).expect("the table's tree");
+    fs::read_dir(tree.join("tables")).expect("the runs").map(|run| run.expect("an entry").path()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn damaged_rows_are_never_served_and_the_intact_part_is_saved() {
+    let data = place("disc-only-damage");
+    let node = start(&data).await;
+    let mut ids = Vec::new();
+    for name in ["good", "bad"] {
+        let table = node.catalog().create(schema(name, Kind::OrderedSet)).await.expect("a table");
+        for id in 0..2_000 {
+            table.dirty_write(record(id, "first").as_ref()).expect("a write");
+        }
+        ids.push(table.id().0);
+    }
+    node.shutdown().await;
+    for run in runs(&data, ids[1]) {
+        let mut bytes = fs::read(&run).expect("a run");
+        let at = bytes.len() / 3;
+        bytes[at] ^= 0x40;
+        fs::write(&run, bytes).expect("it can be written");
+    }
+
+    let node = start(&data).await;
+    let (good, bad) = (node.catalog().table("good"), node.catalog().table("bad").expect("the table"));
+    let mut refused = 0;
+    for id in 0..2_000 {
+        match bad.read(&Term::from(id)).await {
+            Ok(found) => {
+                let found = found.map(|object| object.record().as_bytes().to_vec());
+                assert_eq!(found, Some(record(id, "first").into_bytes()), "{id}");
+            }
+            Err(TableError::Damaged { .. }) => refused += 1,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert!(refused > 0, "the damage is met by some read, and closes the table");
+    assert!(bad.write(record(1, "second").as_ref()).await.is_err());
+    let good = good.expect("the table");
+    good.write(record(2_000, "first").as_ref()).await.expect("a write");
+    assert_eq!(count(&good).await, 2_001);
+    drop((good, bad));
+    node.shutdown().await;
+
+    let told = repair(&data, true).expect("a look").to_string();
+    assert!(told.contains("table bad") && told.contains("LOST") && told.contains("rows/"), "{told}");
+    let report = repair(&data, false).expect("a repair");
+    let aside = report.aside.expect("there is damage");
+    assert!(fs::read_dir(&aside).expect("it").any(|entry| {
+        entry.expect("an entry").file_name().to_string_lossy().starts_with(&format!("rows-{}.", ids[1]))
+    }));
+    let node = start(&data).await;
+    let good = node.catalog().table("good").expect("the table");
+    assert_eq!(count(&good).await, 2_001);
+    let bad = node.catalog().table("bad").expect("the table");
+    let saved = count(&bad).await;
+    assert!(saved > 500 && saved < 2_000, "{saved} rows before and behind the damage");
+    assert_eq!(bad.index_read("group", &Term::from(3)).await.expect("an index read").len(), {
+        let threes = bad.fold(0, |count, record| {
+            count + usize::from(record.get(1).is_some_and(|group| group.to_term() == Ok(Term::from(3))))
+        });
+        threes.await.expect("a fold")
+    });
+    bad.write(record(1, "second").as_ref()).await.expect("a write");
+    node.shutdown().await;
+}

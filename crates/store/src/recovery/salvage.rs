@@ -30,6 +30,8 @@ pub struct Salvaged {
     pub log_damage: Option<DiscError>,
     /// Checkpoints of tables of which nothing else is known.
     pub nameless: Vec<DiscError>,
+    /// Tables on disc only whose rows are damaged, with the generation of those. Not used any more.
+    pub broken_rows: Vec<(TableId, u64)>,
 }
 
 /// A table that was brought back.
@@ -72,8 +74,9 @@ impl Store {
                 image.tables.extract_if(.., |table| table.rows.is_some()).collect();
             self.create_all(image, &mut replay)?;
             for table in on_disc {
-                let id = table.table;
+                let (id, generation) = (table.table, table.rows.unwrap_or(0));
                 let broken = self.salvage_tree(table, &mut replay)?;
+                report.broken_rows.extend(broken.as_ref().map(|_| (id, generation)));
                 damage.extend(broken.map(|cause| (id, None, vec![cause])));
             }
         }
