@@ -2,17 +2,22 @@
 //!
 //! What must stay true: what is exported and imported into a table with the same attributes is the same records, whatever
 //! terms they hold; memory is that of a batch, however long the file; an error of an import names its line, and everything
-//! before that line is in the table. Times to live are not text: imported records get the table's own.
+//! before that line is in the table. Times to live are told if that is asked for.
 
+mod database;
 mod field;
+mod lifetime;
 mod reading;
 
-pub use reading::{Lines, records};
+pub use lifetime::EXPIRES_AT;
+pub use reading::{Lines, TextRecord, records};
 
 use std::fmt;
 use std::io::{BufRead, Write};
 use std::str::FromStr;
 
+use mnemon_store::Expiry;
+use mnemon_table::schema::Schema;
 use mnemon_table::{Moment, Still, Table, TableError};
 use mnemon_term::{Record, RecordRef, json};
 use serde::{Deserialize, Serialize};
@@ -60,10 +65,38 @@ impl FromStr for TextFormat {
     }
 }
 
-/// Writes the records of a table at a moment; how many there were. Blocks.
+/// What an export writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TextOptions {
+    /// How.
+    pub format: TextFormat,
+    /// Whether each record says when it expires, as [`EXPIRES_AT`].
+    pub expiry: bool,
+}
+
+impl From<TextFormat> for TextOptions {
+    fn from(format: TextFormat) -> Self {
+        Self { format, expiry: false }
+    }
+}
+
+/// The schema that text of a table is written and read by: its own; for `db0`…`db15` that of keys and values.
+#[must_use]
+pub fn schema_of(table: &Table) -> Schema {
+    if table.is_database() { database::schema(&table.name()) } else { table.schema().as_ref().clone() }
+}
+
+/// The schema of the text of a numbered database.
+#[must_use]
+pub fn database_schema(name: &str) -> Schema {
+    database::schema(name)
+}
+
+/// Writes the records of a table at a moment; how many there were. Of `db0`…`db15` keys and values are written as records of
+/// the attributes `key` and `value`, where an object is a hash. Blocks.
 ///
 /// # Errors
-/// `Table` for `db0`…`db15`, whose values are no records, and for a moment that was closed; `Io`.
+/// `Table` for a moment that was closed; `Io`.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -89,31 +122,40 @@ impl FromStr for TextFormat {
 pub fn export(
     moment: &Moment,
     of: &Still,
-    format: TextFormat,
+    options: impl Into<TextOptions>,
     mut out: impl Write,
     progress: &Progress,
 ) -> Result<u64, BackupError> {
-    refuse_databases(&of.table)?;
-    let names = of.schema.attribute_names();
+    let TextOptions { format, expiry } = options.into();
+    let is_database = of.table.is_database();
+    let schema = if is_database { database::schema(of.schema.name()) } else { of.schema.as_ref().clone() };
+    let names = schema.attribute_names();
     let failed = || BackupError::io("write", "the export");
     let mut line = Vec::new();
     if format == TextFormat::Csv {
-        let header: Vec<Vec<u8>> = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let columns = names.iter().copied().chain(expiry.then_some(EXPIRES_AT));
+        let header: Vec<Vec<u8>> = columns.map(|name| name.as_bytes().to_vec()).collect();
         field::put_line(&header, &mut line);
         out.write_all(&line).map_err(failed())?;
     }
     let (mut count, mut bytes) = (0, line.len() as u64);
     for page in moment.pages(of) {
         for row in page? {
-            for body in bodies(&row) {
+            let value =
+                if is_database { Some(database::record_of(&row).map_err(TableError::from)?) } else { None };
+            let records = value.iter().map(Record::as_ref);
+            let own = (!is_database).then(|| bodies(&row).map(RecordRef::trusted));
+            for record in records.chain(own.into_iter().flatten()) {
                 line.clear();
-                let record = RecordRef::trusted(body);
                 match format {
                     TextFormat::Jsonl => {
-                        json::write_record(record, &names, &mut line).map_err(TableError::from)?;
-                        line.push(b'\n');
+                        let told = expiry.then(|| row.expires_at().map_or(Expiry::Never, Expiry::At));
+                        put_json(record, &names, told, &mut line)?;
                     }
-                    TextFormat::Csv => field::put_record(record, &of.schema, &mut line),
+                    TextFormat::Csv => {
+                        let told = expiry.then_some(row.expires_at());
+                        field::put_record(record, &schema, is_database, told, &mut line);
+                    }
                 }
                 out.write_all(&line).map_err(failed())?;
                 count += 1;
@@ -134,35 +176,71 @@ pub fn export(
 /// `Line` for a line that is no record of the table; everything before it is in the table. `Table` when the table takes no
 /// writes: then a part of the lines may be in it. `Io`.
 pub async fn import(table: &Table, format: TextFormat, input: impl BufRead) -> Result<u64, BackupError> {
-    refuse_databases(table)?;
-    let schema = table.schema().as_ref().clone();
-    let mut lines = records(format, &schema, input)?;
-    let (mut batch, mut bytes, mut count) = (Vec::<Record>::new(), 0, 0);
+    let is_database = table.is_database();
+    let schema = schema_of(table);
+    let mut lines = records(format, &schema, is_database, input)?;
+    let (mut batch, mut bytes, mut count) = (Vec::<TextRecord>::new(), 0, 0);
     loop {
         let next = lines.next();
-        if let Some(Ok((_, record))) = &next {
-            bytes += record.as_bytes().len();
-            batch.push(record.clone());
-        }
-        let ends = !matches!(next, Some(Ok(_)));
-        if batch.len() >= BATCH_RECORDS || bytes >= BATCH_BYTES || ends && !batch.is_empty() {
-            table.write_all(&batch).await?;
-            count += batch.len() as u64;
+        let (found, end) = match next {
+            Some(Ok(found)) => (Some(found), None),
+            Some(Err(cause)) => (None, Some(Err(cause))),
+            None => (None, Some(Ok(()))),
+        };
+        bytes += found.as_ref().map_or(0, |found| found.record.as_bytes().len());
+        batch.extend(found);
+        if batch.len() >= BATCH_RECORDS || bytes >= BATCH_BYTES || end.is_some() && !batch.is_empty() {
+            count += write(table, &batch).await?;
             batch.clear();
             bytes = 0;
         }
-        match next {
+        match end {
             Some(Err(cause)) => return Err(cause),
-            None => return Ok(count),
-            Some(Ok(_)) => {}
+            Some(Ok(())) => return Ok(count),
+            None => {}
         }
     }
 }
 
-fn refuse_databases(table: &Table) -> Result<(), BackupError> {
+async fn write(table: &Table, batch: &[TextRecord]) -> Result<u64, BackupError> {
     if table.is_database() {
-        let cause = "db0…db15 hold strings and hashes, not records; take a backup of it";
-        return Err(TableError::Unsupported { table: table.name(), cause }.into());
+        let mut refused = None;
+        let mut ops = Vec::new();
+        for found in batch {
+            match database::op_of(found.record.as_ref(), found.expiry) {
+                Ok(op) => ops.push(op),
+                Err(cause) => {
+                    refused = Some(BackupError::Line { line: found.line, cause });
+                    break;
+                }
+            }
+        }
+        // What stands before a bad line is in the table.
+        table.submit_all(ops).await?;
+        if let Some(cause) = refused {
+            return Err(cause);
+        }
+    } else {
+        let records: Vec<_> = batch.iter().map(|found| (found.record.as_ref(), found.expiry)).collect();
+        table.write_each(&records).await?;
     }
+    Ok(batch.len() as u64)
+}
+
+/// Appends a record as a line of JSON, with its expiry if there is one to tell.
+///
+/// # Errors
+/// `Table` when the names do not fit it.
+pub fn put_json(
+    record: RecordRef<'_>,
+    names: &[&str],
+    expiry: Option<Expiry>,
+    line: &mut Vec<u8>,
+) -> Result<(), BackupError> {
+    json::write_record(record, names, line).map_err(TableError::from)?;
+    if let Some(expiry) = expiry {
+        lifetime::put_member(expiry, line);
+    }
+    line.push(b'\n');
     Ok(())
 }

@@ -12,7 +12,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use mnemon_backup::text::{TextFormat, export, import};
+use mnemon_backup::text::{TextFormat, TextOptions, export, import};
 use mnemon_backup::{BackupError, Listed, Progress, Task};
 use mnemon_table::TableError;
 use serde::de::DeserializeOwned;
@@ -96,14 +96,14 @@ pub(crate) async fn job(
     }
 }
 
-/// `GET /api/v1/tables/NAME/export?format=jsonl|csv`
+/// `GET /api/v1/tables/NAME/export?format=jsonl|csv&expiry`
 pub(crate) async fn export_table(
     State(shared): State<Shared>,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let format = match format_of(&query.unwrap_or_default()) {
-        Ok(format) => format,
+    let options = match options_of(&query.unwrap_or_default()) {
+        Ok(options) => options,
         Err(cause) => return refusal(&cause),
     };
     let catalog = shared.node.catalog().clone();
@@ -111,20 +111,17 @@ pub(crate) async fn export_table(
     let Some(place) = moment.tables().iter().position(|still| still.schema.name() == name) else {
         return refusal(&TableError::NoTable(name).into());
     };
-    if moment.tables()[place].table.is_database() {
-        let cause = "db0…db15 hold strings and hashes, not records; take a backup of it";
-        return refusal(&TableError::Unsupported { table: name, cause }.into());
-    }
     let (send, receive) = mpsc::channel(CHUNKS);
     tokio::task::spawn_blocking(move || {
         let mut out = Chunks { send, chunk: Vec::with_capacity(CHUNK) };
-        if let Err(cause) = export(&moment, &moment.tables()[place], format, &mut out, &Progress::default()) {
+        if let Err(cause) = export(&moment, &moment.tables()[place], options, &mut out, &Progress::default())
+        {
             tracing::warn!(table = name, %cause, "an export ended early");
             // Whoever has gone needs not be told; to others an error is the end of the stream.
             drop(out.send.blocking_send(Err(io::Error::other(cause.to_string()))));
         }
     });
-    let kind = match format {
+    let kind = match options.format {
         TextFormat::Jsonl => "application/jsonl",
         TextFormat::Csv => "text/csv; charset=utf-8",
     };
@@ -147,12 +144,19 @@ pub(crate) async fn import_table(
     }
 }
 
-fn format_of(query: &str) -> Result<TextFormat, BackupError> {
-    match query.split_once('=') {
-        None if query.is_empty() => Ok(TextFormat::default()),
-        Some(("format", format)) => format.parse(),
-        _ => Err(BackupError::Unsupported("write format=jsonl or format=csv".to_owned())),
+fn options_of(query: &str) -> Result<TextOptions, BackupError> {
+    let mut options = TextOptions::default();
+    for word in query.split('&').filter(|word| !word.is_empty()) {
+        match word.split_once('=') {
+            Some(("format", format)) => options.format = format.parse()?,
+            None if word == "expiry" => options.expiry = true,
+            _ => {
+                let cause = "write format=jsonl or format=csv, and expiry to have times to live";
+                return Err(BackupError::Unsupported(cause.to_owned()));
+            }
+        }
     }
+    Ok(options)
 }
 
 fn start(shared: &Shared, task: Task) -> Response {

@@ -6,14 +6,30 @@
 use mnemon_table::schema::{AttributeType, Schema};
 use mnemon_term::{RecordRef, Term, TermRef, json};
 
+use super::{database, lifetime};
+
 /// Appends a record as a line.
-pub(crate) fn put_record(record: RecordRef<'_>, schema: &Schema, out: &mut Vec<u8>) {
+///
+/// `told`: when it expires, if that is a column too.
+pub(super) fn put_record(
+    record: RecordRef<'_>,
+    schema: &Schema,
+    is_database: bool,
+    told: Option<Option<u64>>,
+    out: &mut Vec<u8>,
+) {
     let field = |(term, attribute): (TermRef<'_>, &mnemon_table::schema::Attribute)| {
         let mut text = Vec::new();
-        put(term, attribute.attribute_type(), &mut text);
+        let takes = if is_database { database::FIELD } else { attribute.attribute_type() };
+        put(term, takes, &mut text);
         text
     };
-    let fields: Vec<Vec<u8>> = record.iter().zip(schema.attributes()).map(field).collect();
+    let mut fields: Vec<Vec<u8>> = record.iter().zip(schema.attributes()).map(field).collect();
+    if let Some(expires_at) = told {
+        let mut text = Vec::new();
+        lifetime::put_field(expires_at, &mut text);
+        fields.push(text);
+    }
     put_line(&fields, out);
 }
 

@@ -3,35 +3,57 @@
 use std::io::{BufRead, Read};
 
 use csv::ByteRecord;
+use mnemon_store::Expiry;
 use mnemon_table::schema::Schema;
-use mnemon_term::{Record, Term, json};
+use mnemon_term::{Record, Term};
 
-use super::TextFormat;
-use super::field;
+use super::{EXPIRES_AT, TextFormat, database, field, lifetime};
 use crate::error::BackupError;
 
 /// The longest line of JSON.
 const LINE_MAX: u64 = 256 << 20;
 
+/// A record of a text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextRecord {
+    /// Where it stands, from 1.
+    pub line: u64,
+    /// It; of a database, a key and a value.
+    pub record: Record,
+    /// When it expires; `None`: the text does not say.
+    pub expiry: Option<Expiry>,
+}
+
 /// The records of a text. After an error there is nothing more.
 pub struct Lines<'s, R> {
     schema: &'s Schema,
+    is_database: bool,
     form: Form<R>,
     done: bool,
 }
 
 enum Form<R> {
     Jsonl { input: R, line: u64, text: Vec<u8> },
-    Csv { input: Box<csv::Reader<R>>, places: Vec<usize>, record: ByteRecord },
+    Csv { input: Box<csv::Reader<R>>, places: Vec<Column>, record: ByteRecord },
 }
 
-/// The records of a text, each checked against the schema and with the number of its line, from 1.
+/// What a column of CSV holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Column {
+    /// The attribute at this place.
+    Attribute(usize),
+    ExpiresAt,
+}
+
+/// The records of a text, each checked against the schema and with the number of its line, from 1. `is_database`: the text is of a
+/// numbered database, and `schema` what [`super::database_schema`] gives.
 ///
 /// # Errors
 /// `Line` for a first line of CSV that does not name the table's attributes, `Io`. Later, item by item: `Line`, `Io`.
 pub fn records<R: BufRead>(
     format: TextFormat,
     schema: &Schema,
+    is_database: bool,
     input: R,
 ) -> Result<Lines<'_, R>, BackupError> {
     let form = match format {
@@ -46,34 +68,38 @@ pub fn records<R: BufRead>(
             Form::Csv { input, places, record }
         }
     };
-    Ok(Lines { schema, form, done: false })
+    Ok(Lines { schema, is_database, form, done: false })
 }
 
 /// The place of each column's attribute.
-fn columns(header: &ByteRecord, schema: &Schema) -> Result<Vec<usize>, BackupError> {
+fn columns(header: &ByteRecord, schema: &Schema) -> Result<Vec<Column>, BackupError> {
     let bad = |cause: String| BackupError::Line { line: 1, cause };
     let mut places = Vec::new();
     for (number, name) in header.iter().enumerate() {
         // Spreadsheets begin a file with a mark of its encoding.
         let name = if number == 0 { name.strip_prefix("\u{feff}".as_bytes()).unwrap_or(name) } else { name };
         let name = String::from_utf8_lossy(name);
-        let place = schema.place_of(&name).map(usize::from).ok_or_else(|| {
-            let known = schema.attribute_names().join(", ");
-            bad(format!("{name:?} is no attribute of the table; they are {known}"))
-        })?;
-        if places.contains(&place) {
+        let column = match schema.place_of(&name) {
+            Some(place) => Column::Attribute(usize::from(place)),
+            None if name == EXPIRES_AT => Column::ExpiresAt,
+            None => {
+                let known = schema.attribute_names().join(", ");
+                return Err(bad(format!("{name:?} is no attribute of the table; they are {known}")));
+            }
+        };
+        if places.contains(&column) {
             return Err(bad(format!("the attribute {name:?} is there twice")));
         }
-        places.push(place);
+        places.push(column);
     }
-    if !places.contains(&0) {
+    if !places.contains(&Column::Attribute(0)) {
         return Err(bad(format!("the key {:?} is not among the columns", schema.attribute_names()[0])));
     }
     Ok(places)
 }
 
 impl<R: BufRead> Iterator for Lines<'_, R> {
-    type Item = Result<(u64, Record), BackupError>;
+    type Item = Result<TextRecord, BackupError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.done {
@@ -81,7 +107,9 @@ impl<R: BufRead> Iterator for Lines<'_, R> {
         }
         let next = match &mut self.form {
             Form::Jsonl { input, line, text } => next_object(self.schema, input, line, text),
-            Form::Csv { input, places, record } => next_fields(self.schema, input, places, record),
+            Form::Csv { input, places, record } => {
+                next_fields(self.schema, self.is_database, input, places, record)
+            }
         };
         let next = next.transpose();
         self.done = !matches!(next, Some(Ok(_)));
@@ -89,7 +117,7 @@ impl<R: BufRead> Iterator for Lines<'_, R> {
     }
 }
 
-type Next = Result<Option<(u64, Record)>, BackupError>;
+type Next = Result<Option<TextRecord>, BackupError>;
 
 fn next_object<R: BufRead>(schema: &Schema, input: &mut R, line: &mut u64, text: &mut Vec<u8>) -> Next {
     loop {
@@ -107,17 +135,18 @@ fn next_object<R: BufRead>(schema: &Schema, input: &mut R, line: &mut u64, text:
         if text.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let record = json::record_from_json(text, &schema.attribute_names());
-        let record = record.map_err(|cause| refuse(cause.to_string()))?;
+        let (record, expiry) = lifetime::take_line(text, &schema.attribute_names()).map_err(refuse)?;
+        let refuse = |cause: String| BackupError::Line { line: *line, cause };
         schema.check(record.as_ref()).map_err(|cause| refuse(cause.to_string()))?;
-        return Ok(Some((*line, record)));
+        return Ok(Some(TextRecord { line: *line, record, expiry }));
     }
 }
 
 fn next_fields<R: Read>(
     schema: &Schema,
+    is_database: bool,
     input: &mut csv::Reader<R>,
-    places: &[usize],
+    places: &[Column],
     fields: &mut ByteRecord,
 ) -> Next {
     let at = input.position().line();
@@ -127,9 +156,15 @@ fn next_fields<R: Read>(
     let line = fields.position().map_or(at, csv::Position::line);
     let refuse = |cause: String| BackupError::Line { line, cause };
     let mut terms = vec![Term::nil(); schema.arity()];
-    for (text, place) in fields.iter().zip(places) {
+    let mut expiry = None;
+    for (text, column) in fields.iter().zip(places) {
+        let Column::Attribute(place) = column else {
+            expiry = lifetime::take_field(text).map_err(refuse)?;
+            continue;
+        };
         let Some(attribute) = schema.attributes().get(*place) else { continue };
-        let term = field::take(text, attribute.attribute_type());
+        let takes = if is_database { database::FIELD } else { attribute.attribute_type() };
+        let term = field::take(text, takes);
         let term = term.map_err(|cause| refuse(format!("{}: {cause}", attribute.name())))?;
         if let Some(slot) = terms.get_mut(*place) {
             *slot = term;
@@ -137,7 +172,7 @@ fn next_fields<R: Read>(
     }
     let record = Record::new(&terms).map_err(|cause| refuse(cause.to_string()))?;
     schema.check(record.as_ref()).map_err(|cause| refuse(cause.to_string()))?;
-    Ok(Some((line, record)))
+    Ok(Some(TextRecord { line, record, expiry }))
 }
 
 /// An error of the reader of CSV.

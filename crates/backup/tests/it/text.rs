@@ -1,9 +1,13 @@
 //! Tables as text and back.
 
-use mnemon_backup::text::{TextFormat, export, import};
+use std::sync::Arc;
+
+use mnemon_backup::text::{TextFormat, TextOptions, export, import};
 use mnemon_backup::{BackupError, Progress};
+use mnemon_store::collection::Hash;
+use mnemon_store::{Collection, Expiry, Op, Value, When};
 use mnemon_table::schema::{AttributeType, Kind, Schema};
-use mnemon_table::{Catalog, Table};
+use mnemon_table::{Catalog, State, Table};
 use mnemon_term::{Atom, Record, Term};
 use proptest::prelude::*;
 
@@ -80,7 +84,7 @@ fn term_of(takes: AttributeType) -> BoxedStrategy<Term> {
     prop_oneof![8 => own.prop_filter("of the type", fits), 1 => Just(Term::nil())].boxed()
 }
 
-async fn exported(catalog: &Catalog, name: &str, format: TextFormat) -> Vec<u8> {
+async fn exported(catalog: &Catalog, name: &str, format: impl Into<TextOptions>) -> Vec<u8> {
     let moment = catalog.moment(60_000).await;
     let still = moment.tables().iter().find(|still| still.schema.name() == name).unwrap();
     let mut out = Vec::new();
@@ -129,7 +133,7 @@ proptest! {
     }
 }
 
-async fn people_table() -> (std::sync::Arc<Catalog>, std::sync::Arc<Table>) {
+async fn people_table() -> (Arc<Catalog>, Arc<Table>) {
     let catalog = catalog();
     let table = catalog.create(people(Kind::Set)).await.unwrap();
     (catalog, table)
@@ -177,4 +181,147 @@ async fn columns_may_come_in_any_order_and_missing_ones_are_nil() {
         String::from_utf8_lossy(&exported(&catalog, "people", TextFormat::Csv).await)
             .contains("4,\"\"\"\"\"\"\n")
     );
+}
+
+/// Bytes of all sorts, text more often than not.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        text().prop_map(String::into_bytes),
+        prop::collection::vec(any::<u8>(), 0..6),
+        any::<i32>().prop_map(|number| number.to_string().into_bytes()),
+        Just(b"$binary".to_vec()),
+        Just(b"{\"$binary\":\"/w==\"}".to_vec()),
+    ]
+}
+
+#[derive(Clone, Debug)]
+enum Stored {
+    Text(Vec<u8>),
+    Hash(Vec<(Vec<u8>, Vec<u8>)>),
+}
+
+fn stored() -> impl Strategy<Value = Stored> {
+    prop_oneof![
+        bytes().prop_map(Stored::Text),
+        prop::collection::vec((bytes(), bytes()), 1..200).prop_map(Stored::Hash),
+    ]
+}
+
+/// All of a database: keys, values and when they expire.
+fn values(table: &Table) -> Vec<String> {
+    let mut all = Vec::new();
+    table
+        .sweep_each(State::Present, 0, &mut |row| {
+            let value = match row.value() {
+                Value::Collection(Collection::Hash(hash)) => {
+                    let mut fields: Vec<_> =
+                        hash.iter().map(|of| (of.field().to_vec(), of.value().to_vec())).collect();
+                    fields.sort();
+                    format!("{fields:?}")
+                }
+                other => format!("{other:?}"),
+            };
+            all.push(format!("{:?} {value} {:?}", row.key(), row.expires_at()));
+            true
+        })
+        .unwrap();
+    all.sort();
+    all
+}
+
+async fn database_round_trip(entries: &[(Vec<u8>, Stored, Option<u64>)]) {
+    let catalog = catalog();
+    let table = catalog.database(3).clone();
+    for (key, stored, ttl_ms) in entries {
+        let expiry = ttl_ms.map_or(Expiry::Never, |ttl_ms| Expiry::At(catalog.store().now_ms() + ttl_ms));
+        let key = key.clone().into();
+        let op = match stored {
+            Stored::Text(body) => {
+                Op::Put { key, body: body.clone().into(), expiry, when: When::Always, over_bytes_only: false }
+            }
+            Stored::Hash(fields) => {
+                let mut hash = Hash::default();
+                for (field, value) in fields {
+                    hash.insert(field, value);
+                }
+                Op::PutCollection { key, collection: Arc::new(Collection::Hash(hash)), expiry }
+            }
+        };
+        table.submit_all(vec![op]).await.unwrap();
+    }
+    let before = values(&table);
+    for format in [TextFormat::Jsonl, TextFormat::Csv] {
+        let text = exported(&catalog, "db3", TextOptions { format, expiry: true }).await;
+        table.submit_all(vec![Op::Clear]).await.unwrap();
+        let brought = import(&table, format, &text[..]).await;
+        assert_eq!(brought.unwrap(), before.len() as u64, "{}", String::from_utf8_lossy(&text));
+        assert_eq!(values(&table), before, "{}", String::from_utf8_lossy(&text));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_database_goes_out_and_comes_back_with_its_hashes_and_times_to_live(
+        entries in prop::collection::vec((bytes(), stored(), prop::option::of(1_000u64..1_000_000)), 0..8),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(database_round_trip(&entries));
+    }
+}
+
+#[tokio::test]
+async fn records_keep_the_time_they_expire_if_the_text_says_it() {
+    for kind in [Kind::Set, Kind::OrderedSet, Kind::Bag] {
+        let catalog = catalog();
+        let schema = people(kind).alter().ttl_ms(5_000).build().unwrap();
+        let table = catalog.create(schema).await.unwrap();
+        let now_ms = catalog.store().now_ms();
+        let record = |id: i64| Record::new(&[Term::from(id), Term::from("x")]).unwrap();
+        let all: Vec<Record> = (0..3).map(record).collect();
+        let expiries = [Some(Expiry::Never), Some(Expiry::At(now_ms + 77)), None];
+        let each: Vec<_> = all.iter().map(Record::as_ref).zip(expiries).collect();
+        let times = |table: &Table| {
+            let of = |id: i64| table.store().get(table.copy(), &table.key_bytes(&Term::from(id))).unwrap();
+            (0..3).map(|id| of(id).expires_at()).collect::<Vec<_>>()
+        };
+        for format in [TextFormat::Jsonl, TextFormat::Csv] {
+            table.clear().await.unwrap();
+            table.write_each(&each).await.unwrap();
+            let before = times(&table);
+            assert_eq!(before, [None, Some(now_ms + 77), Some(now_ms + 5_000)]);
+            let text = exported(&catalog, "people", TextOptions { format, expiry: true }).await;
+            let silent = exported(&catalog, "people", format).await;
+            table.clear().await.unwrap();
+            import(&table, format, &text[..]).await.unwrap();
+            assert_eq!(times(&table), before, "{}", String::from_utf8_lossy(&text));
+            // Where the text says nothing, the table's own time counts.
+            table.clear().await.unwrap();
+            import(&table, format, &silent[..]).await.unwrap();
+            assert_eq!(times(&table), [Some(now_ms + 5_000); 3], "{}", String::from_utf8_lossy(&silent));
+        }
+        let past = format!("{{\"id\":9,\"$expires_at\":{}}}\n", now_ms - 1);
+        import(&table, TextFormat::Jsonl, past.as_bytes()).await.unwrap();
+        assert!(table.read(&Term::from(9)).await.unwrap().is_none(), "its time has passed");
+        for bad in ["\"soon\"", "-1", "1.5", "[]"] {
+            let text = format!("{{\"id\":9,\"$expires_at\":{bad}}}\n");
+            let refused = import(&table, TextFormat::Jsonl, text.as_bytes()).await;
+            assert!(matches!(refused, Err(BackupError::Line { line: 1, .. })), "{bad}: {refused:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_no_database_holds_names_its_line() {
+    let catalog = catalog();
+    let table = catalog.database(1);
+    let good = "{\"key\":\"a\",\"value\":5}\n";
+    for bad in ["{\"key\":\"b\"}", "{\"key\":\"b\",\"value\":[1]}", "{\"key\":\"b\",\"value\":{}}"] {
+        let refused = import(table, TextFormat::Jsonl, format!("{good}{bad}\n").as_bytes()).await;
+        assert!(matches!(refused, Err(BackupError::Line { line: 2, .. })), "{bad}: {refused:?}");
+        assert_eq!(values(table).len(), 1, "what stands before is there");
+    }
+    let text = exported(&catalog, "db1", TextFormat::Csv).await;
+    assert_eq!(String::from_utf8_lossy(&text), "key,value\na,5\n");
 }

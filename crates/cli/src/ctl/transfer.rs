@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mnemon_backup::BackupError;
-use mnemon_backup::text::{TextFormat, records};
+use mnemon_backup::text::{TextFormat, database_schema, put_json, records};
 use mnemon_http::api::{Imported, Table};
+use mnemon_table::DATABASES;
 use mnemon_table::schema::{Schema, parse_attributes};
-use mnemon_term::json;
 
 use super::escaped;
 use crate::error::CliError;
@@ -31,6 +31,9 @@ pub(super) struct Transfer {
     /// jsonl or csv.
     #[arg(long, value_name = "FORMAT", default_value = "jsonl", value_parser = format)]
     format: TextFormat,
+    /// Export: tell of each record when it expires, as `$expires_at`. An import honours that wherever it stands.
+    #[arg(long)]
+    expiry: bool,
     #[command(flatten)]
     target: Target,
 }
@@ -65,7 +68,8 @@ pub(super) fn export(wanted: &Transfer) -> Result<(), CliError> {
 
 fn write(wanted: &Transfer, draft: &Path) -> Result<u64, CliError> {
     let mut out = BufWriter::new(File::create(draft)?);
-    let path = format!("/api/v1/tables/{}/export?format={}", escaped(&wanted.table), wanted.format);
+    let expiry = if wanted.expiry { "&expiry" } else { "" };
+    let path = format!("/api/v1/tables/{}/export?format={}{expiry}", escaped(&wanted.table), wanted.format);
     let bytes = wanted.target.download(&path, &mut out)?;
     out.flush()?;
     out.get_ref().sync_all()?;
@@ -86,18 +90,20 @@ pub(super) fn import(wanted: &Transfer) -> Result<(), CliError> {
     let refused = |cause: String| CliError::Refused(cause);
     let target = &wanted.target;
     let found: Table = target.read(&format!("/api/v1/tables/{}", escaped(&wanted.table)))?;
-    let schema = schema_of(&found).map_err(|cause| refused(cause.to_string()))?;
+    let is_database = is_database(&wanted.table);
+    let schema = if is_database { Ok(database_schema(&wanted.table)) } else { schema_of(&found) };
+    let schema = schema.map_err(|cause| refused(cause.to_string()))?;
     let names = schema.attribute_names();
     let input = BufReader::with_capacity(256 << 10, File::open(&wanted.file)?);
-    let mut lines = records(wanted.format, &schema, input).map_err(|cause| refused(cause.to_string()))?;
+    let mut lines =
+        records(wanted.format, &schema, is_database, input).map_err(|cause| refused(cause.to_string()))?;
     let path = format!("/api/v1/tables/{}/import", escaped(&wanted.table));
     let (mut batch, mut count, mut done) = (Vec::new(), 0, 0);
     loop {
         let next = lines.next();
-        if let Some(Ok((_, record))) = &next {
-            json::write_record(record.as_ref(), &names, &mut batch)
+        if let Some(Ok(found)) = &next {
+            put_json(found.record.as_ref(), &names, found.expiry, &mut batch)
                 .map_err(|cause| refused(cause.to_string()))?;
-            batch.push(b'\n');
             count += 1;
         }
         let ends = !matches!(next, Some(Ok(_)));
@@ -121,6 +127,12 @@ pub(super) fn import(wanted: &Transfer) -> Result<(), CliError> {
             }
         }
     }
+}
+
+/// Whether the name is one of `db0`…`db15`, which no other table can have.
+fn is_database(name: &str) -> bool {
+    let number = name.strip_prefix("db").and_then(|number| number.parse::<usize>().ok());
+    number.is_some_and(|number| number < DATABASES && name == format!("db{number}"))
 }
 
 /// As much of a table's schema as its records have to fit.

@@ -148,7 +148,21 @@ fn a_table_goes_out_as_text_and_comes_back() {
     refused(&node, &["ctl", "import", "users", bad.to_str().expect("UTF-8")], "line 2");
     refused(&node, &["ctl", "export", "nobody", bad.to_str().expect("UTF-8")], "NOTABLE");
     assert_eq!(std::fs::read(&bad).expect("it is still there").len(), 20, "a failed export leaves the file");
-    refused(&node, &["ctl", "export", "db0", bad.to_str().expect("UTF-8")], "strings and hashes");
+    let mut client = node.connect();
+    client.ask("SET k {", "+OK\r\n");
+    client.ask("HSET h f v", ":1\r\n");
+    client.ask("PEXPIREAT h 9999999999999", ":1\r\n");
+    for format in ["jsonl", "csv"] {
+        let file = data.with_extension(format);
+        let file = file.to_str().expect("UTF-8");
+        done(&node, &["ctl", "export", "db0", file, "--format", format, "--expiry"]);
+        client.ask("FLUSHDB", "+OK\r\n");
+        assert!(done(&node, &["ctl", "import", "db0", file, "--format", format]).contains("2 records"));
+        client.ask("GET k", "$1\r\n{\r\n");
+        client.ask("HGET h f", "$1\r\nv\r\n");
+        client.ask("PEXPIRETIME h", ":9999999999999\r\n");
+        client.ask("TTL k", ":-1\r\n");
+    }
 }
 
 #[test]
