@@ -51,10 +51,10 @@ pub enum ChildKind {
 /// How long the end of an orphan is waited for: longer than a supervisor's children usually take to stop.
 const ORPHAN_LIMIT: Duration = Duration::from_secs(30);
 
-/// Whether the process that started `pid` has ended.
+/// Whether the process that started `pid` has ended, or `pid` itself has meanwhile.
 fn is_orphan(me: &Me, pid: Pid) -> bool {
-    let parent = me.system().find(pid).ok().and_then(|process| process.parent);
-    parent.is_some_and(|parent| !me.system().is_alive(parent))
+    let Ok(process) = me.system().find(pid) else { return true };
+    !process.is_alive() || process.parent.is_some_and(|parent| !me.system().is_alive(parent))
 }
 
 type StartFuture = Pin<Box<dyn Future<Output = Result<Pid>> + Send>>;
