@@ -1,6 +1,7 @@
 //! What is kept on disc: how fast it is loaded and written inside one process, beside Mnesia's `disc_copies`, and over RESP,
 //! beside Redis with an append-only file.
 
+pub(crate) mod alone;
 mod kept;
 pub(crate) mod over_resp;
 

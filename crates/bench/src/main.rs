@@ -104,6 +104,11 @@ fn measure(options: &Options, mut report: Report<impl Write>) -> Result<usize, E
     {
         report.failed("disc", "embedded", &error)?;
     }
+    if options.wants(Bench::DiscOnly)
+        && let Err(error) = disc::alone::run(options, &mut report)
+    {
+        report.failed("disc-only", "all", &error)?;
+    }
     if options.wants(Bench::Scan)
         && let Err(error) = scan::run(options, &mut report)
     {

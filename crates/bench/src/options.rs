@@ -58,6 +58,8 @@ pub(crate) enum Bench {
     Hash,
     /// What is kept on disc: loading and writing, beside Mnesia and Redis
     Disc,
+    /// A table on disc only of eight times its memory: filled, scanned, read at random
+    DiscOnly,
     /// Ten million rows: the longest operation, and writers beside a scan
     Scan,
 }

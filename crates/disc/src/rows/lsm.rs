@@ -27,7 +27,7 @@ const DESCRIPTORS: usize = 256;
 const BLOCK_BYTES: u32 = 4 << 10;
 /// Compactions write files of about this size.
 const RUN_BYTES: u64 = 32 << 20;
-/// Rows written or shown between two looks at nothing else: reading is of the newest state.
+/// Reads are of the newest state.
 const NEWEST: SeqNo = SeqNo::MAX;
 /// The file that names the newest list of runs: its number, its checksum and the checksum's kind.
 const CURRENT_NAME: &str = "current";
