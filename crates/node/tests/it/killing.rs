@@ -137,6 +137,8 @@ async fn each_process_can_be_killed_under_load_and_nothing_acknowledged_is_lost(
         clients.push(write(resp, client, &redis, set, "+OK\r\n"));
         clients.push(write(line, client, &lines, put, "OK\r\n"));
     }
+    // The process that watches the loading goes when all is there, and is not to come back.
+    wait_until("all is loaded", || !parts(node.system()).contains_key("/node/disc/loading")).await;
     let whole = parts(node.system());
     for expected in [
         "/node/disc/committer",
