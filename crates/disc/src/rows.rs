@@ -63,11 +63,12 @@ pub trait RowTree: Debug + Send + Sync + 'static {
     /// `Io`, also when there is no room; `TooLarge` for a key: then none of them is there.
     fn ingest(&self, changes: &mut dyn Iterator<Item = RowChange>) -> Result<(), DiscError>;
 
-    /// Drops what was overwritten, as far as it is due. Readers and writers go on. Blocks.
+    /// Drops what was overwritten, as far as it is due, or until `go_on`, asked between its steps, says no. Readers and writers go
+    /// on. Blocks.
     ///
     /// # Errors
     /// `Corrupt`, `Io`; the rows are as before.
-    fn compact(&self) -> Result<(), DiscError>;
+    fn compact(&self, go_on: &dyn Fn() -> bool) -> Result<(), DiscError>;
 
     /// Bytes on disc.
     fn bytes(&self) -> u64;

@@ -256,6 +256,8 @@ impl Disc {
     /// Closes the log and lets another node have the directory.
     fn let_go(&self) {
         let Some(workers) = self.workers.lock().take() else { return };
+        // A process that was stopped may have left its work to a thread.
+        self.catalog.store().end_rows_work();
         if let Err(cause) = workers.close() {
             tracing::error!(%cause, "the log was not closed in order");
         }

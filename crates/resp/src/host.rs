@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use mnemon_table::Catalog;
+use tokio::sync::Notify;
 
 use crate::bounds::Bounds;
 use crate::broker::{Broker, Kind};
@@ -17,8 +18,6 @@ use crate::presence::{ClientMemory, Order, Presence, Roster};
 use crate::slowlog::SlowLog;
 use crate::stats::Stats;
 use crate::tuning::Tuning;
-use tokio::sync::Notify;
-
 use crate::users::{UserSpec, Users};
 
 pub use overview::ClientInfo;

@@ -233,7 +233,7 @@ impl RowTree for LsmTree {
         written
     }
 
-    fn compact(&self) -> Result<(), DiscError> {
+    fn compact(&self, go_on: &dyn Fn() -> bool) -> Result<(), DiscError> {
         let tree = self.tree()?;
         let compacting = self.compacting.lock();
         let first_new = tree.next_table_id();
@@ -248,7 +248,8 @@ impl RowTree for LsmTree {
                 self.sweep(tree, first_new);
                 return done;
             }
-            if tree.current_version().id() == before || self.discarded.load(Ordering::SeqCst) {
+            let is_done = tree.current_version().id() == before;
+            if is_done || self.discarded.load(Ordering::SeqCst) || !go_on() {
                 return Ok(());
             }
         }

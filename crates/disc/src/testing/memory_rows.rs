@@ -146,7 +146,7 @@ impl RowTree for MemoryTree {
         Ok(())
     }
 
-    fn compact(&self) -> Result<(), DiscError> {
+    fn compact(&self, _: &dyn Fn() -> bool) -> Result<(), DiscError> {
         self.trees.0.lock().check_read()
     }
 

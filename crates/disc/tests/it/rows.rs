@@ -111,7 +111,7 @@ fn run(steps: &[Step], mut reopen: impl FnMut(Option<Arc<dyn RowTree>>) -> Arc<d
                     }
                 }
             }
-            Step::Compact => tree.compact().unwrap(),
+            Step::Compact => tree.compact(&|| true).unwrap(),
             Step::Reopen => tree = reopen(Some(tree)),
             Step::Walk(from, to, reverse, most) => {
                 let span = RowSpan { from: borrowed(from), to: borrowed(to), reverse: *reverse };

@@ -133,9 +133,12 @@ impl Store {
     /// # Errors
     /// `Disc`, `DiscFull` of the first that failed; the others were compacted.
     pub fn compact_rows(&self) -> Result<(), StoreError> {
+        let Some(space) = self.space.get() else { return Ok(()) };
+        let Some(_at_work) = space.work() else { return Ok(()) };
+        let go_on = || !space.has_ended();
         let mut answer = Ok(());
-        for tree in self.copies().iter().filter_map(|copy| copy.tree()) {
-            let compacted = tree.compact().map_err(|cause| write_failed(&cause));
+        for tree in self.copies().iter().filter_map(|copy| copy.tree()).take_while(|_| go_on()) {
+            let compacted = tree.compact(&go_on).map_err(|cause| write_failed(&cause));
             answer = answer.and(compacted);
         }
         answer

@@ -1,12 +1,12 @@
 //! Room in memory for changes of rows on disc, of all tables together: who waits for it, and who makes it.
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mnemon_disc::rows::RowTrees;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard};
 
 use crate::copy::TableCopy;
 use crate::error::StoreError;
@@ -29,11 +29,25 @@ pub(crate) struct Space {
     flusher: OnceLock<Flusher>,
     last: Mutex<Option<StoreError>>,
     freed: Condvar,
+    /// Held by who flushes or compacts because it is due.
+    at_work: RwLock<()>,
+    /// Nobody does any more.
+    ended: AtomicBool,
 }
 
 impl Space {
     fn is_over(&self, times: usize) -> bool {
         self.pending.load(Ordering::Relaxed) > self.pending_bytes_max.saturating_mul(times)
+    }
+
+    /// Begins work on the trees; `None` once that has ended for good.
+    pub(crate) fn work(&self) -> Option<RwLockReadGuard<'_, ()>> {
+        let at_work = self.at_work.read();
+        (!self.has_ended()).then_some(at_work)
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
     }
 }
 
@@ -49,6 +63,8 @@ impl Store {
             flusher,
             last: Mutex::new(None),
             freed: Condvar::new(),
+            at_work: RwLock::new(()),
+            ended: AtomicBool::new(false),
         };
         // A second place would be a mistake of the caller's; rows may be in the first one.
         let _ = self.space.set(space);
@@ -75,12 +91,21 @@ impl Store {
         self.space.get().map_or(0, |space| space.pending.load(Ordering::Relaxed))
     }
 
+    /// Ends [`Store::flush_due`] and [`Store::compact_rows`] for good, and waits for those that are under way: what they write must
+    /// not meet another store that has opened the same rows. Checkpoints still write. Blocks for a step of a compaction at most.
+    pub fn end_rows_work(&self) {
+        let Some(space) = self.space.get() else { return };
+        space.ended.store(true, Ordering::SeqCst);
+        drop(space.at_work.write());
+    }
+
     /// Writes the changes of those tables that have most of them, until few enough wait in memory. Blocks.
     ///
     /// # Errors
     /// `DiscFull`, `Disc`.
     pub fn flush_due(&self) -> Result<(), StoreError> {
         let Some(space) = self.space.get() else { return Ok(()) };
+        let Some(_at_work) = space.work() else { return Ok(()) };
         while space.is_over(1) {
             // One that is loaded is written by who loads it.
             let copies = self.copies().into_iter().filter(|copy| !copy.is_loading());

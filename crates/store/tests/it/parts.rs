@@ -73,11 +73,15 @@ fn number(all: &[bool], field: &BitField) -> i128 {
 fn fitted(step: &BitStep, wanted: i128) -> Option<i128> {
     let size: i128 = 1 << step.field.bits;
     let least = if step.field.signed { -(size / 2) } else { 0 };
-    let fits = (least..least + size).contains(&wanted);
+    let greatest = least + size - 1;
+    let fits = (least..=greatest).contains(&wanted);
+    let is_set = matches!(step.action, BitAction::Set(_));
     match step.overflow {
         _ if fits => Some(wanted),
         Overflow::Wrap => Some((wanted - least).rem_euclid(size) + least),
-        Overflow::Saturate => Some(if wanted < least { least } else { least + size - 1 }),
+        // As Redis does, which subtracts in 64 bits: what lies further below than that is taken for too great.
+        Overflow::Saturate if is_set && greatest - wanted > i128::from(i64::MAX) => Some(greatest),
+        Overflow::Saturate => Some(if wanted < least { least } else { greatest }),
         Overflow::Fail => None,
     }
 }
