@@ -235,7 +235,7 @@ fn tables_are_listed_described_and_dropped() {
     assert_eq!(client.strings("T.LIST"), ["db0", "users"]);
     client.say("HELLO 3");
     let info = client.say("T.INFO users");
-    assert!(info.starts_with("%19\r\n"), "{info}");
+    assert!(info.starts_with("%20\r\n"), "{info}");
     for part in [
         "$11\r\nordered_set\r\n",
         "$6\r\nid:int\r\n",
@@ -243,6 +243,7 @@ fn tables_are_listed_described_and_dropped() {
         "$6\r\nttl_ms\r\n_\r\n",
         "$6\r\nloaded\r\n:1\r\n",
         "$6\r\ndamage\r\n_\r\n",
+        "$10\r\ndisc_bytes\r\n",
     ] {
         assert!(info.contains(part), "{part:?} in {info}");
     }
