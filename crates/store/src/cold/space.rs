@@ -12,8 +12,8 @@ use crate::copy::TableCopy;
 use crate::error::StoreError;
 use crate::store::Store;
 
-/// How long a commit waits for room while the disc catches up.
-const ROOM_WITHIN: Duration = Duration::from_secs(2);
+/// How long a commit waits for room while the disc catches up. When the disc fails, it does not wait.
+const ROOM_WITHIN: Duration = Duration::from_secs(30);
 /// Commits wait when there is this many times more than is to be written at once.
 const WAIT_FROM: usize = 2;
 
@@ -146,8 +146,9 @@ impl Store {
             Some(wake) => {
                 wake();
                 let mut last = space.last.lock();
-                let waited = space.freed.wait_while_for(&mut last, |_| space.is_over(WAIT_FROM), ROOM_WITHIN);
-                if waited.timed_out() { Err(last.clone().unwrap_or_else(behind)) } else { Ok(()) }
+                let waits = |last: &mut Option<StoreError>| last.is_none() && space.is_over(WAIT_FROM);
+                space.freed.wait_while_for(&mut last, waits, ROOM_WITHIN);
+                if space.is_over(WAIT_FROM) { Err(last.clone().unwrap_or_else(behind)) } else { Ok(()) }
             }
         }
     }
