@@ -32,14 +32,31 @@ pub struct RowSpan<'a> {
 }
 
 impl RowSpan<'_> {
-    /// Whether the bounds cross.
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether the bounds cross. `BTreeMap::range` panics on such; an empty span is a plain answer here.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         match (self.from, self.to) {
             (Bound::Included(from), Bound::Included(to)) => from > to,
             (Bound::Included(from) | Bound::Excluded(from), Bound::Excluded(to))
             | (Bound::Excluded(from), Bound::Included(to)) => from >= to,
             _ => false,
         }
+    }
+
+    /// Whether a key is in it.
+    #[must_use]
+    pub fn contains(&self, key: &[u8]) -> bool {
+        let above = match self.from {
+            Bound::Included(from) => key >= from,
+            Bound::Excluded(from) => key > from,
+            Bound::Unbounded => true,
+        };
+        let below = match self.to {
+            Bound::Included(to) => key <= to,
+            Bound::Excluded(to) => key < to,
+            Bound::Unbounded => true,
+        };
+        above && below
     }
 }
 

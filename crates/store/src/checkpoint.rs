@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::cold::Cold;
 use crate::copy::{CopySpec, TableCopy};
 use crate::course::Course;
+use crate::encoding;
 use crate::error::StoreError;
 use crate::event::TableId;
 use crate::gate::Damage;
@@ -81,13 +82,12 @@ impl TableImage {
 
 impl StoreImage {
     pub(crate) fn encode(&self) -> Result<Vec<u8>, StoreError> {
-        let broken = |cause: postcard::Error| StoreError::Encoding(cause.to_string());
         if self.tables.iter().all(|table| table.rows.is_none()) {
-            return postcard::to_extend(self, vec![FORMAT]).map_err(broken);
+            return encoding::append(self, vec![FORMAT]);
         }
         let tables = self.tables.iter().map(|table| (table.rows, table)).collect();
         let image = ImageWithRows { clock: self.clock, time_ms: self.time_ms, tables };
-        postcard::to_extend(&image, vec![FORMAT_WITH_ROWS]).map_err(broken)
+        encoding::append(&image, vec![FORMAT_WITH_ROWS])
     }
 
     /// # Errors

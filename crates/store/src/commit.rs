@@ -5,6 +5,7 @@ use std::ops::Bound;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use crate::encoding;
 use crate::error::StoreError;
 use crate::event::{Change, TableId};
 use crate::op::{Bytes, Op, OpError, Outcome};
@@ -90,7 +91,7 @@ impl<'a> Commit<'a> {
     /// # Errors
     /// None in practice; the encoder's are passed on.
     pub fn encode(&self) -> Result<Vec<u8>, StoreError> {
-        postcard::to_stdvec(self).map_err(|cause| StoreError::Encoding(cause.to_string()))
+        encoding::append(self, Vec::new())
     }
 
     /// A commit from its bytes, borrowing from them.

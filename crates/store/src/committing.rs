@@ -133,9 +133,7 @@ impl Store {
         drop(cleared);
         Ok((Applied { clock: stamp.version, outcomes, before }, noted))
     }
-}
 
-impl Store {
     /// Looks for the rows of a commit that are on disc, when there is room for what it changes.
     fn peek<'k>(&self, commit: &'k Commit<'_>, spots: &Spots<'_>) -> Result<Vec<Peek<'k>>, StoreError> {
         let mut peeks = Vec::new();

@@ -40,6 +40,7 @@ mod copy;
 mod course;
 pub mod decimal;
 mod durability;
+mod encoding;
 mod error;
 pub mod event;
 mod eviction;

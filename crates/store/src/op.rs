@@ -4,8 +4,6 @@
 //! clock, no random source and no hash order. What depends on those (a TTL, a random member, a transformed record)
 //! is computed before and written down here.
 
-pub(crate) mod encoding;
-
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -13,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bits::BitStep;
 use crate::collection::Collection;
+use crate::encoding;
 use crate::event::Cause;
 use crate::row::Row;
 

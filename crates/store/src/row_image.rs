@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::collection::Collection;
+use crate::encoding;
 use crate::error::StoreError;
 use crate::row::{Row, Value};
 
@@ -36,7 +37,7 @@ pub fn encode(row: &Row, out: Vec<u8>) -> Result<Vec<u8>, StoreError> {
         (Value::Collection(collection), None) => ValueImage::Collection(Arc::new(collection.clone())),
     };
     let image = RowImage { version: row.version(), expires_at: row.expires_at(), key: row.key(), value };
-    postcard::to_extend(&image, out).map_err(|cause| StoreError::Encoding(cause.to_string()))
+    encoding::append(&image, out)
 }
 
 /// The row of an entry, whose bytes may be anything. That the value is a record is for others to check.

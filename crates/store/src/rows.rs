@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use mnemon_disc::DiscError;
+/// A part of a map's positions and the direction to walk it.
+pub(crate) use mnemon_disc::rows::RowSpan as Span;
 use smallvec::SmallVec;
 
 use crate::cold::ColdRows;
@@ -30,40 +32,6 @@ pub(crate) type Position = SmallVec<[u8; 40]>;
 pub(crate) struct At<'a> {
     pub(crate) hash: u64,
     pub(crate) key: &'a [u8],
-}
-
-/// A part of a map's positions and the direction to walk it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Span<'a> {
-    pub(crate) from: Bound<&'a [u8]>,
-    pub(crate) to: Bound<&'a [u8]>,
-    pub(crate) reverse: bool,
-}
-
-impl Span<'_> {
-    /// `BTreeMap::range` panics on bounds that cross; an empty span is a plain answer here.
-    pub(crate) fn is_empty(&self) -> bool {
-        match (self.from, self.to) {
-            (Bound::Included(from), Bound::Included(to)) => from > to,
-            (Bound::Included(from) | Bound::Excluded(from), Bound::Excluded(to))
-            | (Bound::Excluded(from), Bound::Included(to)) => from >= to,
-            _ => false,
-        }
-    }
-
-    pub(crate) fn contains(&self, position: &[u8]) -> bool {
-        let above = match self.from {
-            Bound::Included(from) => position >= from,
-            Bound::Excluded(from) => position > from,
-            Bound::Unbounded => true,
-        };
-        let below = match self.to {
-            Bound::Included(to) => position <= to,
-            Bound::Excluded(to) => position < to,
-            Bound::Unbounded => true,
-        };
-        above && below
-    }
 }
 
 /// A row in a tree of rows, ordered by its key.

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mnemon_disc::DiscError;
-use mnemon_disc::rows::{RowChange, RowSpan, RowTree};
+use mnemon_disc::rows::{RowChange, RowTree};
 
 use super::meta::{IndexMeta, META_KEY};
 use super::{Changes, Cold, ColdRows, Holds, Meta, tree_key};
@@ -19,7 +19,7 @@ use crate::error::StoreError;
 use crate::index::Index;
 use crate::row::Row;
 use crate::row_image;
-use crate::rows::Rows;
+use crate::rows::{Rows, Span};
 use crate::store::Store;
 
 const SYNC_WITHIN: Duration = Duration::from_secs(60);
@@ -156,7 +156,7 @@ impl Cold {
             let mut changes = Changes::new();
             let holds = Holds::Entries(number);
             let (prefix, end) = (holds.prefix(), holds.end());
-            let span = RowSpan { from: Bound::Included(&prefix), to: Bound::Excluded(&end), reverse: false };
+            let span = Span { from: Bound::Included(&prefix), to: Bound::Excluded(&end), reverse: false };
             tree.walk(span, &mut |key, _| {
                 changes.insert(key.get(prefix.len()..).unwrap_or_default().into(), None);
                 changes.len() < BURIED_A_FLUSH

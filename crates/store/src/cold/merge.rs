@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use mnemon_disc::DiscError;
-use mnemon_disc::rows::{RowSpan, RowTree};
+use mnemon_disc::rows::RowTree;
 
 use super::{Changes, ColdRows, Holds, TreeKey, decode, tree_key};
 use crate::row::Row;
@@ -55,7 +55,7 @@ impl ColdRows {
     ) -> Result<Part<V>, DiscError> {
         let Some(tree) = self.tree() else { return Ok(Part { found: Vec::new(), stopped_at: None }) };
         let (from, to) = bounds(self.holds(), span);
-        let span_on_disc = RowSpan {
+        let span_on_disc = Span {
             from: from.as_ref().map(|key| &**key),
             to: to.as_ref().map(|key| &**key),
             reverse: span.reverse,
@@ -123,7 +123,7 @@ impl ColdRows {
 /// Of the tree; what was shown before is right.
 pub(crate) fn rows_of(tree: &dyn RowTree, reverse: bool, mut show: impl FnMut(Row)) -> Result<(), DiscError> {
     let (from, to) = (Holds::Rows.prefix(), Holds::Rows.end());
-    let span = RowSpan { from: Bound::Included(&from), to: Bound::Excluded(&to), reverse };
+    let span = Span { from: Bound::Included(&from), to: Bound::Excluded(&to), reverse };
     let mut failed = None;
     tree.walk(span, &mut |_, bytes| {
         match decode(bytes) {
@@ -140,7 +140,7 @@ pub(crate) fn rows_of(tree: &dyn RowTree, reverse: bool, mut show: impl FnMut(Ro
 /// # Errors
 /// Of the tree.
 pub(crate) fn check_all(tree: &dyn RowTree) -> Result<(), DiscError> {
-    let span = RowSpan { from: Bound::Unbounded, to: Bound::Unbounded, reverse: false };
+    let span = Span { from: Bound::Unbounded, to: Bound::Unbounded, reverse: false };
     tree.walk(span, &mut |_, _| true)
 }
 

@@ -6,6 +6,8 @@ use mnemon_disc::DiscError;
 use mnemon_disc::rows::RowTree;
 use serde::{Deserialize, Serialize};
 
+use crate::encoding;
+
 /// Before all prefixes of maps.
 pub(crate) const META_KEY: &[u8] = &[0];
 const FORMAT: u8 = 1;
@@ -36,7 +38,7 @@ pub(crate) struct IndexMeta {
 
 impl Meta {
     pub(crate) fn encode(&self) -> Vec<u8> {
-        postcard::to_extend(self, vec![FORMAT]).expect("numbers and lists of them can be encoded")
+        encoding::append(self, vec![FORMAT]).expect("numbers and lists of them can be encoded")
     }
 
     /// What a tree says of itself.

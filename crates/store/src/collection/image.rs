@@ -9,7 +9,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::collection::{Bag, Collection, Hash};
-use crate::op::{Bytes, Fields, encoding};
+use crate::encoding;
+use crate::op::{Bytes, Fields};
 
 #[derive(Serialize, Deserialize)]
 enum Image<'a> {

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::commit::TableOp;
+use crate::encoding;
 use crate::error::StoreError;
 use crate::event::TableId;
 use crate::op::Op;
@@ -48,29 +49,7 @@ pub(crate) enum Entry<'a> {
 pub(super) fn encode(entry: &ToNote<'_, '_>) -> Result<Vec<u8>, StoreError> {
     let mut bytes = Vec::with_capacity(USUAL_LEN);
     bytes.extend_from_slice(&[0; CLOCK_LEN]);
-    postcard::serialize_with_flavor(entry, Pieces(bytes))
-        .map_err(|cause| StoreError::Encoding(cause.to_string()))
-}
-
-/// Takes byte strings as whole pieces; postcard's own way into a `Vec` goes byte by byte.
-struct Pieces(Vec<u8>);
-
-impl postcard::ser_flavors::Flavor for Pieces {
-    type Output = Vec<u8>;
-
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.push(byte);
-        Ok(())
-    }
-
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<Vec<u8>> {
-        Ok(self.0)
-    }
+    encoding::append(entry, bytes)
 }
 
 pub(super) fn set_clock(bytes: &mut [u8], clock: u64) {
