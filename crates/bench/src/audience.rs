@@ -3,14 +3,14 @@
 //! One thread reads for all of them, as the servers under measurement need the other processors.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
+use crate::connections::{connect, read, runtime, write};
 use crate::error::Error;
 
 /// The channel that subscribers listen to.
@@ -20,8 +20,6 @@ pub(crate) const MESSAGE: [u8; 40] = [b'm'; 40];
 
 /// How long all of it may take.
 const LIMIT: Duration = Duration::from_secs(120);
-/// Bytes read at once.
-const PIECE: usize = 64 << 10;
 
 /// Subscribers that wait for a number of messages.
 pub(crate) struct Audience {
@@ -61,23 +59,11 @@ fn frame() -> Vec<u8> {
     [head.as_bytes(), &MESSAGE, b"\r\n"].concat()
 }
 
-fn runtime(port: u16) -> Result<Runtime, Error> {
-    let failed = |source| Error::Network { port, what: "cannot start clients", source };
-    Builder::new_current_thread().enable_all().build().map_err(failed)
-}
-
-async fn connect(port: u16) -> Result<TcpStream, Error> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let failed = |source| Error::Network { port, what: "cannot connect", source };
-    TcpStream::connect(address).await.map_err(failed)
-}
-
 async fn subscribe(port: u16) -> Result<TcpStream, Error> {
     let failed = |source| Error::Network { port, what: "cannot subscribe", source };
     let stream = connect(port).await?;
     let request = format!("*2\r\n$9\r\nSUBSCRIBE\r\n${}\r\n{CHANNEL}\r\n", CHANNEL.len());
-    stream.writable().await.map_err(failed)?;
-    stream.try_write(request.as_bytes()).map_err(failed)?;
+    write(&stream, request.as_bytes()).await.map_err(failed)?;
     let answer = format!("*3\r\n$9\r\nsubscribe\r\n${}\r\n{CHANNEL}\r\n:1\r\n", CHANNEL.len());
     let got = read(&stream, answer.len() as u64).await.map_err(failed)?;
     if got == answer.as_bytes() {
@@ -85,27 +71,6 @@ async fn subscribe(port: u16) -> Result<TcpStream, Error> {
     }
     let reply = String::from_utf8_lossy(&got).into_owned();
     Err(Error::Reply { port, request: "SUBSCRIBE", expected: "a confirmation", reply })
-}
-
-/// Reads so many bytes, and gives the last of them that came at once.
-async fn read(stream: &TcpStream, whole: u64) -> io::Result<Vec<u8>> {
-    let mut piece = vec![0; PIECE];
-    let mut left = whole;
-    let mut last = 0;
-    while left > 0 {
-        stream.readable().await?;
-        match stream.try_read(&mut piece) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(count) => {
-                last = count;
-                left = left.checked_sub(count as u64).ok_or(io::ErrorKind::InvalidData)?;
-            }
-            Err(cause) if cause.kind() == io::ErrorKind::WouldBlock => {}
-            Err(cause) => return Err(cause),
-        }
-    }
-    piece.truncate(last);
-    Ok(piece)
 }
 
 async fn listen(port: u16, clients: Vec<TcpStream>, whole: u64) -> Result<(), Error> {
@@ -153,8 +118,7 @@ impl Idle {
             let mut streams = Vec::new();
             for _ in 0..count {
                 let stream = connect(port).await?;
-                stream.writable().await.map_err(failed)?;
-                stream.try_write(b"*1\r\n$4\r\nPING\r\n").map_err(failed)?;
+                write(&stream, b"*1\r\n$4\r\nPING\r\n").await.map_err(failed)?;
                 read(&stream, 7).await.map_err(failed)?;
                 streams.push(stream);
             }

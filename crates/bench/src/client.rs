@@ -136,6 +136,31 @@ impl Client {
         Ok(text)
     }
 
+    /// How many bytes a request is answered with.
+    ///
+    /// # Errors
+    /// When it is an error, or none comes.
+    pub(crate) fn answer_length(&mut self, request: &[u8]) -> Result<u64, Error> {
+        self.send(request)?;
+        self.send(b"*1\r\n$4\r\nPING\r\n")?;
+        let (mut answer, mut reading) = (Vec::new(), true);
+        while reading {
+            let line = self.line()?;
+            if answer.is_empty() && line.starts_with('-') {
+                return Err(Error::Reply {
+                    port: self.port,
+                    request: "the request",
+                    expected: "no error",
+                    reply: line,
+                });
+            }
+            reading = line != "+PONG";
+            answer.push(line);
+        }
+        // Without `PONG`; each line had an end of two bytes.
+        Ok(answer.iter().rev().skip(1).map(|line| line.len() as u64 + 2).sum())
+    }
+
     fn line(&mut self) -> Result<String, Error> {
         let port = self.port;
         let failed = |source| Error::Network { port, what: "cannot read a reply", source };
@@ -258,7 +283,8 @@ fn push_set(requests: &mut Vec<u8>, key: u64) {
     requests.extend_from_slice(text.as_bytes());
 }
 
-fn push_command(requests: &mut Vec<u8>, words: &[&[u8]]) {
+/// Appends a command as an array of strings.
+pub(crate) fn push_command(requests: &mut Vec<u8>, words: &[&[u8]]) {
     requests.extend_from_slice(format!("*{}\r\n", words.len()).as_bytes());
     for word in words {
         requests.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());

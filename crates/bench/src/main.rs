@@ -9,6 +9,8 @@ mod backup;
 mod client;
 mod clock;
 mod command;
+mod connections;
+mod crowd;
 mod disc;
 mod embedded;
 mod error;
@@ -184,6 +186,7 @@ fn measure_server(
             (Bench::Hash, Presence::Present(generator)) => {
                 hash::over_resp::run(report, generator, mnemon, peer, options.plan())
             }
+            (Bench::Answers, _) => resp::answers::run(report, mnemon, peer, options.plan()),
             (Bench::Walk, _) => resp::walk::run(report, mnemon, peer, options.plan()),
             (Bench::Publish, _) => resp::publish::run(report, mnemon, peer, options.plan()),
             (Bench::Idle, _) => resp::idle::run(report, mnemon, peer, options.plan()),

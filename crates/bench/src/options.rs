@@ -38,6 +38,8 @@ pub(crate) struct Options {
 pub(crate) enum Bench {
     /// Requests a second and CPU time a request, beside Redis
     Resp,
+    /// HGETALL of a hundred fields, to clients that only count the bytes of answers, beside Redis
+    Answers,
     /// SCAN of a million keys, beside Redis
     Walk,
     /// PUBLISH to a hundred subscribers, beside Redis
@@ -66,8 +68,9 @@ pub(crate) enum Bench {
 
 impl Bench {
     /// Those that need the server, in the order they are run, with their names in results.
-    pub(crate) const OVER_RESP: [(Self, &'static str); 8] = [
+    pub(crate) const OVER_RESP: [(Self, &'static str); 9] = [
         (Self::Resp, "resp"),
+        (Self::Answers, "answers"),
         (Self::Walk, "walk"),
         (Self::Publish, "publish"),
         (Self::Idle, "idle"),

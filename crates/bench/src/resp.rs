@@ -3,6 +3,7 @@
 //! Both servers run all the time and take turns, pair after pair; a ratio is of one pair, so that a machine that slows
 //! down slows both sides of it. Each command has a run of its own, as CPU time cannot be split afterwards.
 
+pub(crate) mod answers;
 pub(crate) mod fields;
 pub(crate) mod idle;
 pub(crate) mod publish;
