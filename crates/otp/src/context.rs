@@ -164,6 +164,13 @@ pub struct Context {
     local: VecDeque<Envelope>,
 }
 
+impl Drop for Context {
+    /// What was not received goes back, and is dropped once the process has ended: who asked learns then that it has.
+    fn drop(&mut self) {
+        self.me.process.give_back(&mut self.local);
+    }
+}
+
 impl Deref for Context {
     type Target = Me;
 

@@ -158,10 +158,13 @@ fn describe(process: &Arc<Process>, now: Instant) -> ProcessInfo {
         Observer::Process(pid) => Some(*pid),
         Observer::Outside(_) => None,
     });
+    let mailbox = state.arrived().saturating_sub(handled);
+    // What was taken out of the queue with one lock and waits in the task takes its place there.
+    let taken = usize::try_from(mailbox).unwrap_or(usize::MAX).saturating_sub(state.queue.len());
     let entries = state.links.len() + state.monitoring.len() + state.monitored_by.len();
     let memory = size_of::<Process>()
         + process.task_bytes.load(Ordering::Relaxed) as usize
-        + state.queue.capacity() * size_of::<Envelope>()
+        + state.queue.capacity().saturating_add(taken).saturating_mul(size_of::<Envelope>())
         + entries * 3 * size_of::<usize>()
         + rare.map_or(0, size_of_val);
     let mut links: Vec<Pid> = state.links.iter().map(|(pid, ())| pid).collect();
@@ -173,7 +176,7 @@ fn describe(process: &Arc<Process>, now: Instant) -> ProcessInfo {
         kind: process.role.kind,
         module: process.role.module.to_owned(),
         parent: process.parent,
-        mailbox: state.arrived().saturating_sub(handled),
+        mailbox,
         mailbox_limit: process.capacity,
         handled,
         monitors: state.monitoring.iter().map(|(_, pid)| *pid).collect(),

@@ -45,6 +45,18 @@ impl ProcessKind {
     }
 }
 
+impl ProcessKind {
+    /// Whether all of its code is this crate's, so that nobody else could act on a signal that asks it to end.
+    pub(crate) fn is_own(self) -> bool {
+        match self {
+            Self::Supervisor | Self::DynamicSupervisor | Self::EventManager | Self::ApplicationController => {
+                true
+            }
+            Self::Process | Self::GenServer | Self::Agent | Self::Task => false,
+        }
+    }
+}
+
 impl fmt::Display for ProcessKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -239,16 +239,16 @@ impl Process {
         Poll::Pending
     }
 
-    /// Puts in what counts against no bound; nothing where the process has ended.
-    pub(crate) fn signal(&self, envelope: Envelope) -> bool {
+    /// Puts in what counts against no bound; where the process has ended it comes back.
+    pub(crate) fn signal(&self, envelope: Envelope) -> Result<(), Envelope> {
         let mut state = self.lock();
         if state.exit.is_some() {
-            return false;
+            return Err(envelope);
         }
         let waker = state.put(envelope);
         drop(state);
         wake(waker);
-        true
+        Ok(())
     }
 
     /// The next message: from `local`, which holds what was taken out before, else from the queue. Of a short queue one
@@ -270,6 +270,18 @@ impl Process {
         drop(state);
         self.count_received(&envelope);
         Poll::Ready(envelope)
+    }
+
+    /// Puts `local`, which was taken out before, back to the head of the queue, unless the process has ended.
+    pub(crate) fn give_back(&self, local: &mut VecDeque<Envelope>) {
+        if local.is_empty() {
+            return;
+        }
+        let mut state = self.lock();
+        if state.exit.is_none() {
+            local.append(&mut state.queue);
+            std::mem::swap(local, &mut state.queue);
+        }
     }
 
     /// Moves all that has arrived behind `local`, or waits for more.

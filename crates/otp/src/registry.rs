@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::message::Payload;
+use crate::panics::catch;
 use crate::pid::Pid;
 use crate::process::{ExitHook, Process};
 use crate::sync::{Mutex, RwLock};
@@ -73,6 +74,21 @@ struct Entry<V> {
     value: V,
 }
 
+impl<V> Entry<V> {
+    /// Whether it counts: that of a process that has ended is about to be removed.
+    fn is_alive(&self) -> bool {
+        self.process.is_alive()
+    }
+}
+
+/// Drops entries. Their values may run code of users that asks this registry, so no lock is held; and the end of a process has
+/// to go on whatever that code does.
+fn dispose<V>(entries: Vec<Entry<V>>) {
+    for entry in entries {
+        drop(catch(|| drop(entry)));
+    }
+}
+
 impl<K, V> Clone for Registry<K, V> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
@@ -111,18 +127,21 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Registry<K, V> {
     }
 
     pub(crate) fn add(&self, process: &Arc<Process>, key: K, value: V) -> Result<()> {
-        {
+        let gone = {
             let mut shard = self.0.shard(&key).write();
             let entries = shard.entry(key.clone()).or_default();
+            let mut gone = Vec::new();
             if self.0.unique {
                 // One that has ended is about to be forgotten: its key is free.
-                if let Some(holder) = entries.iter().find(|entry| entry.process.is_alive()) {
+                if let Some(holder) = entries.iter().find(|entry| entry.is_alive()) {
                     return Err(Error::AlreadyRegistered(holder.process.pid));
                 }
-                entries.clear();
+                gone = std::mem::take(entries);
             }
             entries.push(Entry { process: process.clone(), value });
-        }
+            gone
+        };
+        dispose(gone);
         {
             let mut keys = self.0.keys_of(process.pid).lock();
             keys.entry(process.pid).or_default().push(key.clone());
@@ -162,8 +181,10 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Registry<K, V> {
         if list.is_empty() {
             keys.remove(&pid);
         }
-        self.0.remove_one(&key, pid);
+        let gone = self.0.remove_one(&key, pid);
         self.0.tell(&RegistryEvent::Unregistered(key, pid));
+        drop(keys);
+        dispose(gone.into_iter().collect());
         true
     }
 
@@ -183,7 +204,7 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Registry<K, V> {
         Q: Eq + Hash + ?Sized,
     {
         let shard = self.0.shard(key).read();
-        let mut live = shard.get(key)?.iter().filter(|entry| entry.process.is_alive());
+        let mut live = shard.get(key)?.iter().filter(|entry| entry.is_alive());
         live.next().map(|entry| entry.process.clone())
     }
 
@@ -197,7 +218,7 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Registry<K, V> {
         let shard = self.0.shard(key).read();
         let entries = shard.get(key).into_iter().flatten();
         entries
-            .filter(|entry| entry.process.is_alive())
+            .filter(|entry| entry.is_alive())
             .map(|entry| (entry.process.pid, entry.value.clone()))
             .collect()
     }
@@ -211,7 +232,10 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Registry<K, V> {
     /// How many entries there are. O(keys).
     #[must_use]
     pub fn count(&self) -> usize {
-        self.0.by_key.iter().map(|shard| shard.read().values().map(Vec::len).sum::<usize>()).sum()
+        let of = |shard: &HashMap<K, Vec<Entry<V>>>| {
+            shard.values().flatten().filter(|entry| entry.is_alive()).count()
+        };
+        self.0.by_key.iter().map(|shard| of(&shard.read())).sum()
     }
 
     /// All entries, in no order that means anything. O(entries).
@@ -220,7 +244,8 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Registry<K, V> {
         let mut all = Vec::new();
         for shard in &self.0.by_key {
             for (key, entries) in shard.read().iter() {
-                all.extend(entries.iter().map(|entry| (key.clone(), entry.process.pid, entry.value.clone())));
+                let live = entries.iter().filter(|entry| entry.is_alive());
+                all.extend(live.map(|entry| (key.clone(), entry.process.pid, entry.value.clone())));
             }
         }
         all
@@ -248,16 +273,15 @@ impl<K, V> Inner<K, V> {
 }
 
 impl<K: Key, V> Inner<K, V> {
-    fn remove_one(&self, key: &K, pid: Pid) {
+    fn remove_one(&self, key: &K, pid: Pid) -> Option<Entry<V>> {
         let mut shard = self.shard(key).write();
-        if let Some(entries) = shard.get_mut(key) {
-            if let Some(at) = entries.iter().position(|entry| entry.process.pid == pid) {
-                entries.remove(at);
-            }
-            if entries.is_empty() {
-                shard.remove(key);
-            }
+        let entries = shard.get_mut(key)?;
+        let at = entries.iter().position(|entry| entry.process.pid == pid);
+        let gone = at.map(|at| entries.remove(at));
+        if entries.is_empty() {
+            shard.remove(key);
         }
+        gone
     }
 
     fn tell(&self, event: &RegistryEvent<K>) {
@@ -273,9 +297,12 @@ impl<K: Key, V> Inner<K, V> {
 impl<K: Key, V: Send + Sync + 'static> ExitHook for Inner<K, V> {
     fn process_ended(&self, pid: Pid) {
         let mut all = self.keys_of(pid).lock();
+        let mut gone = Vec::new();
         for key in all.remove(&pid).unwrap_or_default() {
-            self.remove_one(&key, pid);
+            gone.extend(self.remove_one(&key, pid));
             self.tell(&RegistryEvent::Unregistered(key, pid));
         }
+        drop(all);
+        dispose(gone);
     }
 }

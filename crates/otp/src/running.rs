@@ -77,5 +77,8 @@ fn finish(me: &Me, reason: &ExitReason) {
         tracing::error!(pid = %process.pid, name, module = process.role.module, %reason, "a process crashed");
     }
     let unread = me.system().kernel().finish(process, reason);
-    drop(catch(|| drop(unread)));
+    for envelope in unread {
+        // Each by itself: of two panics at once the second would end the program.
+        drop(catch(|| drop(envelope)));
+    }
 }

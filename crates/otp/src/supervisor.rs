@@ -206,9 +206,3 @@ const ROLE: Role = Role::new(ProcessKind::Supervisor, "otp::Supervisor");
 
 /// How long questions to a dynamic supervisor, which start nothing, may wait.
 const QUESTION_LIMIT: Duration = CALL_LIMIT;
-
-/// Whether the code outside of all processes asks a supervisor to shut down that no process has started: to that one it is the
-/// parent.
-fn is_farewell(from: Pid, reason: &ExitReason, me: &Me) -> bool {
-    from == Pid::OUTSIDE && *reason == ExitReason::Shutdown && me.parent().is_none()
-}

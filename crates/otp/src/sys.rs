@@ -99,7 +99,7 @@ pub(crate) async fn ask<T>(
     request: impl FnOnce(Guard<T>) -> SysRequest,
 ) -> Result<T> {
     let (guard, mut taker) = slot();
-    if !process.signal(Envelope::System(Box::new(request(guard)))) {
+    if process.signal(Envelope::System(Box::new(request(guard)))).is_err() {
         return Err(Error::NoProcess);
     }
     let answer = poll_fn(|cx| taker.poll_take(cx));

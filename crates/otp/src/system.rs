@@ -241,10 +241,12 @@ impl System {
     /// Takes a name away; `false` where nobody has it.
     pub fn unregister_name(&self, name: &str) -> bool {
         let Some(process) = self.0.names.first(name) else { return false };
+        let taken = self.0.names.unregister(process.pid, name);
+        let left = self.0.names.keys(process.pid).pop();
         if let Some(rare) = process.lock().rare.as_mut() {
-            rare.name = None;
+            rare.name = left;
         }
-        self.0.names.unregister(process.pid, name)
+        taken
     }
 
     /// Who has the name `name`.

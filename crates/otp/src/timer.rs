@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::message::{Envelope, Message, Payload};
+use crate::panics::catch;
 use crate::pid::Ref;
 use crate::process::Process;
 use crate::sync::Mutex;
@@ -123,7 +124,11 @@ impl Timers {
         }
         let (timer, (process, payload)) = entry.remove_entry();
         // Under the lock: whoever is told that the timer has run out finds its message.
-        process.signal(Envelope::Message(Message::Timer { reference: timer.reference, payload }));
+        let message = Message::Timer { reference: timer.reference, payload };
+        let late = process.signal(Envelope::Message(message));
+        drop(state);
+        // Dropping runs code of users: it may start timers, and its panic is none of the other timers'.
+        drop(catch(|| drop((late, process))));
         Step::Delivered
     }
 }

@@ -43,7 +43,9 @@ impl<E: Send + Sync + 'static> GenServer for ManagerServer<E> {
     type Cast = E;
     type Continue = ();
 
-    async fn init((): (), _: &mut Context) -> Init<Self> {
+    async fn init((): (), ctx: &mut Context) -> Init<Self> {
+        // So that handlers are terminated when it is shut down.
+        ctx.trap_exit(true);
         Init::Ready(Self { handlers: Vec::new(), streams: 0 })
     }
 
@@ -87,15 +89,31 @@ impl<E: Send + Sync + 'static> GenServer for ManagerServer<E> {
     }
 }
 
+/// Drops a handler, which runs code of users.
+fn dispose<E>(handler: Box<dyn EventHandler<E>>) -> Result<(), ExitReason> {
+    catch(|| drop(handler))
+}
+
+impl<E> Drop for ManagerServer<E> {
+    /// Each by itself: of two panics at once the second would end the program.
+    fn drop(&mut self) {
+        for installed in self.handlers.drain(..) {
+            drop(dispose(installed.handler));
+        }
+    }
+}
+
 impl<E: 'static> Installed<E> {
     /// Terminates the handler and tells its owner, if that lives and was not the cause.
-    fn leave(mut self, reason: &ExitReason, me: &Me) {
-        if catch(|| self.handler.terminate(reason)).is_err() {
-            tracing::error!(handler = self.name, "an event handler panicked in terminate");
+    fn leave(self, reason: &ExitReason, me: &Me) {
+        let Self { name, mut handler, owner } = self;
+        let terminated = catch(|| handler.terminate(reason));
+        if terminated.and_then(|()| dispose(handler)).is_err() {
+            tracing::error!(handler = name, "an event handler panicked on its way out");
         }
-        if let Some((owner, monitor)) = self.owner {
+        if let Some((owner, monitor)) = owner {
             me.demonitor(monitor);
-            let gone = HandlerGone { handler: self.name, manager: me.pid(), reason: reason.clone() };
+            let gone = HandlerGone { handler: name, manager: me.pid(), reason: reason.clone() };
             if let Err(error) = me.send(owner, gone) {
                 tracing::warn!(%owner, %error, "the owner of an event handler could not be told that it is gone");
             }
@@ -144,6 +162,7 @@ impl<E: 'static> ManagerServer<E> {
             }
             Order::Add(name, handler, owner) => {
                 if self.find(&name).is_ok() {
+                    drop(dispose(handler));
                     return Err(Error::HandlerPresent(name));
                 }
                 let owner = owner.map(|pid| (pid, me.monitor(pid)));

@@ -9,10 +9,11 @@ use std::time::Duration;
 use tokio::time::Sleep;
 
 use super::{Caught, GenServer, Info, Init, Next, ReplyTo, Request};
-use crate::context::Context;
+use crate::context::{Context, Me};
 use crate::error::{Error, Result};
 use crate::message::{Envelope, Message};
 use crate::name::Name;
+use crate::pid::Pid;
 use crate::reason::ExitReason;
 use crate::slot::Guard;
 use crate::sys::{Desk, SysRequest};
@@ -134,6 +135,25 @@ fn refuse(
     reason
 }
 
+/// Whether this exit signal, trapped, ends the server: that of its parent does. Where no process has started it, the parent is
+/// the code outside of processes, on whose request to shut down what this crate alone has written ends; a server of the user's
+/// hears of it and decides.
+fn is_farewell(me: &Me, from: Pid, reason: &ExitReason) -> bool {
+    match me.parent() {
+        Some(parent) => parent == from,
+        None => from == Pid::OUTSIDE && *reason == ExitReason::Shutdown && me.process().role.kind.is_own(),
+    }
+}
+
+/// What a suspended server takes: requests of `sys`, and the signal to end.
+fn passes(me: &Me, envelope: &Envelope) -> bool {
+    match envelope {
+        Envelope::System(_) => true,
+        Envelope::Message(Message::Exit { from, reason }) => is_farewell(me, *from, reason),
+        Envelope::Message(_) => false,
+    }
+}
+
 /// What a handler wanted, or the reason to end.
 fn after<S: GenServer>(next: Result<Next<S>, ExitReason>) -> Result<Todo<S>, ExitReason> {
     match next? {
@@ -144,7 +164,7 @@ fn after<S: GenServer>(next: Result<Next<S>, ExitReason>) -> Result<Todo<S>, Exi
     }
 }
 
-/// The next envelope; while suspended only requests of `sys` are taken. `None` when `limit` runs out.
+/// The next envelope; while suspended, the next that [`passes`]. `None` when `limit` runs out.
 fn receive(
     ctx: &mut Context,
     desk: &Desk,
@@ -157,7 +177,8 @@ fn receive(
     let mut seen = 0;
     poll_fn(move |cx| {
         let envelope = if suspended {
-            ctx.poll_where(&mut seen, |envelope| matches!(envelope, Envelope::System(_)), cx)
+            let me = ctx.me();
+            ctx.poll_where(&mut seen, |envelope| passes(&me, envelope), cx)
         } else {
             ctx.poll_envelope(cx)
         };
@@ -176,7 +197,7 @@ impl<R: Send + 'static> Books<R> {
         self.desk.note_in(&message);
         let payload = match message {
             Message::User(payload) => payload,
-            Message::Exit { from, reason } if ctx.parent() == Some(from) => return Job::Stop(reason),
+            Message::Exit { from, reason } if is_farewell(ctx, from, &reason) => return Job::Stop(reason),
             other => return Job::Info(Info::Message(other)),
         };
         match payload.downcast::<Request<S>>() {

@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use super::QUESTION_LIMIT;
 use super::child::{ChildInfo, ChildSpec, ChildState, Counts, Restart, StartChild, note};
 use super::intensity::{Intensity, Restarts};
 use super::rules::Verdict;
 use super::stopping::{stop, stop_all};
-use super::{QUESTION_LIMIT, is_farewell};
 use crate::context::{Context, Me};
 use crate::error::{Error, Result};
 use crate::gen_server::{CallOutcome, GenServer, Info, Init, Next, ReplyTo, ServerRef, Start};
@@ -268,9 +268,6 @@ impl GenServer for Dynamic {
 
     async fn handle_info(&mut self, info: Info, ctx: &mut Context) -> Next<Self> {
         match info {
-            Info::Message(Message::Exit { from, reason }) if is_farewell(from, &reason, ctx) => {
-                Next::Stop(reason)
-            }
             Info::Message(Message::Exit { from, reason }) => {
                 let Some(mut child) = self.children.remove(&from) else { return Next::Wait };
                 // What is not started again is forgotten: nobody could name it.
@@ -379,7 +376,7 @@ impl Dynamic {
                 // Not a counted message: a full mailbox must not end a restart.
                 let payload = Payload::new(TryAgain(number));
                 let reference = ctx.system().kernel().new_reference();
-                ctx.process().signal(Envelope::Message(Message::Timer { reference, payload }));
+                drop(ctx.process().signal(Envelope::Message(Message::Timer { reference, payload })));
             }
         }
         Next::Wait

@@ -12,7 +12,6 @@ use tokio::time::Instant;
 use super::SupervisorSpec;
 use super::child::{ChildInfo, ChildSpec, ChildState, Restart, note};
 use super::intensity::Restarts;
-use super::is_farewell;
 use super::rules::{Strategy, Verdict};
 use super::stopping::stop;
 use crate::context::{Context, Me};
@@ -94,6 +93,11 @@ impl Child {
         Ok(self.pid)
     }
 
+    /// Whether it is a temporary one that asked to be left out: its specification goes too.
+    fn leaves_nothing(&self) -> bool {
+        self.pid.is_none() && self.spec.restart == Restart::Temporary
+    }
+
     async fn stop(&mut self, ctx: &mut Context) {
         self.restarting = false;
         if let Some(pid) = self.pid.take() {
@@ -150,7 +154,6 @@ impl GenServer for Fixed {
     async fn handle_info(&mut self, info: Info, ctx: &mut Context) -> Next<Self> {
         let Info::Message(message) = info else { return Next::Wait };
         let at = match message {
-            Message::Exit { from, reason } if is_farewell(from, &reason, ctx) => return Next::Stop(reason),
             Message::Exit { from, reason } => {
                 let Some(at) = self.children.iter().position(|child| child.pid == Some(from)) else {
                     return Next::Wait;
@@ -224,19 +227,18 @@ impl Fixed {
             // Not a counted message: a full mailbox must not end a restart.
             let payload = Payload::new(TryAgain(child.spec.id.clone()));
             let reference = ctx.system().kernel().new_reference();
-            ctx.process().signal(Envelope::Message(Message::Timer { reference, payload }));
+            drop(ctx.process().signal(Envelope::Message(Message::Timer { reference, payload })));
         }
         Next::Wait
     }
 
-    /// Stops these, last first. Temporary ones that ran are forgotten, so the range that is left may be shorter.
+    /// Stops these, last first. Temporary ones are forgotten, so the range that is left may be shorter.
     async fn stop_range(&mut self, range: Range<usize>, ctx: &mut Context) -> Range<usize> {
         let mut end = range.end;
         for at in range.clone().rev() {
             let Some(child) = self.children.get_mut(at) else { continue };
-            let ran = child.pid.is_some();
             child.stop(ctx).await;
-            if ran && child.spec.restart == Restart::Temporary {
+            if child.spec.restart == Restart::Temporary {
                 self.children.remove(at);
                 end -= 1;
             }
@@ -246,11 +248,17 @@ impl Fixed {
 
     /// Starts those of these that do not run, in order; says which one failed.
     async fn start_range(&mut self, range: Range<usize>, ctx: &Me) -> Result<(), (usize, Error)> {
-        for at in range {
-            if let Some(child) = self.children.get_mut(at)
-                && child.pid.is_none()
-            {
+        let Range { start: mut at, mut end } = range;
+        while at < end {
+            let Some(child) = self.children.get_mut(at) else { break };
+            if child.pid.is_none() {
                 child.start(ctx).await.map_err(|error| (at, error))?;
+            }
+            if child.leaves_nothing() {
+                self.children.remove(at);
+                end -= 1;
+            } else {
+                at += 1;
             }
         }
         Ok(())
@@ -302,8 +310,7 @@ impl Fixed {
         }
         let mut child = Child::new(spec);
         let pid = child.start(ctx).await?;
-        // A temporary child that asked to be left out leaves nothing to keep.
-        if pid.is_some() || child.spec.restart != Restart::Temporary {
+        if !child.leaves_nothing() {
             self.children.push(child);
         }
         Ok(Answer::Pid(pid))

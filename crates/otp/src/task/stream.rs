@@ -36,6 +36,8 @@ pub struct TaskStream<I, F, T> {
     work: F,
     options: StreamOptions,
     running: VecDeque<(Task<T>, Instant)>,
+    /// Why the last item was not begun: its value, behind those of the items before it.
+    refused: Option<Error>,
 }
 
 impl<T: Send + 'static> Task<T> {
@@ -72,7 +74,8 @@ impl<T: Send + 'static> Task<T> {
         F: FnMut(I::Item) -> Fut,
         Fut: Future<Output = T> + Send + 'static,
     {
-        TaskStream { me: me.clone(), items: items.into_iter(), work, options, running: VecDeque::new() }
+        let (items, running) = (items.into_iter(), VecDeque::new());
+        TaskStream { me: me.clone(), items, work, options, running, refused: None }
     }
 }
 
@@ -85,15 +88,15 @@ where
 {
     /// The next value; `None` when all have come. O(items at once).
     pub async fn next(&mut self) -> Option<Result<T>> {
-        while self.running.len() < self.options.max_concurrency.max(1) {
+        while self.refused.is_none() && self.running.len() < self.options.max_concurrency.max(1) {
             let Some(item) = self.items.next() else { break };
             match Task::isolated(&self.me, (self.work)(item)) {
                 Ok(task) => self.running.push_back((task, moment_after(self.options.limit))),
-                // The item is lost, and its value says why.
-                Err(error) => return Some(Err(error)),
+                Err(error) => self.refused = Some(error),
             }
         }
-        let first_limit = self.running.front()?.1;
+        let Some((_, first_limit)) = self.running.front() else { return self.refused.take().map(Err) };
+        let first_limit = *first_limit;
         let looked_at = if self.options.ordered { 1 } else { self.running.len() };
         let running = &mut self.running;
         let any = poll_fn(|cx| {

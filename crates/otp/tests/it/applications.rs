@@ -1,7 +1,7 @@
 //! Applications: order, errors, and what the end of one means.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use mnemon_otp::{
     ApplicationSpec, Applications, ChildSpec, Error, ExitReason, StartType, Strategy, SupervisorSpec, System,
@@ -105,4 +105,19 @@ async fn the_end_of_a_permanent_application_stops_all() {
             assert_eq!(system.process_count(), 0);
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_system_that_shuts_down_stops_its_applications_in_reverse() {
+    let system = system();
+    let stops = Arc::new(Mutex::new(Vec::new()));
+    let noted = |name: &'static str| {
+        let stops = stops.clone();
+        app(name).when_stopped(move || stops.lock().unwrap().push(name))
+    };
+    let specs = vec![noted("shop").needs("store"), noted("store")];
+    let applications = with(&system, specs).await;
+    applications.ensure_all_started("shop").await.unwrap();
+    assert_eq!(system.shutdown(LIMIT).await, 0, "nobody had to be killed");
+    assert_eq!(*stops.lock().unwrap(), ["shop", "store"]);
 }

@@ -1,7 +1,8 @@
 //! Event managers: handlers that come, go and fail alone.
 
 use mnemon_otp::{
-    Error, EventHandler, EventManager, ExitReason, Handled, HandlerGone, Me, Message, Payload, Streamed,
+    ChildSpec, Error, EventHandler, EventManager, ExitReason, Handled, HandlerGone, Me, Message, Payload,
+    ServerRef, Strategy, Streamed, SupervisorSpec,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -118,4 +119,56 @@ async fn a_stream_that_is_too_slow_is_told_what_it_missed() {
     assert_eq!(manager.which_handlers().await.unwrap().len(), 1, "a dropped stream is removed");
     manager.stop(LIMIT).await.unwrap();
     assert_eq!((stream.next().await, stream.next().await), (Some(Streamed::Event(7)), None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_that_is_shut_down_terminates_its_handlers() {
+    let system = system();
+    let manager = || EventManager::<u8>::begin().name("manager");
+    let top = SupervisorSpec::new(Strategy::OneForOne).child(ChildSpec::server_with("manager", manager));
+    for by_supervisor in [true, false] {
+        let top = if by_supervisor { Some(top.clone().start(&system).await.unwrap()) } else { None };
+        let manager = match top {
+            Some(_) => EventManager::of(ServerRef::named(&system, "manager").unwrap()),
+            None => EventManager::start(&system).await.unwrap(),
+        };
+        let (me, mut mailbox) = trapping(&system);
+        let (handler, mut notes) = noting("a");
+        manager.add_mon_handler(me.pid(), "a", handler).await.unwrap();
+        match top {
+            Some(top) => top.stop(LIMIT).await.unwrap(),
+            None => drop(system.exit(manager.pid(), ExitReason::Shutdown)),
+        }
+        system.watch(manager.pid()).await;
+        assert_eq!(all(&mut notes), ["a ends true"], "by a supervisor: {by_supervisor}");
+        let Some(Message::User(payload)) = mailbox.recv().await else { panic!("a message") };
+        assert_eq!(payload.downcast::<HandlerGone>().unwrap().reason, ExitReason::Shutdown);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_panics_when_it_is_dropped_costs_nobody_else() {
+    struct Clinging;
+    impl Drop for Clinging {
+        fn drop(&mut self) {
+            panic!("not yet");
+        }
+    }
+    impl EventHandler<u8> for Clinging {
+        fn handle_event(&mut self, _: &u8, _: &Me) -> Handled {
+            Handled::Remove
+        }
+    }
+    let system = system();
+    let manager = EventManager::start(&system).await.unwrap();
+    let (me, mut mailbox) = trapping(&system);
+    let (handler, mut notes) = noting("b");
+    manager.add_mon_handler(me.pid(), "a", Clinging).await.unwrap();
+    manager.add_handler("b", handler).await.unwrap();
+    let twice = manager.add_handler("a", Clinging).await;
+    assert_eq!(twice, Err(Error::HandlerPresent("a".to_owned())));
+    manager.sync_notify(1).await.unwrap();
+    assert_eq!(manager.which_handlers().await.unwrap(), ["b"]);
+    assert_eq!(all(&mut notes), ["b 1"]);
+    assert!(matches!(mailbox.recv().await, Some(Message::User(payload)) if payload.is::<HandlerGone>()));
 }

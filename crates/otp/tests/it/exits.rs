@@ -150,3 +150,38 @@ async fn shutdown_asks_first_and_kills_who_does_not_listen() {
     assert_eq!(system.shutdown(std::time::Duration::from_secs(1)).await, 1);
     assert_eq!((ends.0.await, ends.1.await), (ExitReason::Killed, ExitReason::Shutdown));
 }
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_panic_when_they_are_dropped_end_nothing_else() {
+    struct Clinging;
+    impl Drop for Clinging {
+        fn drop(&mut self) {
+            panic!("not yet");
+        }
+    }
+    let system = system();
+    // Some lie in the queue, some were taken out of it.
+    for taken in [false, true] {
+        let pid = system
+            .spawn(async move |mut me: Context| {
+                if taken {
+                    me.receive_where(
+                        |message| matches!(message, Message::User(payload) if payload.is::<u8>()),
+                    )
+                    .await;
+                }
+                std::future::pending::<()>().await;
+            })
+            .unwrap();
+        for _ in 0..3 {
+            system.send(pid, Clinging).unwrap();
+        }
+        system.send(pid, 1_u8).unwrap();
+        while taken && system.info(pid).unwrap().handled == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(system.exit(pid, ExitReason::error("x")));
+        assert_eq!(system.watch(pid).await, ExitReason::error("x"));
+    }
+    assert_eq!(system.process_count(), 0);
+}

@@ -88,3 +88,41 @@ async fn a_name_can_be_taken_away() {
     assert_eq!(system.whereis("name"), None);
     assert!(system.is_alive(pid));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_gives_one_of_its_names_back_shows_the_other() {
+    let system = system();
+    let pid = idle(&system);
+    let name = || system.info(pid).and_then(|info| info.name);
+    system.register_name("old", pid).unwrap();
+    system.register_name("new", pid).unwrap();
+    assert!(system.unregister_name("old"));
+    assert_eq!(name().as_deref(), Some("new"));
+    system.register_name("newest", pid).unwrap();
+    assert!(system.unregister_name("newest"));
+    assert_eq!(name().as_deref(), Some("new"));
+    assert!(system.unregister_name("new"));
+    assert_eq!(name(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_panics_when_it_is_dropped_keeps_no_process_from_its_end() {
+    struct Clinging(Registry<&'static str, std::sync::Arc<Clinging>>);
+    impl Drop for Clinging {
+        fn drop(&mut self) {
+            assert_eq!(self.0.whereis("key"), None);
+            panic!("not yet");
+        }
+    }
+    let system = system();
+    let (me, mut mailbox) = trapping(&system);
+    let pid = idle(&system);
+    me.link(pid);
+    let registry = Registry::unique(&system);
+    registry.register(pid, "key", std::sync::Arc::new(Clinging(registry.clone()))).unwrap();
+    system.exit(pid, ExitReason::error("x"));
+    let end = tokio::time::timeout(crate::LIMIT, mailbox.recv()).await;
+    let Ok(Some(Message::Exit { from, reason })) = end else { panic!("an exit: {end:?}") };
+    assert_eq!((from, reason), (pid, ExitReason::error("x")));
+    assert_eq!(registry.count(), 0);
+}

@@ -338,3 +338,44 @@ async fn a_dynamic_supervisor_gives_up_past_its_limit() {
     assert_eq!(end.await, ExitReason::Shutdown);
     assert_eq!(system.process_count(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_suspended_supervisor_still_ends_with_its_parent() {
+    for shut_down in [false, true] {
+        let (system, journal) = (system(), Journal::default());
+        let inner = SupervisorSpec::new(Strategy::OneForOne).child(child("a", &journal)).name("inner");
+        let outer = SupervisorSpec::new(Strategy::OneForOne).child(ChildSpec::supervisor("inner", inner));
+        let top = outer.start(&system).await.unwrap();
+        let inner = system.whereis("inner").unwrap();
+        mnemon_otp::sys::suspend(&system, inner, LIMIT).await.unwrap();
+        if shut_down {
+            mnemon_otp::sys::suspend(&system, top.pid(), LIMIT).await.unwrap();
+            assert_eq!(system.shutdown(LIMIT).await, 0, "nobody had to be killed");
+        } else {
+            top.stop(LIMIT).await.unwrap();
+        }
+        assert_eq!((journal.take(), system.process_count()), (vec!["+a".to_owned(), "-a".to_owned()], 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_temporary_child_that_asks_to_be_left_out_is_forgotten() {
+    let (system, journal) = (system(), Journal::default());
+    let asked = Arc::new(AtomicU32::new(0));
+    let count = asked.clone();
+    let shy = ChildSpec::new("shy", move |_| {
+        count.fetch_add(1, Ordering::SeqCst);
+        std::future::ready(Err(Error::Ignored))
+    });
+    let top = SupervisorSpec::new(Strategy::OneForAll)
+        .child(shy.clone().restart(Restart::Temporary))
+        .child(child("a", &journal))
+        .start(&system)
+        .await
+        .unwrap();
+    crash(&system, &top, "a", ExitReason::error("x")).await;
+    let ids: Vec<String> = top.which_children().await.unwrap().into_iter().map(|child| child.id).collect();
+    assert_eq!((ids, asked.load(Ordering::SeqCst)), (vec!["a".to_owned()], 1));
+    assert_eq!(top.start_child(shy).await.unwrap(), None);
+    assert_eq!(top.which_children().await.unwrap()[1].state, ChildState::Stopped, "only temporary ones are");
+}

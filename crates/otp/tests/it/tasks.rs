@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use mnemon_otp::{Context, Error, ExitReason, StreamOptions, Task, yield_many};
+use mnemon_otp::{Context, Error, ExitReason, Settings, StreamOptions, System, Task, yield_many};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{LIMIT, obey, system, trapping};
@@ -136,4 +136,20 @@ async fn a_stream_gives_up_late_items_and_goes_on_and_ends_what_it_began() {
     drop(abandoned);
     tokio::task::yield_now().await;
     assert_eq!(system.process_count(), 1, "only the owner is left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_keeps_its_order_where_an_item_finds_no_room_for_a_process() {
+    let settings = Settings { max_processes: 3, ..Default::default() };
+    let system = System::with(settings, tokio::runtime::Handle::current());
+    let body = async |me: Context| {
+        let mut stream = Task::stream(&me, 1..=4_u8, |n| async move { n }, StreamOptions::default());
+        let mut values = Vec::new();
+        while let Some(value) = stream.next().await {
+            values.push(value.ok());
+        }
+        assert_eq!(values, [Some(1), Some(2), None, Some(4)]);
+    };
+    let pid = system.spawn(body).unwrap();
+    assert_eq!(system.watch(pid).await, ExitReason::Normal);
 }

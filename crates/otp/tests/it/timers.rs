@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mnemon_otp::{Context, Error, ExitReason, Message};
+use mnemon_otp::{Context, Error, ExitReason, Message, Pid, System};
 use tokio::time::Instant;
 
 use crate::{idle, system, trapping};
@@ -65,4 +65,27 @@ async fn a_receive_with_a_limit_gives_up_and_loses_nothing() {
         })
         .unwrap();
     assert_eq!(system.watch(pid).await, ExitReason::Normal);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_late_message_does_when_it_is_dropped_stops_no_other_timer() {
+    struct Clinging(System, Pid);
+    impl Drop for Clinging {
+        fn drop(&mut self) {
+            self.0.send_after(self.1, Duration::from_secs(1), "from the grave").unwrap();
+            panic!("not yet");
+        }
+    }
+    let system = system();
+    let pid = idle(&system);
+    let (me, mut mailbox) = trapping(&system);
+    system.send_after(pid, Duration::from_secs(1), Clinging(system.clone(), me.pid())).unwrap();
+    me.send_after(Duration::from_secs(3), "after").unwrap();
+    system.exit(pid, ExitReason::Kill);
+    system.watch(pid).await;
+    for expected in ["from the grave", "after"] {
+        let next = tokio::time::timeout(Duration::from_secs(9), mailbox.recv()).await;
+        let Ok(Some(Message::Timer { payload, .. })) = next else { panic!("a timer: {expected}") };
+        assert_eq!(payload.downcast::<&str>().ok(), Some(expected));
+    }
 }

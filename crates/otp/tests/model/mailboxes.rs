@@ -91,7 +91,7 @@ fn the_bound_is_for_messages_and_never_for_signals() {
         let signals = thread::spawn(move || {
             w.crash(&linked);
             let timer = Message::Timer { reference: w.kernel.new_reference(), payload: Payload::new(()) };
-            own.signal(Envelope::Message(timer))
+            own.signal(Envelope::Message(timer)).is_ok()
         });
         let posters: Vec<_> = [0, 10]
             .map(|first| {

@@ -16,6 +16,8 @@ mod kernel;
 mod kind;
 #[path = "../../src/message.rs"]
 mod message;
+#[path = "../../src/panics.rs"]
+mod panics;
 #[path = "../../src/pid.rs"]
 mod pid;
 #[path = "../../src/process.rs"]
