@@ -22,8 +22,13 @@ use crate::shelf::{Bytes, Shelf};
 /// How long a bucket may take to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(1);
 
-/// Tells the registrar that tables have come or gone.
-pub(crate) struct Look;
+/// What the registrar is told.
+pub(crate) enum Word {
+    /// Tables have come or gone.
+    Tables,
+    /// A bucket has started under this name, perhaps after the registrar gave up waiting for it.
+    Started(Bytes),
+}
 
 /// The server.
 pub(crate) struct Registrar {
@@ -34,7 +39,7 @@ impl GenServer for Registrar {
     type Args = Buckets;
     type Call = Bytes;
     type Reply = Result<(), CreateError>;
-    type Cast = Look;
+    type Cast = Word;
     type Continue = ();
 
     async fn init(buckets: Buckets, ctx: &mut Context) -> Init<Self> {
@@ -55,9 +60,16 @@ impl GenServer for Registrar {
         Init::Ready(registrar)
     }
 
-    async fn handle_cast(&mut self, _: Look, _: &mut Context) -> Next<Self> {
-        if let Backing::Table(catalog) = &self.buckets.0.backing {
-            self.compare(catalog);
+    async fn handle_cast(&mut self, word: Word, ctx: &mut Context) -> Next<Self> {
+        match (word, &self.buckets.0.backing) {
+            (Word::Tables, Backing::Table(catalog)) => self.compare(catalog),
+            (Word::Started(name), _) => {
+                let unknown = |pid: &Pid| !self.buckets.0.announced.lock().contains_key(pid);
+                if let Some(pid) = self.buckets.pid(&name).filter(unknown) {
+                    self.watch(pid, name, ctx);
+                }
+            }
+            (Word::Tables, Backing::Process) => {}
         }
         Next::Wait
     }
@@ -97,8 +109,16 @@ impl Registrar {
             return Err(CreateError::TooMany(max));
         }
         let (registry, max_keys) = (self.buckets.0.registry.clone(), self.buckets.0.max_keys);
-        let key = name.clone();
-        let begin = move || Agent::begin(move || Shelf::new(max_keys)).via(&registry, key.clone(), ());
+        let (key, registrar) = (name.clone(), ServerRef::<Self>::of(me.system(), me.pid())?);
+        let begin = move || {
+            let (name, registrar) = (key.clone(), registrar.clone());
+            let first = move || {
+                // Where the registrar has ended, the next one looks for itself.
+                drop(registrar.cast(Word::Started(name)));
+                Shelf::new(max_keys)
+            };
+            Agent::begin(first).via(&registry, key.clone(), ())
+        };
         let bucket = ChildSpec::server_with("bucket", begin)
             .restart(Restart::Temporary)
             .shutdown(Shutdown::Timeout(STOP_WITHIN));
@@ -178,7 +198,7 @@ fn watch_tables(catalog: &Catalog, me: &Context) -> mnemon_otp::Result<()> {
     let body = move |_| async move {
         // Until the catalog is gone.
         while changes.changed().await.is_ok() {
-            registrar.cast_within(Look, START_WITHIN).await?;
+            registrar.cast_within(Word::Tables, START_WITHIN).await?;
         }
         Ok::<(), Error>(())
     };

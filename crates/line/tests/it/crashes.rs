@@ -33,6 +33,26 @@ async fn events_tell_of_buckets_that_come_and_go() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_starts_too_late_is_told_of_and_watched_too() {
+    let (system, server) = server(|_| {}).await;
+    let mut stream = server.buckets().events().expect("it runs").stream(16).await.expect("room for a stream");
+    let supervisor = system.whereis("line.buckets").expect("it runs");
+    mnemon_otp::sys::suspend(&system, supervisor, LIMIT).await.expect("it answers");
+    assert!(server.buckets().create(b"b").await.is_err(), "nobody starts it in time");
+    assert_eq!(server.buckets().pid(b"b"), None);
+    mnemon_otp::sys::resume(&system, supervisor, LIMIT).await.expect("it answers");
+    for create in [true, false] {
+        let name = (*b"b").into();
+        let expected = if create { BucketEvent::Create(name) } else { BucketEvent::Exit(name) };
+        let next = tokio::time::timeout(LIMIT, stream.next()).await.expect("an event in time");
+        assert_eq!(next, Some(Streamed::Event(expected)));
+        if create {
+            kill(&system, server.buckets().pid(b"b").expect("it runs")).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_registry_comes_back_and_tells_what_went_meanwhile() {
     let (system, server) = server(|_| {}).await;
