@@ -13,7 +13,7 @@ use crate::kind::{ProcessKind, Role};
 use crate::message::Message;
 use crate::pid::Pid;
 use crate::reason::ExitReason;
-use crate::supervisor::{ChildSpec, Shutdown, SupervisorSpec, stop_child};
+use crate::supervisor::{ChildSpec, SupervisorSpec, stop_child};
 use crate::system::System;
 
 /// How the controller is shown.
@@ -55,7 +55,8 @@ impl ApplicationSpec {
         Self::starting(ChildSpec::supervisor(name.into(), top))
     }
 
-    /// An application whose name is the child's id and whose top is whatever the child's start starts.
+    /// An application whose name is the child's id and whose top is whatever the child's start starts. It is stopped as the
+    /// child's [`shutdown`](ChildSpec::shutdown) says.
     #[must_use]
     pub fn starting(top: ChildSpec) -> Self {
         Self { name: top.id.to_string(), needs: Vec::new(), top, stopped: None }
@@ -255,7 +256,7 @@ impl ApplicationSpec {
 }
 
 async fn stop(running: Running, ctx: &mut Context) {
-    stop_child(ctx, running.pid, Shutdown::Infinity).await;
+    stop_child(ctx, running.pid, running.spec.top.shutdown).await;
     running.spec.tell_stopped();
 }
 

@@ -226,6 +226,9 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Registry<K, V> {
     /// The keys of `pid`, in the order it took them.
     #[must_use]
     pub fn keys(&self, pid: Pid) -> Vec<K> {
+        if !self.0.kernel.table.get(pid).is_some_and(|process| process.is_alive()) {
+            return Vec::new();
+        }
         self.0.keys_of(pid).lock().get(&pid).cloned().unwrap_or_default()
     }
 

@@ -69,7 +69,8 @@ where
     }
 }
 
-fn finish(me: &Me, reason: &ExitReason) {
+/// Tells how a process has ended.
+pub(crate) fn finish(me: &Me, reason: &ExitReason) {
     let process = me.process();
     if !reason.is_orderly() && *reason != ExitReason::Killed {
         let name = process.lock().rare.as_ref().and_then(|rare| rare.name.clone());

@@ -16,12 +16,12 @@ use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::kind::Role;
 use crate::message::Payload;
-use crate::panics;
+use crate::panics::{self, catch};
 use crate::pid::{Pid, Ref};
 use crate::process::{Process, Refused};
 use crate::reason::{ExitReason, IntoExit};
 use crate::registry::Registry;
-use crate::running::Running;
+use crate::running::{self, Running};
 use crate::slot::Taker;
 use crate::spawning::SpawnOptions;
 use crate::sync::Ordering;
@@ -161,8 +161,8 @@ impl System {
             .insert(|pid| Process::new(pid, parent.map(|me| me.pid()), role, capacity))
             .ok_or_else(|| Error::TooManyProcesses(kernel.table.limit()))?;
         let me = Me::new(self.clone(), process.clone());
-        let running = Running::new(me.clone(), body(Context::new(me)));
-        process.task_bytes.store(u32::try_from(size_of_val(&running)).unwrap_or(u32::MAX), Ordering::Relaxed);
+        // It is code of the process already: a panic in it is how the process ends.
+        let body = catch(|| body(Context::new(me.clone())));
         let mut monitor = None;
         if let Some(parent) = parent {
             if options.link {
@@ -172,8 +172,16 @@ impl System {
                 monitor = Some(kernel.monitor(parent.process(), process.pid));
             }
         }
-        // Nobody joins the task: how it ends is told by exit signals.
-        drop(options.runtime.as_ref().unwrap_or(&self.0.handle).spawn(running));
+        match body {
+            Ok(body) => {
+                let running = Running::new(me, body);
+                let bytes = u32::try_from(size_of_val(&running)).unwrap_or(u32::MAX);
+                process.task_bytes.store(bytes, Ordering::Relaxed);
+                // Nobody joins the task: how it ends is told by exit signals.
+                drop(options.runtime.as_ref().unwrap_or(&self.0.handle).spawn(running));
+            }
+            Err(reason) => running::finish(&me, &reason),
+        }
         Ok((process, monitor))
     }
 
@@ -302,9 +310,10 @@ impl System {
         for pid in &left {
             self.exit(*pid, ExitReason::Kill);
         }
+        let deadline = moment_after(limit);
         for pid in &left {
             // A body that never gives way keeps its thread; nothing more can be done about it here.
-            drop(tokio::time::timeout(limit, self.watch(*pid)).await);
+            drop(tokio::time::timeout_at(deadline, self.watch(*pid)).await);
         }
         left.len()
     }

@@ -13,6 +13,7 @@ use crate::context::{Context, Me};
 use crate::error::{Error, Result};
 use crate::message::{Envelope, Message};
 use crate::name::Name;
+use crate::panics::catch;
 use crate::pid::Pid;
 use crate::reason::ExitReason;
 use crate::slot::Guard;
@@ -228,7 +229,9 @@ impl<R: Send + 'static> Books<R> {
     fn answer<S: GenServer>(&mut self, server: &S, request: Box<dyn Any + Send>) -> Option<ExitReason> {
         match *request.downcast::<SysRequest>().ok()? {
             SysRequest::State(asker) => {
-                asker.fill(server.state_text());
+                // Whoever looks inside must not end what is looked at.
+                let text = catch(|| server.state_text());
+                asker.fill(text.unwrap_or_else(|panic| format!("no state: {panic}")));
                 None
             }
             SysRequest::Stop(reason, asker) => {

@@ -2,9 +2,11 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use mnemon_otp::{
-    ApplicationSpec, Applications, ChildSpec, Error, ExitReason, StartType, Strategy, SupervisorSpec, System,
+    ApplicationSpec, Applications, ChildSpec, Context, Error, ExitReason, Me, Shutdown, StartType, Strategy,
+    SupervisorSpec, System,
 };
 
 use crate::{LIMIT, obey, system};
@@ -120,4 +122,21 @@ async fn a_system_that_shuts_down_stops_its_applications_in_reverse() {
     applications.ensure_all_started("shop").await.unwrap();
     assert_eq!(system.shutdown(LIMIT).await, 0, "nobody had to be killed");
     assert_eq!(*stops.lock().unwrap(), ["shop", "store"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_application_is_stopped_as_its_top_says() {
+    let system = system();
+    let deaf = ChildSpec::new("deaf", async |me: Me| {
+        me.spawn_link(async |me: Context| {
+            me.trap_exit(true);
+            std::future::pending::<()>().await;
+        })
+    });
+    let limit = Duration::from_secs(1);
+    let deaf = ApplicationSpec::starting(deaf.shutdown(Shutdown::Timeout(limit)));
+    let applications = with(&system, vec![deaf]).await;
+    applications.start_application("deaf", StartType::Permanent).await.unwrap();
+    let stopped = tokio::time::timeout(LIMIT, applications.stop_application("deaf")).await;
+    assert_eq!((stopped, system.process_count()), (Ok(Ok(())), 1));
 }

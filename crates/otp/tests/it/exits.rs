@@ -185,3 +185,18 @@ async fn messages_that_panic_when_they_are_dropped_end_nothing_else() {
     }
     assert_eq!(system.process_count(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_before_the_first_await_is_an_exit_and_not_the_starters() {
+    fn unlucky(_: Context) -> std::future::Ready<()> {
+        panic!("no luck")
+    }
+    let system = system();
+    let (me, mut mailbox) = trapping(&system);
+    let child = me.spawn_link(unlucky).unwrap();
+    let Some(Message::Exit { from, reason: ExitReason::Panic(report) }) = mailbox.recv().await else {
+        panic!("an exit")
+    };
+    assert_eq!((from, report.message.as_str()), (child, "no luck"));
+    assert_eq!(system.process_count(), 1, "only who started it is left");
+}

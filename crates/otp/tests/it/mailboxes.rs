@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use mnemon_otp::{Context, Error, ExitReason, Message, SpawnOptions};
+use mnemon_otp::{Context, Error, ExitReason, Inbox, Message, Received, SpawnOptions};
 
 use crate::{LIMIT, idle, obey, system};
 
@@ -120,4 +120,29 @@ async fn a_message_to_the_dead_is_an_error() {
     system.exit(pid, ExitReason::Kill);
     system.watch(pid).await;
     assert_eq!(system.send(pid, 1), Err(Error::NoProcess));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_inbox_takes_one_type_and_passes_all_else_on() {
+    let system = system();
+    let body = async |mut inbox: Inbox<u32>| {
+        let (mut numbers, mut others) = (Vec::new(), Vec::new());
+        while numbers.len() + others.len() < 4 {
+            match inbox.next().await {
+                Received::Message(number) => numbers.push(number),
+                Received::Other(Message::User(payload)) => others.push(payload.type_name()),
+                Received::Other(other) => panic!("{other:?}"),
+            }
+        }
+        assert_eq!((numbers, others), (vec![1, 2, 3], vec!["&str"]));
+    };
+    let address = system.spawn_typed(SpawnOptions::new().mailbox(3), body).unwrap();
+    let end = system.watch(address.pid());
+    address.send(1).unwrap();
+    system.send(address.pid(), "no number").unwrap();
+    address.send(2).unwrap();
+    assert!(matches!(address.send(3), Err(Error::MailboxFull { .. })));
+    address.send_within(3, LIMIT).await.unwrap();
+    assert_eq!(end.await, ExitReason::Normal);
+    assert_eq!(address.send(4), Err(Error::NoProcess));
 }

@@ -126,3 +126,26 @@ async fn a_value_that_panics_when_it_is_dropped_keeps_no_process_from_its_end() 
     assert_eq!((from, reason), (pid, ExitReason::error("x")));
     assert_eq!(registry.count(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_is_ending_is_neither_counted_nor_listed() {
+    type Seen = Vec<usize>;
+    /// Looks at another registry while its process is forgotten by this one.
+    struct Looking(Registry<u8>, mnemon_otp::Pid, tokio::sync::mpsc::UnboundedSender<Seen>);
+    impl Drop for Looking {
+        fn drop(&mut self) {
+            let Self(other, pid, seen) = self;
+            drop(seen.send(vec![other.count(), other.entries().len(), other.keys(*pid).len()]));
+        }
+    }
+    let system = system();
+    let pid = idle(&system);
+    let (first, other) = (Registry::unique(&system), Registry::unique(&system));
+    let (sender, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    first.register(pid, "key", std::sync::Arc::new(Looking(other.clone(), pid, sender))).unwrap();
+    other.register(pid, 1, ()).unwrap();
+    assert_eq!((other.count(), other.entries().len(), other.keys(pid)), (1, 1, vec![1]));
+    system.exit(pid, ExitReason::Kill);
+    system.watch(pid).await;
+    assert_eq!(seen.recv().await, Some(vec![0, 0, 0]));
+}

@@ -123,6 +123,7 @@ impl GenServer for Probe {
     }
 
     fn state_text(&self) -> String {
+        assert_ne!(self.sum, 13, "unlucky");
         format!("sum {}", self.sum)
     }
 }
@@ -381,6 +382,16 @@ async fn sys_shows_the_state_the_statistics_and_the_trace() {
     assert_eq!(trace[2], "out reply");
     sys::trace(&system, pid, 0, LIMIT).await.unwrap();
     assert_eq!(sys::traced(&system, pid, LIMIT).await, Ok(Vec::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_cannot_be_told_harms_no_server() {
+    let system = system();
+    let (server, _notes) = start(&system, Opening::Ready).await;
+    server.cast(Cast::Add(13)).unwrap();
+    let told = sys::get_state(&system, server.pid(), LIMIT).await.unwrap();
+    assert!(told.starts_with("no state: panic at") && told.contains("unlucky"), "{told}");
+    assert_eq!(server.call(Call::Sum).await, Ok(13));
 }
 
 #[tokio::test(start_paused = true)]
