@@ -80,6 +80,22 @@ async fn ten_nodes_in_one_process_tell_of_themselves_only() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plain_read_or_write_asks_no_process() {
+    fn handled(trees: &[mnemon_otp::ProcessTree]) -> u64 {
+        trees.iter().map(|tree| tree.process.handled + tree.process.mailbox + handled(&tree.children)).sum()
+    }
+    const COMMANDS: usize = 5_000;
+    let node = node("shop1").await;
+    let before = handled(&node.system().tree());
+    let resp = node.resp_addr().expect("RESP");
+    say(resp, &"SET k v\r\nGET k\r\n".repeat(COMMANDS), &"+OK\r\n$1\r\nv\r\n".repeat(COMMANDS));
+    let more = handled(&node.system().tree()) - before;
+    // The client itself comes and goes, and processes have their own messages now and then.
+    assert!(more < COMMANDS as u64 / 10, "{more} messages for {COMMANDS} reads and writes");
+    node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_is_ready_until_it_stops() {
     let node = node("shop1").await;
     let http = node.http_addr().expect("HTTP");
