@@ -107,8 +107,8 @@ impl<E: 'static> Installed<E> {
     /// Terminates the handler and tells its owner, if that lives and was not the cause.
     fn leave(self, reason: &ExitReason, me: &Me) {
         let Self { name, mut handler, owner } = self;
-        let terminated = catch(|| handler.terminate(reason));
-        if terminated.and_then(|()| dispose(handler)).is_err() {
+        let ends = [catch(|| handler.terminate(reason)), dispose(handler)];
+        if ends.iter().any(Result::is_err) {
             tracing::error!(handler = name, "an event handler panicked on its way out");
         }
         if let Some((owner, monitor)) = owner {

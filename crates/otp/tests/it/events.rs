@@ -158,6 +158,10 @@ async fn a_handler_that_panics_when_it_is_dropped_costs_nobody_else() {
         fn handle_event(&mut self, _: &u8, _: &Me) -> Handled {
             Handled::Remove
         }
+
+        fn terminate(&mut self, _: &ExitReason) {
+            panic!("not now");
+        }
     }
     let system = system();
     let manager = EventManager::start(&system).await.unwrap();

@@ -2,6 +2,7 @@
 
 mod agents;
 mod applications;
+mod dynamic_model;
 mod events;
 mod exits;
 mod groups;

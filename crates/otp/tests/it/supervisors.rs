@@ -379,3 +379,25 @@ async fn a_temporary_child_that_asks_to_be_left_out_is_forgotten() {
     assert_eq!(top.start_child(shy).await.unwrap(), None);
     assert_eq!(top.which_children().await.unwrap()[1].state, ChildState::Stopped, "only temporary ones are");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_supervisor_that_tries_again_and_again_can_be_stopped() {
+    let system = system();
+    let starts = Arc::new(AtomicU32::new(0));
+    let count = starts.clone();
+    let once = ChildSpec::new("once", move |me| {
+        let first = count.fetch_add(1, Ordering::SeqCst) == 0;
+        async move { if first { me.spawn_link(obey) } else { Err(Error::NoProcess) } }
+    });
+    let spec = SupervisorSpec::new(Strategy::OneForOne).intensity(u32::MAX, Duration::from_secs(1));
+    let inner = ChildSpec::supervisor("inner", spec.clone().child(once).name("inner"));
+    let top = spec.child(inner).start(&system).await.unwrap();
+    let inner = Supervisor::of(&system, system.whereis("inner").unwrap()).unwrap();
+    crash(&system, &inner, "once", ExitReason::error("x")).await;
+    while starts.load(Ordering::SeqCst) < 100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(inner.which_children().await.unwrap()[0].state, ChildState::Restarting);
+    top.stop(LIMIT).await.unwrap();
+    assert_eq!(system.process_count(), 0);
+}

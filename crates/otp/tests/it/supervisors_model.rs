@@ -111,9 +111,10 @@ impl Model {
     }
 }
 
-type Journal = Arc<Mutex<Vec<String>>>;
+pub(crate) type Journal = Arc<Mutex<Vec<String>>>;
 
-struct Leaving(Journal, String);
+/// Notes that a child has ended.
+pub(crate) struct Leaving(pub(crate) Journal, pub(crate) String);
 
 impl Drop for Leaving {
     fn drop(&mut self) {
@@ -232,7 +233,7 @@ async fn compare(rule: Rule, limit: u32, restarts: Vec<Restart>, steps: Vec<Step
     }
 }
 
-fn restart() -> impl Strategy<Value = Restart> {
+pub(crate) fn restart() -> impl Strategy<Value = Restart> {
     prop_oneof![Just(Restart::Permanent), Just(Restart::Transient), Just(Restart::Temporary)]
 }
 

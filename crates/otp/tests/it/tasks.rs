@@ -153,3 +153,24 @@ async fn a_stream_keeps_its_order_where_an_item_finds_no_room_for_a_process() {
     let pid = system.spawn(body).unwrap();
     assert_eq!(system.watch(pid).await, ExitReason::Normal);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_in_a_stream_is_the_value_of_its_item_alone() {
+    let system = system();
+    for ordered in [true, false] {
+        let (me, mut mailbox) = trapping(&system);
+        let options = StreamOptions { ordered, ..Default::default() };
+        let one = async |n: u64| {
+            assert_ne!(work(n).await, 20, "unlucky");
+            n
+        };
+        let mut stream = Task::stream(&me, [30, 20, 10], one, options);
+        let mut values = Vec::new();
+        while let Some(value) = stream.next().await {
+            values.push(value.ok());
+        }
+        let expected = if ordered { [Some(30), None, Some(10)] } else { [Some(10), None, Some(30)] };
+        assert_eq!(values, expected);
+        assert!(mailbox.try_recv().is_err(), "its owner does not feel it");
+    }
+}
