@@ -63,10 +63,8 @@ async fn who_hangs_crashes_or_says_nothing_costs_the_others_nothing() {
 async fn a_question_that_is_given_up_or_finds_no_room_leaves_no_process() {
     let settings = mnemon_otp::Settings { max_processes: 2, ..Default::default() };
     let system = System::with(settings, tokio::runtime::Handle::current());
-    let backends: Vec<Arc<dyn Backend>> = vec![
-        acting("hanging", || Box::pin(std::future::pending())),
-        acting("no room", || answers(&[1.0])),
-    ];
+    let backends: Vec<Arc<dyn Backend>> =
+        vec![acting("hanging", || Box::pin(std::future::pending())), acting("no room", || answers(&[1.0]))];
     let infosys = Infosys::start(&system, backends, None).await.expect("room for a process");
     let wish = Wish { within: Duration::from_millis(10), ..Wish::default() };
     assert!(infosys.ask("?", wish).await.is_empty());
