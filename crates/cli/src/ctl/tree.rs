@@ -7,14 +7,28 @@ use crate::output::{human_bytes, human_seconds, printable, table};
 /// Levels that are drawn; what is deeper is counted by its parent.
 const DEEPEST: usize = 64;
 
+/// What is told of a process.
+const COLUMNS: usize = 11;
+
 /// The tree as lines.
 pub(super) fn draw(tree: &Tree) -> String {
     let mut rows = Vec::new();
     for process in &tree.processes {
         push(&mut rows, process, "", "", 0);
     }
-    let header =
-        ["process", "pid", "kind", "module", "mailbox", "handled", "links", "memory", "age", "last exit"];
+    let header: [&str; COLUMNS] = [
+        "process",
+        "pid",
+        "kind",
+        "module",
+        "mailbox",
+        "handled",
+        "links",
+        "monitors",
+        "memory",
+        "age",
+        "last exit",
+    ];
     format!("{}{} processes\n", table(&header, rows.into_iter()), tree.count)
 }
 
@@ -31,6 +45,7 @@ fn push(rows: &mut Vec<Vec<String>>, process: &Process, own: &str, below: &str, 
         process.mailbox.to_string(),
         process.handled.to_string(),
         process.links.to_string(),
+        process.monitors.to_string(),
         human_bytes(process.memory),
         human_seconds(process.uptime_ms / 1_000),
         printable(last_exit),
@@ -43,7 +58,7 @@ fn push(rows: &mut Vec<Vec<String>>, process: &Process, own: &str, below: &str, 
         push(rows, child, &format!("{below}{branch}"), &format!("{below}{trunk}"), depth + 1);
     }
     if hidden > 0 {
-        let mut row = vec![String::new(); 10];
+        let mut row = vec![String::new(); COLUMNS];
         row[0] = format!("{below}└── {hidden} more");
         rows.push(row);
     }
@@ -63,7 +78,7 @@ mod tests {
             mailbox: 0,
             handled: 7,
             links: 1,
-            monitors: 0,
+            monitors: 3,
             memory: 512,
             uptime_ms: 61_000,
             last_exit: None,
@@ -87,6 +102,9 @@ mod tests {
         let drawn = names.join("\n");
         let expected = "node\n├── http\n└── resp\n";
         assert!(drawn.contains(expected), "{text}");
+        let first: Vec<&str> =
+            text.lines().find(|line| line.contains("<1.1>")).unwrap_or_default().split_whitespace().collect();
+        assert_eq!(first[5..8], ["7", "1", "3"], "handled, links, monitors: {text}");
         assert!(text.contains("    ├── worker-0") && text.contains("    └── 3 more"), "{text}");
         assert!(text.ends_with("8 processes\n"), "{text}");
     }
