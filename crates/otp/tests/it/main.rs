@@ -1,4 +1,5 @@
-//! The crate as its users see it. Time is virtual in every test: tokio's clock is paused and moves when all wait.
+//! The crate as its users see it. Time is virtual wherever it matters: tokio's clock is paused and moves when all wait. A few
+//! tests take two real threads and no time.
 
 mod agents;
 mod applications;

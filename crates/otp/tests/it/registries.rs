@@ -37,6 +37,21 @@ async fn a_name_is_gone_before_anyone_hears_of_the_end() {
     }
 }
 
+#[test]
+fn a_lookup_asks_no_process() {
+    // Nobody drives this runtime, so no process can answer anything.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let system = mnemon_otp::System::with(mnemon_otp::Settings::default(), runtime.handle().clone());
+    let registry = Registry::<String, u8>::unique(&system);
+    let pid = idle(&system);
+    registry.register(pid, "key".to_owned(), 7).unwrap();
+    system.register_name("name", pid).unwrap();
+    assert_eq!((registry.whereis("key"), registry.lookup("key")), (Some(pid), vec![(pid, 7)]));
+    assert_eq!((registry.keys(pid), system.whereis("name")), (vec!["key".to_owned()], Some(pid)));
+    drop(runtime);
+    assert_eq!((registry.whereis("key"), system.whereis("name"), system.process_count()), (None, None, 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_duplicate_key_is_shared_and_given_back_as_a_whole() {
     let system = system();
