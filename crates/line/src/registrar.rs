@@ -154,7 +154,8 @@ impl Registrar {
     fn compare(&self, catalog: &Catalog) {
         let bucket = |table: Arc<Table>| {
             let name = table.name().strip_prefix(TABLE_PREFIX).map(|name| name.as_bytes().into());
-            name.map(|name: Bytes| (name, table.id()))
+            // Its rows may move, and it stays.
+            name.map(|name: Bytes| (name, table.lasting_id()))
         };
         let now: HashMap<Bytes, TableId> = catalog.user_tables().into_iter().filter_map(bucket).collect();
         let before = std::mem::replace(&mut *self.buckets.0.announced_tables.lock(), now.clone());

@@ -467,7 +467,7 @@ fn walk(
             None if hashed => Bound::Unbounded,
             None => borrowed(from),
         };
-        let page = rows.page(Span { from, to, reverse: false }, usize::MAX)?;
+        let page = rows.page(Span { from, to, reverse: false }, usize::MAX, None)?;
         if !page.rows.iter().all(&mut visit) {
             return Ok(());
         }

@@ -281,7 +281,11 @@ impl TableCopy {
         {
             row.warm();
         }
-        Ok((row, shard.rows.last_removal))
+        let last_removal = shard.rows.last_removal;
+        if row.is_none() && self.is_gone() {
+            return Err(StoreError::NoTable(self.id));
+        }
+        Ok((row, last_removal))
     }
 
     /// Whether a commit after `clock` may have written or removed the row under a key, also when it is now as it was
@@ -299,8 +303,8 @@ impl TableCopy {
     /// Of rows on disc.
     pub(crate) fn get_at(&self, key: &[u8], clock: u64) -> Result<Option<Row>, StoreError> {
         let at = self.at(key);
-        let row = self.shard(at).read().rows.get_at(at, clock);
-        row.map_err(|cause| self.read_failed(&cause))
+        let row = self.shard(at).read().rows.get_at(at, clock).map_err(|cause| self.read_failed(&cause))?;
+        if row.is_none() && self.is_gone() { Err(StoreError::NoTable(self.id)) } else { Ok(row) }
     }
 
     /// How many rows there are, expired ones that are not yet deleted included. O(shards).
@@ -373,9 +377,11 @@ impl TableCopy {
     /// Rows of one shard whose time had passed at `now_ms`, the earliest first.
     #[must_use]
     pub fn due(&self, shard: usize, now_ms: u64, limit: usize) -> Vec<Row> {
-        let due = self.shards.get(shard).map(|shard| shard.read().due(now_ms, limit));
-        // Rows on disc that cannot be read cannot be deleted either; whoever reads them is told.
-        due.and_then(Result::ok).unwrap_or_default()
+        if self.cold.is_some() {
+            // Rows on disc that cannot be read cannot be deleted either; whoever reads them is told.
+            return self.due_cold(now_ms, limit).unwrap_or_default();
+        }
+        self.shards.get(shard).map(|shard| shard.read().due(now_ms, limit)).unwrap_or_default()
     }
 
     /// How many shards there are.

@@ -8,7 +8,7 @@ use mnemon_disc::DiscError;
 
 use crate::cold::ColdRows;
 use crate::row::Row;
-use crate::rows::{At, Rows, Span};
+use crate::rows::Span;
 
 pub(crate) struct Due {
     at_ms: u64,
@@ -66,25 +66,30 @@ impl ExpiryQueue {
         }
     }
 
-    /// Rows whose time has passed, the earliest first. `rows`: those that the queue is of.
-    ///
-    /// # Errors
-    /// Of rows on disc.
-    pub(crate) fn due(&self, rows: &Rows, now_ms: u64, limit: usize) -> Result<Vec<Row>, DiscError> {
+    /// Rows whose time has passed, the earliest first. None of rows on disc: see [`ExpiryQueue::due_keys`].
+    pub(crate) fn due(&self, now_ms: u64, limit: usize) -> Vec<Row> {
         match self {
             Self::Here(queue) => {
                 let due = queue.iter().take_while(|due| due.at_ms <= now_ms).take(limit);
-                Ok(due.map(|due| due.row.clone()).collect())
+                due.map(|due| due.row.clone()).collect()
             }
-            Self::Cold(queue) => {
-                let behind = cold_key(now_ms.saturating_add(1), &[]);
-                let span = Span { from: Bound::Unbounded, to: Bound::Excluded(&behind), reverse: false };
-                let keys = queue.first_keys(span, limit)?;
-                let keys = keys.iter().filter_map(|key| key.get(size_of::<u64>()..));
-                let found = keys.map(|key| rows.find(At { hash: 0, key }));
-                found.filter_map(Result::transpose).collect()
-            }
+            Self::Cold(_) => Vec::new(),
         }
+    }
+
+    /// The keys of rows on disc whose time has passed, the earliest first.
+    ///
+    /// # Errors
+    /// Of the disc.
+    pub(crate) fn due_keys(&self, now_ms: u64, limit: usize) -> Result<Vec<Box<[u8]>>, DiscError> {
+        let Self::Cold(queue) = self else { return Ok(Vec::new()) };
+        if queue.len() == 0 {
+            return Ok(Vec::new());
+        }
+        let behind = cold_key(now_ms.saturating_add(1), &[]);
+        let span = Span { from: Bound::Unbounded, to: Bound::Excluded(&behind), reverse: false };
+        let keys = queue.first_keys(span, limit)?;
+        Ok(keys.iter().filter_map(|key| key.get(size_of::<u64>()..).map(Box::from)).collect())
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -18,6 +18,8 @@ const SEALED: u8 = 1;
 const LOADING: u8 = 2;
 /// Rows cannot be read from the disc.
 const DAMAGED: u8 = 4;
+/// The rows were moved elsewhere, and what is here was freed.
+const GONE: u8 = 8;
 /// Nobody may read or write.
 const CLOSED: u8 = LOADING | DAMAGED;
 
@@ -90,11 +92,21 @@ impl TableCopy {
     /// them, so whoever reads by [`crate::Store::get`] asks this first; scans and commits refuse by themselves.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        !self.gate.has(CLOSED)
+        !self.gate.has(CLOSED | GONE)
+    }
+
+    /// Whether the rows were moved elsewhere and freed here. To be asked by whoever has found none, under the lock or after it.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.gate.has(GONE)
+    }
+
+    pub(crate) fn mark_gone(&self) {
+        self.gate.set(GONE);
     }
 
     /// # Errors
-    /// `Loading`, `Damaged`.
+    /// `Loading`, `Damaged`, `NoTable` when the rows are gone.
     pub fn check_open(&self) -> Result<(), StoreError> {
         if self.is_open() { Ok(()) } else { Err(self.refusal()) }
     }
@@ -104,7 +116,7 @@ impl TableCopy {
     /// # Errors
     /// `Loading`, `Damaged`, `Sealed`.
     pub(crate) fn check_writable(&self) -> Result<(), StoreError> {
-        if self.gate.has(SEALED | CLOSED) { Err(self.refusal()) } else { Ok(()) }
+        if self.gate.has(SEALED | CLOSED | GONE) { Err(self.refusal()) } else { Ok(()) }
     }
 
     /// Why a copy that is not open, or sealed, refuses.
@@ -113,6 +125,7 @@ impl TableCopy {
         match self.damaged() {
             Some(damage) => StoreError::Damaged { table: self.id(), cause: damage.cause.clone() },
             None if self.is_loading() => StoreError::Loading(self.id()),
+            None if self.is_gone() => StoreError::NoTable(self.id()),
             None => StoreError::Sealed(self.id()),
         }
     }

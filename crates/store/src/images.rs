@@ -85,7 +85,7 @@ impl Images {
 
     /// Positions that have images, at most about a page of them.
     pub(crate) fn walk(&self, span: Span<'_>) -> Result<Vec<Walked>, DiscError> {
-        let cleared = self.cleared.iter().map(|cleared| cleared.rows.walk(span));
+        let cleared = self.cleared.iter().map(|cleared| cleared.rows.walk(span, None));
         let mut walks = cleared.collect::<Result<Vec<Walked>, DiscError>>()?;
         if !span.is_empty() && !self.rows.is_empty() {
             let range = self.rows.range::<[u8], _>((span.from, span.to));

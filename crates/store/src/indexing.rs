@@ -3,6 +3,8 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
+use mnemon_disc::DiscError;
+
 use crate::copy::{TableCopy, borrowed};
 use crate::course::Course;
 use crate::error::StoreError;
@@ -43,6 +45,9 @@ impl Store {
             return Err(cause);
         }
         index.set_complete(self.clock());
+        if let Some(cold) = copy.cold_part() {
+            cold.note_complete();
+        }
         Ok(())
     }
 
@@ -88,9 +93,13 @@ impl TableCopy {
         for shard in &self.shards {
             let mut from = Bound::Unbounded;
             loop {
-                let shard = shard.read();
                 let span = Span { from: borrowed(&from), to: Bound::Unbounded, reverse: false };
-                let page = shard.rows.page(span, usize::MAX).map_err(|cause| self.read_failed(&cause))?;
+                let failed = |cause: DiscError| self.read_failed(&cause);
+                let beneath = if self.is_disc_only() { shard.read().rows.rows.beneath() } else { None };
+                let ahead = beneath.map(|beneath| beneath.read(span, usize::MAX)).transpose();
+                let ahead = ahead.map_err(failed)?;
+                let shard = shard.read();
+                let page = shard.rows.page(span, usize::MAX, ahead).map_err(failed)?;
                 let mut entries = index.entries.write();
                 for row in &page.rows {
                     if self.is_disc_only() {

@@ -52,6 +52,7 @@ mod index;
 mod indexing;
 mod journal;
 mod lock;
+mod moved;
 pub mod op;
 mod recovery;
 mod removals;

@@ -13,7 +13,7 @@ use mnemon_disc::DiscError;
 pub(crate) use mnemon_disc::rows::RowSpan as Span;
 use smallvec::SmallVec;
 
-use crate::cold::ColdRows;
+use crate::cold::{Ahead, Beneath, ColdRows};
 use crate::hash_rows::{HashRows, Hasher};
 use crate::row::Row;
 use crate::segment::SEGMENT_ROWS;
@@ -120,6 +120,14 @@ impl Rows {
         }
     }
 
+    /// Of rows on disc: the tree under them.
+    pub(crate) fn beneath(&self) -> Option<Beneath> {
+        match self {
+            Self::Cold(rows) => Some(rows.beneath()),
+            _ => None,
+        }
+    }
+
     /// The row at a key, on disc too.
     pub(crate) fn find(&self, at: At<'_>) -> Result<Option<Row>, DiscError> {
         match self {
@@ -175,17 +183,18 @@ impl Rows {
         &self,
         span: Span<'_>,
         most: usize,
+        ahead: Option<Ahead>,
     ) -> Result<(Vec<Row>, Option<Position>), DiscError> {
         let walked = match self {
             Self::Hashed(rows) if !span.is_empty() => return Ok(first_hashed(rows, span, most.max(1))),
-            Self::Cold(rows) => rows.walk(span, most)?,
-            _ => self.walk(span)?,
+            Self::Cold(rows) => rows.walk(span, most, ahead)?,
+            _ => self.walk(span, None)?,
         };
         Ok((walked.found.into_iter().map(|(_, row)| row).collect(), walked.stopped_at))
     }
 
     /// Visits at most about [`PAGE_ROWS`] rows of the span. Hashed rows are walked upwards only.
-    pub(crate) fn walk(&self, span: Span<'_>) -> Result<Walked, DiscError> {
+    pub(crate) fn walk(&self, span: Span<'_>, ahead: Option<Ahead>) -> Result<Walked, DiscError> {
         if span.is_empty() {
             return Ok(Walked { found: Vec::new(), stopped_at: None });
         }
@@ -199,7 +208,7 @@ impl Rows {
                 let range = rows.range::<[u8], _>((span.from, span.to));
                 walk_ordered(range.map(|(position, row)| (&**position, row)), span.reverse)
             }
-            Self::Cold(rows) => rows.walk(span, PAGE_ROWS)?,
+            Self::Cold(rows) => rows.walk(span, PAGE_ROWS, ahead)?,
         })
     }
 }

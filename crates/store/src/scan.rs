@@ -5,10 +5,11 @@ use std::ops::Bound;
 use mnemon_disc::DiscError;
 use smallvec::SmallVec;
 
+use crate::cold::{Ahead, Beneath};
 use crate::copy::{TableCopy, borrowed};
 use crate::error::StoreError;
 use crate::row::Row;
-use crate::rows::{Position, Rows, Span};
+use crate::rows::{PAGE_ROWS, Position, Rows, Span};
 use crate::snapshot::Snapshot;
 use crate::store::Store;
 use crate::versioned::{Page, Versioned};
@@ -94,8 +95,11 @@ impl Scan {
         let (page, hashed) = match self.source {
             Source::Rows => {
                 let number = *self.shard.get_or_insert_with(|| copy.first_shard(borrowed(&self.from)));
+                let beneath = || copy.shards[number].read().rows.rows.beneath();
+                let ahead = self.ahead_of(copy, at, beneath).map_err(failed)?;
                 let shard = copy.shards[number].read();
-                (self.page_of(&shard.rows, at).map_err(failed)?, matches!(shard.rows.rows, Rows::Hashed(_)))
+                let page = self.page_of(&shard.rows, at, ahead).map_err(failed)?;
+                (page, matches!(shard.rows.rows, Rows::Hashed(_)))
             }
             Source::Index(attribute) => {
                 let no_index = || StoreError::NoIndex { table: copy.id(), attribute };
@@ -104,9 +108,13 @@ impl Scan {
                 if !index.serves(clock) {
                     return Err(no_index());
                 }
-                (self.page_of(&index.entries.read(), at).map_err(failed)?, false)
+                let beneath = || index.entries.read().rows.beneath();
+                let ahead = self.ahead_of(copy, at, beneath).map_err(failed)?;
+                (self.page_of(&index.entries.read(), at, ahead).map_err(failed)?, false)
             }
         };
+        // Rows that were freed meanwhile are not absent.
+        copy.check_open()?;
         if let Some(snapshot) = at {
             snapshot.check()?;
         }
@@ -130,11 +138,33 @@ impl Scan {
         Ok(Some(ScanPage { rows, last_removal: page.last_removal }))
     }
 
-    fn page_of(&self, rows: &Versioned, at: Option<&Snapshot>) -> Result<Page, DiscError> {
-        let span = Span { from: borrowed(&self.from), to: borrowed(&self.to), reverse: self.reverse };
+    fn span(&self) -> Span<'_> {
+        Span { from: borrowed(&self.from), to: borrowed(&self.to), reverse: self.reverse }
+    }
+
+    fn page_of(
+        &self,
+        rows: &Versioned,
+        at: Option<&Snapshot>,
+        ahead: Option<Ahead>,
+    ) -> Result<Page, DiscError> {
         match at {
-            Some(snapshot) => rows.page_at(span, snapshot.clock()),
-            None => rows.page(span, self.most),
+            Some(snapshot) => rows.page_at(self.span(), snapshot.clock(), ahead),
+            None => rows.page(self.span(), self.most, ahead),
         }
+    }
+
+    /// Of rows on disc: what their tree has of the page, which no writer waits for.
+    fn ahead_of(
+        &self,
+        copy: &TableCopy,
+        at: Option<&Snapshot>,
+        beneath: impl FnOnce() -> Option<Beneath>,
+    ) -> Result<Option<Ahead>, DiscError> {
+        if !copy.is_disc_only() {
+            return Ok(None);
+        }
+        let most = if at.is_some() { PAGE_ROWS } else { self.most };
+        beneath().map(|beneath| beneath.read(self.span(), most)).transpose()
     }
 }

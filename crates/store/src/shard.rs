@@ -155,9 +155,14 @@ impl Shard {
         ClearedShard { rows: self.rows.clear(keeping, version, bytes), expiry: self.expiry.take() }
     }
 
-    /// Keys and versions of rows whose time has passed, the earliest first.
-    pub(crate) fn due(&self, now_ms: u64, limit: usize) -> Result<Vec<Row>, DiscError> {
-        self.expiry.due(&self.rows.rows, now_ms, limit)
+    /// Rows whose time has passed, the earliest first; none of rows on disc.
+    pub(crate) fn due(&self, now_ms: u64, limit: usize) -> Vec<Row> {
+        self.expiry.due(now_ms, limit)
+    }
+
+    /// The keys of rows on disc whose time has passed, the earliest first.
+    pub(crate) fn due_keys(&self, now_ms: u64, limit: usize) -> Result<Vec<Box<[u8]>>, DiscError> {
+        self.expiry.due_keys(now_ms, limit)
     }
 
     /// The row that the policy gives up next, any but the one at `spared`. Whoever then does not remove it must

@@ -134,6 +134,15 @@ impl Snapshots {
         Some(Retention { open: open.keys().copied().collect(), horizon: clock.load(Ordering::SeqCst) })
     }
 
+    /// Whether no snapshot of before this clock can be read any more, nor will be.
+    pub(crate) fn are_all_since(&self, clock: u64) -> bool {
+        let open = self.open.lock();
+        let registered: usize = open.values().map(Vec::len).sum();
+        // Else one is about to be opened, perhaps at a clock value of the past.
+        self.active.load(Ordering::SeqCst) == registered
+            && open.keys().next().is_none_or(|first| *first >= clock)
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.active.load(Ordering::SeqCst)
     }

@@ -447,6 +447,12 @@ impl Store {
         }
     }
 
+    /// Whether no snapshot sees what was before this clock.
+    #[must_use]
+    pub fn sees_nothing_before(&self, clock: u64) -> bool {
+        self.snapshots.are_all_since(clock)
+    }
+
     fn purge_images(&self) {
         if let Some(retention) = self.snapshots.to_purge(&self.clock) {
             for copy in self.copies() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use mnemon_disc::DiscError;
 
+use crate::cold::Ahead;
 use crate::images::Images;
 use crate::removals::Removals;
 use crate::row::Row;
@@ -75,6 +76,12 @@ impl Versioned {
         }
     }
 
+    /// Any row may have been removed up to this clock.
+    pub(crate) fn note_removals(&mut self, clock: u64) {
+        self.last_removal = self.last_removal.max(clock);
+        self.removals.note_all(clock);
+    }
+
     /// Whether a commit after `clock` may have written or removed the row. Never `false` when one has.
     pub(crate) fn may_have_changed(&self, at: At<'_>, clock: u64) -> Result<bool, DiscError> {
         let removed = match self.rows {
@@ -99,14 +106,19 @@ impl Versioned {
     }
 
     /// The present rows of the span's first page, at most `most` of hashed ones.
-    pub(crate) fn page(&self, span: Span<'_>, most: usize) -> Result<Page, DiscError> {
-        let (rows, stopped_at) = self.rows.first(span, most)?;
+    pub(crate) fn page(&self, span: Span<'_>, most: usize, ahead: Option<Ahead>) -> Result<Page, DiscError> {
+        let (rows, stopped_at) = self.rows.first(span, most, ahead)?;
         Ok(Page { rows, stopped_at, last_removal: self.last_removal })
     }
 
     /// The rows that the span's first page held at `clock`.
-    pub(crate) fn page_at(&self, span: Span<'_>, clock: u64) -> Result<Page, DiscError> {
-        let present = self.rows.walk(span)?;
+    pub(crate) fn page_at(
+        &self,
+        span: Span<'_>,
+        clock: u64,
+        ahead: Option<Ahead>,
+    ) -> Result<Page, DiscError> {
+        let present = self.rows.walk(span, ahead)?;
         if self.images.is_empty() {
             let rows = present.found.into_iter().map(|(_, row)| row).filter(|row| row.version() <= clock);
             let rows = rows.collect();

@@ -4,9 +4,9 @@ use mnemon_store::{Check, Commit, Expiry, Op, TableOp, When};
 use mnemon_term::{Record, RecordRef};
 
 use crate::error::TableError;
-use crate::table::Table;
+use crate::form::TableForm;
 
-impl Table {
+impl TableForm {
     /// Writes records as one commit, all of them or none, each with the table's own time to live. Of equal keys the last one
     /// stays; a bag takes all. O(records), with the locks of the rows' shards held: some hundreds are a good number.
     ///
@@ -31,10 +31,10 @@ impl Table {
         self.write_each(&records).await
     }
 
-    /// As [`Table::write_all`], each with its own expiry where there is one. One that is past leaves no record.
+    /// As [`TableForm::write_all`], each with its own expiry where there is one. One that is past leaves no record.
     ///
     /// # Errors
-    /// As [`Table::write_all`].
+    /// As [`TableForm::write_all`].
     pub async fn write_each(&self, records: &[(RecordRef<'_>, Option<Expiry>)]) -> Result<(), TableError> {
         self.check_writable()?;
         // Records are held against this schema, so it must still be that one when they are written.
@@ -57,7 +57,7 @@ impl Table {
     /// imports into `db0`…`db15`.
     ///
     /// # Errors
-    /// `Refused` for the first operation that its value refuses; otherwise as [`Table::write_all`].
+    /// `Refused` for the first operation that its value refuses; otherwise as [`TableForm::write_all`].
     pub async fn submit_all(&self, ops: Vec<Op<'_>>) -> Result<(), TableError> {
         self.check_writable()?;
         self.submit_checked(self.copy().schema_version(), ops).await

@@ -9,6 +9,7 @@ mod storage;
 
 pub use changes::TableChange;
 pub use moment::{Moment, Still};
+pub(crate) use moving::Recast;
 pub use refill::Refill;
 pub use storage::Keeper;
 
@@ -22,10 +23,12 @@ use mnemon_store::{
     StoreConfig, StoreError, TableId, TableOp, Unsynced, Verdict,
 };
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::error::TableError;
 use crate::feed::Feed;
+use crate::form::TableForm;
 use crate::loading::Loads;
 use crate::schema::{AttributeType, Schema, Storage};
 use crate::table::Table;
@@ -33,6 +36,7 @@ use crate::taking::Taker;
 use crate::transaction::Turns;
 use changes::Changes;
 use mnemon_store::Kind;
+use moving::Moved;
 
 /// How many numbered databases there are, Redis's default.
 pub const DATABASES: usize = 16;
@@ -52,6 +56,8 @@ pub struct Catalog {
     /// One change of a schema at a time; waiting for it must not block a thread that serves others.
     pub(crate) changing: tokio::sync::Mutex<()>,
     under_way: Changes,
+    /// Tables whose rows have moved: those here are kept for snapshots.
+    moved: Mutex<Vec<Moved>>,
     pub(crate) turns: Turns,
     database_storage: DatabaseStorage,
     keeper: OnceLock<Weak<dyn Keeper>>,
@@ -139,6 +145,7 @@ impl Catalog {
             next_id: AtomicU32::new(DATABASES as u32),
             changing: tokio::sync::Mutex::new(()),
             under_way: Changes::default(),
+            moved: Mutex::default(),
             turns: Turns::default(),
             database_storage: None,
             keeper: OnceLock::new(),
@@ -393,8 +400,13 @@ impl Catalog {
         }
     }
 
-    /// With the table's name where the error is about one that loads or is damaged.
+    /// With the table's name where the error is about one that loads, is damaged or has just moved.
     fn explain(&self, error: StoreError) -> TableError {
+        if let StoreError::NoTable(id) = error
+            && let Some(name) = self.name_of_moved(id)
+        {
+            return TableError::Transforming(name);
+        }
         let (StoreError::Loading(id) | StoreError::Damaged { table: id, .. }) = &error else {
             return error.into();
         };
@@ -436,9 +448,10 @@ impl Catalog {
         }
     }
 
-    /// Closes snapshots that are past their deadline.
+    /// Closes snapshots that are past their deadline, and frees what only they have seen.
     pub fn close_snapshots(&self) {
         self.store().maintain_snapshots();
+        self.retire_moved();
     }
 }
 
@@ -458,7 +471,7 @@ pub(crate) fn database_number(name: &str) -> Option<usize> {
     number.parse().ok().filter(|number| canonical && *number < DATABASES)
 }
 
-impl Table {
+impl TableForm {
     /// The version of the next schema; never one that a transaction may have noted.
     pub(crate) fn next_schema_version(&self) -> u64 {
         self.copy().schema_version().max(self.schema().version()) + 1

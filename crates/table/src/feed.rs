@@ -86,12 +86,17 @@ pub struct Subscription {
     held: Option<(Vec<Event>, Synced)>,
 }
 
-/// The engine of a table whose commits are synced.
-struct Gate(Arc<dyn Replica>);
+/// The engine of a table, and whether its commits are synced.
+struct Gate(Arc<dyn Replica>, Arc<AtomicBool>);
 
 impl Gate {
+    /// What has to be waited for before anything is told.
+    fn closed(&self) -> Option<Synced> {
+        self.1.load(Ordering::SeqCst).then(|| self.0.store().unsynced()).flatten()
+    }
+
     fn is_open(&self) -> bool {
-        self.0.store().unsynced().is_none()
+        self.closed().is_none()
     }
 }
 
@@ -102,15 +107,15 @@ impl std::fmt::Debug for Gate {
 }
 
 impl Subscription {
-    /// Holds events back until their commits are durable.
-    pub(crate) fn gated(mut self, replica: Arc<dyn Replica>) -> Self {
-        self.gate = Some(Gate(replica));
+    /// Holds events back until their commits are durable, while they have to be.
+    pub(crate) fn gated(mut self, replica: Arc<dyn Replica>, synced: Arc<AtomicBool>) -> Self {
+        self.gate = Some(Gate(replica, synced));
         self
     }
 
     /// Takes in the events of a commit.
     fn take(&mut self, events: Vec<Event>) {
-        match self.gate.as_ref().and_then(|gate| gate.0.store().unsynced()) {
+        match self.gate.as_ref().and_then(Gate::closed) {
             Some(synced) => self.held = Some((events, synced)),
             None => self.ready = events.into_iter(),
         }
@@ -190,6 +195,17 @@ impl Feed {
     /// Ends all subscriptions of a table.
     pub(crate) fn close(&self, table: TableId) {
         self.subscribers.lock().remove(&table);
+    }
+
+    /// Gives the subscribers of a table to another one, whose commits report already.
+    /// `is_whole`: all that happened to the one was told.
+    pub(crate) fn hand_over(&self, from: TableId, to: TableId, is_whole: bool) {
+        let mut subscribers = self.subscribers.lock();
+        let of_table = subscribers.remove(&from).unwrap_or_default();
+        if !is_whole {
+            of_table.iter().for_each(|subscriber| subscriber.lagged.store(true, Ordering::SeqCst));
+        }
+        subscribers.entry(to).or_default().extend(of_table);
     }
 
     /// Forgets subscribers that have gone; whether any is left.

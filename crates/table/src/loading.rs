@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::catalog::Catalog;
 use crate::error::TableError;
+use crate::form::TableForm;
 use crate::table::Table;
 
 /// How many tables are still to be loaded, and whether that goes on.
@@ -172,7 +173,7 @@ impl Catalog {
     }
 }
 
-impl Table {
+impl TableForm {
     /// Whether the records can be used.
     ///
     /// # Errors
@@ -186,6 +187,9 @@ impl Table {
     pub(crate) fn closed_error(&self) -> TableError {
         if let Some(cause) = self.copy().damage() {
             return TableError::Damaged { table: self.name(), cause };
+        }
+        if self.copy().is_gone() {
+            return TableError::Transforming(self.name());
         }
         let percent = self.copy().load_progress().map_or(99, LoadProgress::percent);
         TableError::Loading { table: self.name(), percent }

@@ -9,10 +9,10 @@ use mnemon_term::{Record, RecordRef, Term};
 
 use crate::error::TableError;
 use crate::feed::{DEFAULT_QUEUE, Detail, Subscription};
+use crate::form::TableForm;
 use crate::object::Object;
 use crate::query::{Pattern, Query};
 use crate::reading::{self, KeyRange, Step};
-use crate::table::Table;
 use crate::view::{AsOf, Present};
 use mnemon_store::Kind;
 
@@ -32,12 +32,12 @@ fn delete_object_op<'r>(key: &'r [u8], record: RecordRef<'r>) -> Op<'r> {
 }
 
 /// An answer that a local table has at once.
-fn at_once<T>(verdict: Verdict<Result<T, TableError>>, table: &Table) -> Result<T, TableError> {
+fn at_once<T>(verdict: Verdict<Result<T, TableError>>, table: &TableForm) -> Result<T, TableError> {
     let cause = "its copies must agree first; use the operation without `dirty_`";
     verdict.ready().unwrap_or_else(|| Err(TableError::Unsupported { table: table.name(), cause }))
 }
 
-impl Table {
+impl TableForm {
     /// The record that a counter starts from: the key, zero in the counter, nil elsewhere.
     pub(crate) fn initial_record(&self, key: &Term, attribute: u16) -> Result<Record, TableError> {
         let schema = self.schema();
@@ -207,24 +207,40 @@ impl Table {
             let names = schema.attribute_names().join(", ");
             return Err(TableError::BadQuery(format!("there is no attribute {attribute:?}, only {names}")));
         };
-        if !self.copy().indexed().contains(&place) {
+        // A crash may have come between an index and the schema that names it, or takes it away.
+        if !schema.indexes().contains(&place) || !self.copy().indexed().contains(&place) {
             return Err(TableError::NoIndex { table: self.name(), attribute: attribute.to_owned() });
         }
         Ok(place)
     }
 
-    /// Follows the table's changes from now on. `queue`: commits that may wait before events are dropped.
-    ///
-    /// # Errors
-    /// `NoTable`.
-    pub fn subscribe(&self, detail: Detail, queue: Option<usize>) -> Result<Subscription, TableError> {
+    /// Follows the table's changes from now on; `None` when the rows have just moved from here.
+    pub(crate) fn subscribe_here(
+        &self,
+        detail: Detail,
+        queue: Option<usize>,
+    ) -> Result<Option<Subscription>, TableError> {
         self.check_exists()?;
-        let _one_at_a_time = self.subscribing.lock();
+        let moved = self.subscribing.lock();
+        if *moved {
+            return Ok(None);
+        }
         self.store().set_subscribed(self.copy(), true);
         let id: TableId = self.id();
         let queue = queue.unwrap_or(DEFAULT_QUEUE);
         let subscription = self.feed.subscribe(id, detail, queue, || self.store().clock());
-        Ok(if self.is_synced() { subscription.gated(self.replica().clone()) } else { subscription })
+        Ok(Some(subscription.gated(self.replica().clone(), self.synced.clone())))
+    }
+
+    /// Hands the subscriptions over to the form that takes the place of this one. Nobody writes to either.
+    pub(crate) fn hand_over_subscribers(&self, next: &Self) {
+        let mut moved = self.subscribing.lock();
+        *moved = true;
+        if self.copy().is_subscribed() {
+            self.store().set_subscribed(next.copy(), true);
+            // A row whose time had passed, and that was not deleted yet, was not moved either.
+            self.feed.hand_over(self.id(), next.id(), self.size() == next.size());
+        }
     }
 
     /// Stops reporting changes once nobody listens any more.
@@ -237,8 +253,8 @@ impl Table {
 }
 
 /// The same without waiting and without one state for several rows.
-impl Table {
-    /// See [`Table::write`].
+impl TableForm {
+    /// See [`TableForm::write`].
     ///
     /// # Errors
     /// As `write`; `Unsupported` when the table's copies must agree first.
@@ -250,7 +266,7 @@ impl Table {
         .map(drop)
     }
 
-    /// See [`Table::insert_new`].
+    /// See [`TableForm::insert_new`].
     ///
     /// # Errors
     /// As `dirty_write`.
@@ -261,7 +277,7 @@ impl Table {
         ))
     }
 
-    /// See [`Table::delete`].
+    /// See [`TableForm::delete`].
     ///
     /// # Errors
     /// As `dirty_write`.
@@ -269,7 +285,7 @@ impl Table {
         removed(at_once(self.perform(&delete_op(&self.key(key))), self))
     }
 
-    /// See [`Table::delete_object`].
+    /// See [`TableForm::delete_object`].
     ///
     /// # Errors
     /// As `dirty_write`.
@@ -277,7 +293,7 @@ impl Table {
         removed(at_once(self.perform(&delete_object_op(&self.record_key(record)?, record)), self))
     }
 
-    /// See [`Table::update_counter`].
+    /// See [`TableForm::update_counter`].
     ///
     /// # Errors
     /// As `update_counter` and `dirty_write`.
@@ -340,7 +356,7 @@ impl Table {
         reading::step(&mut Present(self.store()), self, step, key)
     }
 
-    /// See [`Table::range`]; each row as it is when it is met.
+    /// See [`TableForm::range`]; each row as it is when it is met.
     ///
     /// # Errors
     /// As `range`.
@@ -349,7 +365,7 @@ impl Table {
         reading::range(&mut Present(self.store()), self, range)
     }
 
-    /// See [`Table::index_read`]; each row as it is when it is met.
+    /// See [`TableForm::index_read`]; each row as it is when it is met.
     ///
     /// # Errors
     /// As `index_read`.
@@ -359,7 +375,7 @@ impl Table {
         reading::index_read(&mut Present(self.store()), self, attribute, value)
     }
 
-    /// See [`Table::match_object`]; each row as it is when it is met.
+    /// See [`TableForm::match_object`]; each row as it is when it is met.
     ///
     /// # Errors
     /// As `match_object`.
@@ -368,7 +384,7 @@ impl Table {
         reading::match_object(&mut Present(self.store()), self, pattern)
     }
 
-    /// See [`Table::select`]; each row as it is when it is met.
+    /// See [`TableForm::select`]; each row as it is when it is met.
     ///
     /// # Errors
     /// As `select`.

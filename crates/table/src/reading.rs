@@ -8,9 +8,9 @@ use mnemon_term::key::{self, Keying, successor_of_prefix};
 use mnemon_term::{RecordRef, Term, TermRef};
 
 use crate::error::TableError;
+use crate::form::TableForm;
 use crate::object::{Object, first_object, objects};
 use crate::query::{Pattern, Plan, Query};
-use crate::table::Table;
 use crate::view::{Span, View, Walk};
 
 /// A part of an `ordered_set` by its keys.
@@ -32,11 +32,15 @@ impl Default for KeyRange {
     }
 }
 
-pub(crate) fn read(view: &mut impl View, table: &Table, key: &Term) -> Result<Option<Object>, TableError> {
+pub(crate) fn read(
+    view: &mut impl View,
+    table: &TableForm,
+    key: &Term,
+) -> Result<Option<Object>, TableError> {
     Ok(view.row(table, &table.key(key))?.and_then(first_object))
 }
 
-pub(crate) fn lookup(view: &mut impl View, table: &Table, key: &Term) -> Result<Vec<Object>, TableError> {
+pub(crate) fn lookup(view: &mut impl View, table: &TableForm, key: &Term) -> Result<Vec<Object>, TableError> {
     Ok(view.row(table, &table.key(key))?.map(|row| objects(&row)).unwrap_or_default())
 }
 
@@ -53,7 +57,7 @@ pub(crate) enum Step {
 /// back is forth, as in ETS.
 pub(crate) fn step(
     view: &mut impl View,
-    table: &Table,
+    table: &TableForm,
     step: Step,
     key: Option<&Term>,
 ) -> Result<Option<Term>, TableError> {
@@ -81,7 +85,7 @@ pub(crate) fn step(
 
 pub(crate) fn range(
     view: &mut impl View,
-    table: &Table,
+    table: &TableForm,
     range: &KeyRange,
 ) -> Result<Vec<Object>, TableError> {
     if table.kind() != Kind::OrderedSet {
@@ -100,7 +104,7 @@ pub(crate) fn range(
 /// Records whose attribute equals the value: numerically in an `ordered_set`, exactly in others, like their keys.
 pub(crate) fn index_read(
     view: &mut impl View,
-    table: &Table,
+    table: &TableForm,
     attribute: u16,
     value: &Term,
 ) -> Result<Vec<Object>, TableError> {
@@ -118,7 +122,11 @@ pub(crate) fn index_read(
     })
 }
 
-pub(crate) fn select(view: &mut impl View, table: &Table, query: &Query) -> Result<Vec<Object>, TableError> {
+pub(crate) fn select(
+    view: &mut impl View,
+    table: &TableForm,
+    query: &Query,
+) -> Result<Vec<Object>, TableError> {
     let plan = query.plan(table.kind(), &table.copy().indexed());
     let order = (query.max_records(), query.is_reverse());
     find(view, table, plan, order, |record| query.matches(record))
@@ -126,7 +134,7 @@ pub(crate) fn select(view: &mut impl View, table: &Table, query: &Query) -> Resu
 
 pub(crate) fn match_object(
     view: &mut impl View,
-    table: &Table,
+    table: &TableForm,
     pattern: &Pattern,
 ) -> Result<Vec<Object>, TableError> {
     let plan = Plan::choose(&pattern.to_condition(), table.kind(), &table.copy().indexed());
@@ -136,7 +144,7 @@ pub(crate) fn match_object(
 /// The wanted records among those that a plan leads to.
 fn find(
     view: &mut impl View,
-    table: &Table,
+    table: &TableForm,
     plan: Plan,
     (limit, reverse): (Option<usize>, bool),
     wanted: impl Fn(RecordRef<'_>) -> bool,
@@ -166,7 +174,7 @@ fn find(
 
 fn find_keys(
     view: &mut impl View,
-    table: &Table,
+    table: &TableForm,
     keys: Vec<Vec<u8>>,
     limit: Option<usize>,
     wanted: impl Fn(RecordRef<'_>) -> bool,
@@ -187,7 +195,7 @@ fn find_keys(
 
 pub(crate) fn fold<A>(
     view: &mut impl View,
-    table: &Table,
+    table: &TableForm,
     start: A,
     mut step: impl FnMut(A, RecordRef<'_>) -> A,
 ) -> Result<A, TableError> {
@@ -203,7 +211,7 @@ pub(crate) fn fold<A>(
 
 fn collect(
     view: &mut impl View,
-    table: &Table,
+    table: &TableForm,
     span: &Span,
     limit: Option<usize>,
     mut wanted: impl FnMut(RecordRef<'_>) -> bool,

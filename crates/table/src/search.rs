@@ -16,6 +16,7 @@ use mnemon_term::Term;
 
 use crate::catalog::Catalog;
 use crate::error::TableError;
+use crate::form::TableForm;
 use crate::object::Object;
 use crate::query::Query;
 use crate::reading::{self, KeyRange};
@@ -43,7 +44,7 @@ impl Search {
     /// The records, as of one present state.
     ///
     /// # Errors
-    /// As [`Table::range`], [`Table::index_read`] and [`Table::select`].
+    /// As [`TableForm::range`], [`TableForm::index_read`] and [`TableForm::select`].
     pub async fn run(&self, table: &Table) -> Result<Vec<Object>, TableError> {
         match self {
             Self::Range(range) => table.range(range).await,
@@ -63,6 +64,7 @@ impl Search {
         before: &Before,
         ahead: usize,
     ) -> Result<Vec<Object>, TableError> {
+        let table = &*table.as_of(&before.snapshot)?;
         let view = &mut During::new(table.store(), before, table, ahead)?;
         match self {
             Self::Range(range) => reading::range(view, table, range),
@@ -103,7 +105,7 @@ impl<'a> During<'a> {
     pub(crate) fn new(
         store: &'a Store,
         before: &'a Before,
-        table: &Table,
+        table: &TableForm,
         ahead: usize,
     ) -> Result<Self, TableError> {
         let snapshot = AsOf { store, snapshot: &before.snapshot };
@@ -151,7 +153,7 @@ fn with_fields(old: Option<Row>, key: &[u8], fields: &[FieldChange]) -> Option<R
 }
 
 impl View for During<'_> {
-    fn row(&mut self, table: &Table, key: &[u8]) -> Result<Option<Row>, TableError> {
+    fn row(&mut self, table: &TableForm, key: &[u8]) -> Result<Option<Row>, TableError> {
         match self.changed.get(key) {
             Some(row) => Ok(row.clone()),
             None if self.cleared => Ok(None),
@@ -161,7 +163,7 @@ impl View for During<'_> {
 
     fn walk(
         &mut self,
-        table: &Table,
+        table: &TableForm,
         span: &Span,
         visit: &mut dyn FnMut(&Row) -> Walk,
     ) -> Result<(), TableError> {
@@ -198,7 +200,7 @@ fn is_ahead(one: &[u8], other: &[u8], reverse: bool) -> bool {
 
 /// Rows with their places in a span, in its direction; those outside are left out.
 pub(crate) fn positioned<'r>(
-    table: &Table,
+    table: &TableForm,
     span: &Span,
     rows: impl Iterator<Item = &'r Row>,
 ) -> Vec<(Vec<u8>, Row)> {
@@ -217,7 +219,7 @@ pub(crate) fn positioned<'r>(
     placed
 }
 
-impl Table {
+impl TableForm {
     /// The first place of a row in a span.
     pub(crate) fn position_in(&self, span: &Span, row: &Row) -> Vec<u8> {
         positioned(self, span, std::iter::once(row)).into_iter().next().map(|(at, _)| at).unwrap_or_default()

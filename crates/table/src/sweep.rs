@@ -8,8 +8,8 @@ use std::ops::Bound;
 use mnemon_store::{Before, Row, Snapshot, Source};
 
 use crate::error::TableError;
+use crate::form::TableForm;
 use crate::search::During;
-use crate::table::Table;
 use crate::view::{AsOf, Span, View, Walk, walk_pages};
 
 /// Bits of a hash that a place leaves out.
@@ -36,7 +36,7 @@ pub struct Swept {
     pub next: Option<u64>,
 }
 
-impl Table {
+impl TableForm {
     /// About `count` rows from a place on (0: the beginning). Rows whose places are equal come together, so a sweep
     /// always gets on. O(count), locks for a page at a time.
     ///
@@ -79,7 +79,7 @@ impl Table {
     /// Visits the rows from a place on until `visit` has had enough.
     ///
     /// # Errors
-    /// As [`Table::sweep`].
+    /// As [`TableForm::sweep`].
     pub fn sweep_each(
         &self,
         state: State<'_>,

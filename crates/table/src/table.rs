@@ -1,71 +1,56 @@
-//! A handle to one table: what it is, and the way of its reads and writes to the rows.
+//! The handle of a table, which leads to its rows wherever they have been moved.
+//!
+//! What must stay true: one load and one branch lead to the rows of a table that was never moved; whoever has looked the rows
+//! up and is overtaken by a move reads what they were at its end, and can write nothing any more.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
-use arc_swap::{ArcSwap, Guard};
-use mnemon_store::{
-    Durability, Expiry, Op, OpError, Outcome, Replica, Store, StoreError, TableCopy, TableId, Unsynced,
-    Verdict,
-};
-use mnemon_term::{Keying, RecordRef, Term, key};
-use parking_lot::Mutex;
+use mnemon_store::{Replica, Snapshot, TableCopy};
 
 use crate::error::TableError;
-use crate::feed::Feed;
-use crate::fetch::Loads;
-use crate::key_buffer::KeyBuffer;
-use crate::schema::{AccessMode, Schema};
-use mnemon_store::Kind;
-
-/// Rows that one pass of eviction takes out beyond the bound's excess, so that a full cache does not evict at every
-/// write.
-const EVICTION_BATCH: usize = 16;
-
-/// Stands for "no time to live" in [`Table::ttl_ms`].
-const NO_TTL: u64 = u64::MAX;
-
-/// Shapes of records that are remembered.
-const SHAPES_MAX: usize = 8;
+use crate::feed::{Detail, Feed, Subscription};
+use crate::form::TableForm;
+use crate::schema::Schema;
 
 /// One table. Cheap to clone behind its `Arc`; stays usable until the table is dropped, after which every call says
-/// `NoTable`.
+/// `NoTable`. It goes on when the rows move to the disc alone, back, or are transformed there. What can be done with it is told
+/// at [`TableForm`].
 pub struct Table {
-    copy: Arc<TableCopy>,
-    replica: Arc<dyn Replica>,
-    schema: ArcSwap<Schema>,
-    /// The shapes that records have had, each with the clock after which they were written so. The newest is last.
-    shapes: ArcSwap<Vec<(u64, Arc<Schema>)>>,
-    /// Of the schema, for those who write: loading it costs as much as writing a row.
-    read_only: AtomicBool,
-    /// Of the schema.
-    ttl_ms: AtomicU64,
-    dropped: AtomicBool,
-    expired: AtomicU64,
-    evicted: AtomicU64,
-    pub(crate) feed: Arc<Feed>,
-    pub(crate) loads: Loads,
-    /// Held while reporting is switched on or off.
-    pub(crate) subscribing: Mutex<()>,
+    form: TableForm,
+    /// Where the rows have gone.
+    next: OnceLock<Arc<Table>>,
 }
 
-/// What [`Table::info`] tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableInfo {
-    /// Rows, those included whose time has passed and that are not yet deleted.
-    pub size: usize,
-    /// Bytes that the rows take in memory.
-    pub memory_bytes: usize,
-    /// Bytes that they take on disc, when they are there only.
-    pub disc_bytes: Option<u64>,
-    /// Rows with a time to live.
-    pub expiring: usize,
-    /// Live subscriptions.
-    pub subscribers: usize,
-    /// Rows deleted because their time had passed, since the start.
-    pub expired: u64,
-    /// Rows deleted to keep the table within its bounds, since the start.
-    pub evicted: u64,
+/// The form of a table that a reader is to look at.
+pub(crate) enum FormRef<'t> {
+    /// It is in the table's chain of forms.
+    Here(&'t TableForm),
+    /// One before that, kept for the snapshots that see it.
+    Before(Arc<Table>),
+}
+
+impl Deref for FormRef<'_> {
+    type Target = TableForm;
+
+    fn deref(&self) -> &TableForm {
+        match self {
+            Self::Here(form) => form,
+            Self::Before(table) => &table.form,
+        }
+    }
+}
+
+impl Deref for Table {
+    type Target = TableForm;
+
+    #[inline]
+    fn deref(&self) -> &TableForm {
+        match self.next.get() {
+            None => &self.form,
+            Some(next) => next.newest(),
+        }
+    }
 }
 
 impl Table {
@@ -75,338 +60,90 @@ impl Table {
         replica: Arc<dyn Replica>,
         feed: Arc<Feed>,
     ) -> Self {
-        let shapes = ArcSwap::from_pointee(vec![(0, Arc::new(schema.clone()))]);
-        let (read_only, ttl_ms) = (AtomicBool::default(), AtomicU64::default());
-        let table = Self {
-            copy,
-            replica,
-            schema: ArcSwap::from_pointee(schema.clone()),
-            shapes,
-            read_only,
-            ttl_ms,
-            dropped: AtomicBool::new(false),
-            expired: AtomicU64::new(0),
-            evicted: AtomicU64::new(0),
-            feed,
-            loads: Loads::default(),
-            subscribing: Mutex::new(()),
-        };
-        table.set_schema(schema);
-        table
+        Self { form: TableForm::new(schema, copy, replica, feed), next: OnceLock::new() }
     }
 
-    /// The table's number on this node.
-    #[must_use]
-    pub fn id(&self) -> TableId {
-        self.copy.id()
+    /// The table after this one, once its rows are in that copy. The old one leads there from [`Table::lead_to`] on.
+    pub(crate) fn after(before: &Arc<Self>, schema: Schema, copy: Arc<TableCopy>) -> Self {
+        Self { form: TableForm::after(before, schema, copy), next: OnceLock::new() }
     }
 
-    /// The table's name.
-    #[must_use]
-    pub fn name(&self) -> String {
-        self.schema.load().name().to_owned()
+    /// From here on all handles of this table mean that one.
+    pub(crate) fn lead_to(&self, next: Arc<Self>) {
+        // A table is moved once; where it has gone is moved from there.
+        let _ = self.next.set(next);
     }
 
-    /// The schema in force.
-    #[must_use]
-    pub fn schema(&self) -> Guard<Arc<Schema>> {
-        self.schema.load()
+    /// Frees the rows that were here.
+    pub(crate) fn retire(&self) {
+        self.form.shared_copy().retire();
     }
 
-    pub(crate) fn set_schema(&self, schema: Schema) {
-        self.read_only.store(schema.access() == AccessMode::ReadOnly, Ordering::SeqCst);
-        self.ttl_ms.store(schema.ttl_ms().unwrap_or(NO_TTL), Ordering::SeqCst);
-        self.schema.store(Arc::new(schema));
-    }
-
-    /// The schema by whose attributes a row of this version was written: while the table is transformed, and in
-    /// events of before, it may be an older one than that in force.
-    #[must_use]
-    pub fn schema_of(&self, version: u64) -> Arc<Schema> {
-        let shapes = self.shapes.load();
-        let written_in = shapes.iter().rev().find(|(after, _)| version > *after || *after == 0);
-        written_in.map_or_else(|| self.schema.load_full(), |(_, schema)| schema.clone())
-    }
-
-    /// From here on records are written in another shape; nobody else writes meanwhile.
-    pub(crate) fn begin_shape(&self, schema: &Schema) {
-        let mut shapes = Vec::clone(&self.shapes.load());
-        shapes.push((self.store().clock(), Arc::new(schema.clone())));
-        if shapes.len() > SHAPES_MAX {
-            // Events that old have been delivered or dropped; rows were all rewritten since.
-            shapes.remove(0);
-            shapes[0].0 = 0;
+    #[cold]
+    fn newest(&self) -> &TableForm {
+        let mut table = self;
+        while let Some(next) = table.next.get() {
+            table = next;
         }
-        self.shapes.store(Arc::new(shapes));
+        &table.form
     }
 
-    /// Whether what is told of the table must be durable before: see [`Store::unsynced`].
-    #[must_use]
-    pub fn is_synced(&self) -> bool {
-        self.copy.disc() == Some(Durability::Commit)
-    }
-
-    /// The kind of its rows.
-    #[must_use]
-    pub fn kind(&self) -> Kind {
-        self.copy.spec().kind
-    }
-
-    /// This node's copy of the rows; for reading fast paths in front doors.
-    #[must_use]
-    pub fn copy(&self) -> &TableCopy {
-        &self.copy
-    }
-
-    /// The store that holds the copy.
-    #[must_use]
-    pub fn store(&self) -> &Store {
-        self.replica.store()
-    }
-
-    pub(crate) fn replica(&self) -> &Arc<dyn Replica> {
-        &self.replica
-    }
-
-    /// Sizes and counts. O(shards).
-    #[must_use]
-    pub fn info(&self) -> TableInfo {
-        TableInfo {
-            size: self.copy.len(),
-            memory_bytes: self.copy.memory(),
-            disc_bytes: self.copy.is_disc_only().then(|| self.copy.disc_bytes()),
-            expiring: self.copy.expiring(),
-            subscribers: self.feed.count(self.id()),
-            expired: self.expired.load(Ordering::Relaxed),
-            evicted: self.evicted.load(Ordering::Relaxed),
-        }
-    }
-
-    /// Rows in the table. O(shards).
-    #[must_use]
-    pub fn size(&self) -> usize {
-        self.copy.len()
-    }
-
-    pub(crate) fn mark_dropped(&self) {
-        self.dropped.store(true, Ordering::SeqCst);
-    }
-
-    /// # Errors
-    /// `NoTable` once the table was dropped, `Loading` while its rows come from the disc, `Damaged` when they cannot.
-    pub(crate) fn check_exists(&self) -> Result<(), TableError> {
-        if self.dropped.load(Ordering::Relaxed) {
-            return Err(TableError::NoTable(self.name()));
-        }
-        self.check_open()
-    }
-
-    /// For whoever gives the rows up: a damaged table will do.
+    /// The form whose rows a snapshot sees.
     ///
     /// # Errors
-    /// `NoTable`, `Loading`.
-    pub(crate) fn check_replaceable(&self) -> Result<(), TableError> {
-        match self.check_exists() {
-            Err(TableError::Damaged { .. }) => Ok(()),
-            answer => answer,
+    /// `SnapshotExpired` when it is gone.
+    pub(crate) fn as_of(&self, snapshot: &Snapshot) -> Result<FormRef<'_>, TableError> {
+        let clock = snapshot.clock();
+        if self.form.since() > clock {
+            return self.before(clock);
         }
-    }
-
-    pub(crate) fn check_writable(&self) -> Result<(), TableError> {
-        self.check_exists()?;
-        if self.is_read_only() { Err(TableError::ReadOnly(self.name())) } else { Ok(()) }
-    }
-
-    fn allows(&self, op: &Op<'_>) -> Result<(), TableError> {
-        if op.is_read() {
-            return self.check_exists();
+        let mut table = self;
+        while let Some(next) = table.next.get().filter(|next| next.form.since() <= clock) {
+            table = next;
         }
-        match self.check_writable() {
-            // The rows are given up, and a read-only table keeps even damaged ones.
-            Err(TableError::Damaged { .. }) if matches!(op, Op::Clear) && !self.is_read_only() => Ok(()),
-            answer => answer,
+        Ok(FormRef::Here(&table.form))
+    }
+
+    #[cold]
+    fn before(&self, clock: u64) -> Result<FormRef<'_>, TableError> {
+        let mut table = self.form.before().ok_or_else(moved_since)?;
+        while table.form.since() > clock {
+            table = table.form.before().ok_or_else(moved_since)?;
         }
+        Ok(FormRef::Before(table))
     }
 
-    fn is_read_only(&self) -> bool {
-        self.read_only.load(Ordering::SeqCst)
-    }
-
-    /// A key as the bytes its rows are found by.
-    #[must_use]
-    pub fn key_bytes(&self, term: &Term) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(24);
-        key::encode(term, self.kind().keying(), &mut bytes);
-        bytes
-    }
-
-    /// As `key_bytes`, for as long as a row is looked for.
-    pub(crate) fn key(&self, term: &Term) -> KeyBuffer {
-        let filled: Result<KeyBuffer, std::convert::Infallible> = KeyBuffer::fill(|bytes| {
-            key::encode(term, self.kind().keying(), bytes);
-            Ok(())
-        });
-        let Ok(key) = filled;
-        key
-    }
-
-    /// The key bytes of a record that fits the schema.
-    pub(crate) fn record_key(&self, record: RecordRef<'_>) -> Result<KeyBuffer, TableError> {
-        self.schema.load().check(record)?;
-        let keying: Keying = self.kind().keying();
-        KeyBuffer::fill(|bytes| {
-            if let Some(term) = record.key() {
-                key::encode(term, keying, bytes);
-            }
-            Ok(())
-        })
-    }
-
-    /// The expiry of a record written now without one of its own.
-    pub(crate) fn default_expiry(&self) -> Expiry {
-        match self.ttl_ms.load(Ordering::SeqCst) {
-            NO_TTL => Expiry::Never,
-            ttl_ms => self.expiry_in(ttl_ms),
-        }
-    }
-
-    /// When a record that is written now without a time to live of its own expires, by the table's `ttl_ms`.
-    #[must_use]
-    pub fn default_expires_at(&self) -> Option<u64> {
-        match self.default_expiry() {
-            Expiry::At(at_ms) => Some(at_ms),
-            Expiry::Never | Expiry::Keep => None,
-        }
-    }
-
-    /// The expiry of a record that is to live this long.
-    pub(crate) fn expiry_in(&self, ttl_ms: u64) -> Expiry {
-        Expiry::At(self.store().now_ms().saturating_add(ttl_ms))
-    }
-
-    /// Submits one operation as a commit of its own and, when the table has grown over its bounds, makes room.
+    /// The rows that a snapshot sees, which are elsewhere than those of now when the table has been moved since.
     ///
     /// # Errors
-    /// `ReadOnly`, `NoTable`; the inner error is the operation's own, it changed nothing.
-    pub fn submit(&self, op: &Op<'_>) -> Verdict<Result<Result<Outcome, OpError>, TableError>> {
-        self.submit_at(self.store().now_ms(), op)
+    /// `SnapshotExpired`.
+    pub fn copy_at(&self, snapshot: &Snapshot) -> Result<Arc<TableCopy>, TableError> {
+        Ok(self.as_of(snapshot)?.shared_copy().clone())
     }
 
-    /// As `submit`, with the group's time as the caller has read it a moment ago, for pipelines of operations.
+    /// Follows the table's changes from now on, also when its rows move. `queue`: commits that may wait before events are
+    /// dropped.
     ///
     /// # Errors
-    /// As `submit`.
-    pub fn submit_at(
-        &self,
-        time_ms: u64,
-        op: &Op<'_>,
-    ) -> Verdict<Result<Result<Outcome, OpError>, TableError>> {
-        let allowed = self.allows(op);
-        if let Err(error) = allowed {
-            return Verdict::Ready(Err(error));
-        }
-        match self.replica.commit_one(&self.copy, time_ms, op) {
-            Verdict::Ready(answer) => {
-                self.make_room(op.key());
-                Verdict::Ready(answer.map(|(_, outcome)| outcome).map_err(|error| self.explain(error)))
-            }
-            Verdict::Unsynced(Unsynced { answer, synced, .. }) => {
-                self.make_room(op.key());
-                let answer = answer.map(|(_, outcome)| outcome).map_err(|error| self.explain(error));
-                Verdict::Unsynced(Unsynced { answer, synced, failed: |cause| Err(cause.into()) })
-            }
-            Verdict::Later(answer) => Verdict::Later(Box::pin(async move {
-                answer.await.map(|(_, outcome)| outcome).map_err(TableError::from)
-            })),
-        }
-    }
-
-    /// The store's refusal in the words of this table.
-    pub(crate) fn explain(&self, error: StoreError) -> TableError {
-        match error {
-            StoreError::Sealed(_) => TableError::Transforming(self.name()),
-            StoreError::NoTable(_) => TableError::NoTable(self.name()),
-            StoreError::Loading(_) | StoreError::Damaged { .. } => self.closed_error(),
-            other => TableError::from(other),
-        }
-    }
-
-    /// As `submit`, with the operation's refusal as this table's error.
-    pub(crate) fn perform(&self, op: &Op<'_>) -> Verdict<Result<Outcome, TableError>> {
-        match self.submit(op) {
-            Verdict::Ready(answer) => Verdict::Ready(self.refusal(answer)),
-            Verdict::Unsynced(Unsynced { answer, synced, .. }) => Verdict::Unsynced(Unsynced {
-                answer: self.refusal(answer),
-                synced,
-                failed: |cause| Err(cause.into()),
-            }),
-            Verdict::Later(answer) => {
-                let name = self.name();
-                Verdict::Later(Box::pin(async move { refusal(&name, answer.await) }))
+    /// `NoTable`.
+    pub fn subscribe(&self, detail: Detail, queue: Option<usize>) -> Result<Subscription, TableError> {
+        loop {
+            if let Some(subscription) = self.subscribe_here(detail, queue)? {
+                return Ok(subscription);
             }
         }
-    }
-
-    fn refusal(&self, answer: Result<Result<Outcome, OpError>, TableError>) -> Result<Outcome, TableError> {
-        match answer {
-            Ok(Ok(outcome)) => Ok(outcome),
-            other => refusal(&self.name(), other),
-        }
-    }
-
-    /// Evicts rows while the table is over its bounds. The victims go as deletes, in commits of their own, so that
-    /// every copy drops the same rows.
-    pub(crate) fn make_room(&self, near: Option<&[u8]>) {
-        if !self.copy.is_over_bounds() {
-            return;
-        }
-        let near = near.unwrap_or_default();
-        for _ in 0..EVICTION_BATCH {
-            let Some(row) = self.copy.victim(near) else { return };
-            let (key, version) = (row.key().into(), row.version());
-            let evict = Op::Delete { key, cause: mnemon_store::Cause::Evicted, version };
-            let answer = self.replica.commit_one(&self.copy, self.store().now_ms(), &evict);
-            if !matches!(answer.ready(), Some(Ok((_, Ok(Outcome::Removed(Some(_))))))) {
-                // It was written meanwhile, or the table is sealed.
-                self.copy.keep(row.key());
-            } else {
-                self.evicted.fetch_add(1, Ordering::Relaxed);
-            }
-            if !self.copy.is_over_bounds() {
-                return;
-            }
-        }
-    }
-
-    /// Deletes rows whose time has passed: at most `limit` in each shard. Returns how many went. Reads do not wait
-    /// for this, to them such rows are absent already.
-    pub fn expire(&self, limit: usize) -> usize {
-        let now_ms = self.store().now_ms();
-        let mut gone = 0;
-        for shard in 0..self.copy.shard_count() {
-            for row in self.copy.due(shard, now_ms, limit) {
-                let (key, version) = (row.key().into(), row.version());
-                let expire = Op::Delete { key, cause: mnemon_store::Cause::Expired, version };
-                drop(self.replica.commit_one(&self.copy, now_ms, &expire));
-                gone += 1;
-            }
-        }
-        if gone > 0 {
-            self.expired.fetch_add(gone as u64, Ordering::Relaxed);
-        }
-        gone
     }
 }
 
-fn refusal(table: &str, answer: Result<Result<Outcome, OpError>, TableError>) -> Result<Outcome, TableError> {
-    answer?.map_err(|cause| TableError::Refused { table: table.to_owned(), cause })
+fn moved_since() -> TableError {
+    mnemon_store::StoreError::SnapshotExpired("the table has been moved since it was opened").into()
 }
 
 impl std::fmt::Debug for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Table")
             .field("id", &self.id())
-            .field("schema", &*self.schema.load())
+            .field("schema", &*self.schema())
             .finish_non_exhaustive()
     }
 }

@@ -18,10 +18,11 @@ use mnemon_term::{Record, RecordRef, Term, TermRef};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::error::TableError;
+use crate::form::TableForm;
 use crate::object::{Object, objects};
 use crate::query::{Pattern, Query};
 use crate::reading::{self, KeyRange, Step};
-use crate::table::Table;
+use crate::table::{FormRef, Table};
 use crate::view::View;
 use mnemon_store::Kind;
 
@@ -51,8 +52,8 @@ impl Transaction {
         self.0.attempt.lock().lost_over.take()
     }
 
-    /// The attempt, if it still runs and the table is of its group.
-    fn enter(&self, table: &Table) -> Result<MutexGuard<'_, Attempt>, TableError> {
+    /// The attempt, if it still runs and the table is of its group, and the table as it sees it.
+    fn enter<'t>(&self, table: &'t Table) -> Result<(MutexGuard<'_, Attempt>, FormRef<'t>), TableError> {
         if self.0.store != std::ptr::from_ref(table.store()).addr() {
             return Err(TableError::CrossGroup(table.name()));
         }
@@ -62,29 +63,36 @@ impl Transaction {
             Phase::Lost => return Err(TableError::Conflict),
             Phase::Ended => return Err(TableError::NoTransaction),
         }
-        table.check_exists()?;
-        attempt.note_schema(table)?;
-        Ok(attempt)
+        let form = match &attempt.snapshot {
+            Some(snapshot) => table.as_of(snapshot)?,
+            None => FormRef::Here(table),
+        };
+        form.check_exists()?;
+        attempt.note_schema(&form)?;
+        Ok((attempt, form))
     }
 
     /// As `enter`, for writing.
-    fn enter_to_write(&self, table: &Table) -> Result<MutexGuard<'_, Attempt>, TableError> {
-        let attempt = self.enter(table)?;
+    fn enter_to_write<'t>(
+        &self,
+        table: &'t Table,
+    ) -> Result<(MutexGuard<'_, Attempt>, FormRef<'t>), TableError> {
+        let (attempt, form) = self.enter(table)?;
         if attempt.is_read_only() {
             return Err(TableError::ReadOnlyTransaction);
         }
-        table.check_writable()?;
-        Ok(attempt)
+        form.check_writable()?;
+        Ok((attempt, form))
     }
 
     /// Runs a read over the transaction's state.
     fn reading<T>(
         &self,
         table: &Table,
-        read: impl FnOnce(&mut consistent::AttemptView<'_>) -> Result<T, TableError>,
+        read: impl FnOnce(&mut consistent::AttemptView<'_>, &TableForm) -> Result<T, TableError>,
     ) -> Result<T, TableError> {
-        let mut attempt = self.enter(table)?;
-        read(&mut consistent::AttemptView { attempt: &mut attempt, store: table.store() })
+        let (mut attempt, form) = self.enter(table)?;
+        read(&mut consistent::AttemptView { attempt: &mut attempt, store: table.store() }, &form)
     }
 
     /// The record under a key, with this transaction's own writes; in a bag, the first.
@@ -92,7 +100,7 @@ impl Transaction {
     /// # Errors
     /// `Conflict` when the run is lost (return it), `NoTransaction`, `TooLarge`, `CrossGroup`.
     pub async fn read(&self, table: &Table, key: &Term) -> Result<Option<Object>, TableError> {
-        self.reading(table, |view| reading::read(view, table, key))
+        self.reading(table, |view, table| reading::read(view, table, key))
     }
 
     /// All records under a key.
@@ -100,7 +108,7 @@ impl Transaction {
     /// # Errors
     /// As `read`.
     pub async fn lookup(&self, table: &Table, key: &Term) -> Result<Vec<Object>, TableError> {
-        self.reading(table, |view| reading::lookup(view, table, key))
+        self.reading(table, |view, table| reading::lookup(view, table, key))
     }
 
     /// Writes a record; in a bag, adds it.
@@ -108,10 +116,9 @@ impl Transaction {
     /// # Errors
     /// `BadRecord`, `ReadOnly`, `ReadOnlyTransaction`; as `read`.
     pub async fn write(&self, table: &Table, record: RecordRef<'_>) -> Result<(), TableError> {
-        let key = table.record_key(record)?;
-        let mut attempt = self.enter_to_write(table)?;
-        let expires_at = table.default_expires_at();
-        attempt.write(table.store(), table, &key, record, expires_at)
+        let (mut attempt, form) = self.enter_to_write(table)?;
+        let key = form.record_key(record)?;
+        attempt.write(form.store(), &form, &key, record, form.default_expires_at())
     }
 
     /// Writes a record unless its key is there; whether it was written.
@@ -120,7 +127,7 @@ impl Transaction {
     /// As `write`.
     pub async fn insert_new(&self, table: &Table, record: RecordRef<'_>) -> Result<bool, TableError> {
         let key = table.record_key(record)?;
-        if self.reading(table, |view| view.row(table, &key))?.is_some() {
+        if self.reading(table, |view, table| view.row(table, &key))?.is_some() {
             return Ok(false);
         }
         self.write(table, record).await.map(|()| true)
@@ -132,8 +139,8 @@ impl Transaction {
     /// As `write`.
     pub async fn delete(&self, table: &Table, key: &Term) -> Result<(), TableError> {
         let key = table.key(key);
-        let mut attempt = self.enter_to_write(table)?;
-        attempt.delete(table, &key);
+        let (mut attempt, form) = self.enter_to_write(table)?;
+        attempt.delete(&form, &key);
         Ok(())
     }
 
@@ -142,9 +149,9 @@ impl Transaction {
     /// # Errors
     /// As `write`.
     pub async fn delete_object(&self, table: &Table, record: RecordRef<'_>) -> Result<(), TableError> {
-        let key = table.record_key(record)?;
-        let mut attempt = self.enter_to_write(table)?;
-        attempt.delete_object(table.store(), table, &key, record)
+        let (mut attempt, form) = self.enter_to_write(table)?;
+        let key = form.record_key(record)?;
+        attempt.delete_object(form.store(), &form, &key, record)
     }
 
     /// Adds to an integer attribute; gives the sum. A missing record is made first, its other attributes nil.
@@ -159,20 +166,20 @@ impl Transaction {
         by: i64,
     ) -> Result<i64, TableError> {
         let bytes = table.key(key);
-        let row = self.reading(table, |view| view.row(table, &bytes))?;
+        let row = self.reading(table, |view, table| view.row(table, &bytes))?;
         let (sum, record) = table.counted(row.as_ref(), key, attribute, by)?;
         let expires_at = row.as_ref().map_or_else(|| table.default_expires_at(), Row::expires_at);
-        let mut attempt = self.enter_to_write(table)?;
-        attempt.write(table.store(), table, &bytes, record.as_ref(), expires_at)?;
+        let (mut attempt, form) = self.enter_to_write(table)?;
+        attempt.write(form.store(), &form, &bytes, record.as_ref(), expires_at)?;
         Ok(sum)
     }
 
-    /// The first key; see [`Table::dirty_first`].
+    /// The first key; see [`TableForm::dirty_first`].
     ///
     /// # Errors
     /// As `read`.
     pub async fn first(&self, table: &Table) -> Result<Option<Term>, TableError> {
-        self.reading(table, |view| reading::step(view, table, Step::First, None))
+        self.reading(table, |view, table| reading::step(view, table, Step::First, None))
     }
 
     /// The last key.
@@ -180,7 +187,7 @@ impl Transaction {
     /// # Errors
     /// As `read`.
     pub async fn last(&self, table: &Table) -> Result<Option<Term>, TableError> {
-        self.reading(table, |view| reading::step(view, table, Step::Last, None))
+        self.reading(table, |view, table| reading::step(view, table, Step::Last, None))
     }
 
     /// The key after this one.
@@ -188,7 +195,7 @@ impl Transaction {
     /// # Errors
     /// As `read`.
     pub async fn next(&self, table: &Table, key: &Term) -> Result<Option<Term>, TableError> {
-        self.reading(table, |view| reading::step(view, table, Step::Next, Some(key)))
+        self.reading(table, |view, table| reading::step(view, table, Step::Next, Some(key)))
     }
 
     /// The key before this one.
@@ -196,7 +203,7 @@ impl Transaction {
     /// # Errors
     /// As `read`.
     pub async fn prev(&self, table: &Table, key: &Term) -> Result<Option<Term>, TableError> {
-        self.reading(table, |view| reading::step(view, table, Step::Prev, Some(key)))
+        self.reading(table, |view, table| reading::step(view, table, Step::Prev, Some(key)))
     }
 
     /// The records of a range of keys. `ordered_set` only.
@@ -204,7 +211,7 @@ impl Transaction {
     /// # Errors
     /// `Unsupported`; as `read`.
     pub async fn range(&self, table: &Table, range: &KeyRange) -> Result<Vec<Object>, TableError> {
-        self.reading(table, |view| reading::range(view, table, range))
+        self.reading(table, |view, table| reading::range(view, table, range))
     }
 
     /// The records whose indexed attribute equals a value.
@@ -217,8 +224,9 @@ impl Transaction {
         attribute: &str,
         value: &Term,
     ) -> Result<Vec<Object>, TableError> {
-        let attribute = table.indexed_place(attribute)?;
-        self.reading(table, |view| reading::index_read(view, table, attribute, value))
+        self.reading(table, |view, table| {
+            reading::index_read(view, table, table.indexed_place(attribute)?, value)
+        })
     }
 
     /// The records that match a pattern.
@@ -226,7 +234,7 @@ impl Transaction {
     /// # Errors
     /// As `read`.
     pub async fn match_object(&self, table: &Table, pattern: &Pattern) -> Result<Vec<Object>, TableError> {
-        self.reading(table, |view| reading::match_object(view, table, pattern))
+        self.reading(table, |view, table| reading::match_object(view, table, pattern))
     }
 
     /// The records that fulfil a query.
@@ -234,7 +242,7 @@ impl Transaction {
     /// # Errors
     /// As `read`.
     pub async fn select(&self, table: &Table, query: &Query) -> Result<Vec<Object>, TableError> {
-        self.reading(table, |view| reading::select(view, table, query))
+        self.reading(table, |view, table| reading::select(view, table, query))
     }
 
     /// Folds all records.
@@ -247,7 +255,7 @@ impl Transaction {
         start: A,
         step: impl FnMut(A, RecordRef<'_>) -> A,
     ) -> Result<A, TableError> {
-        self.reading(table, |view| reading::fold(view, table, start, step))
+        self.reading(table, |view, table| reading::fold(view, table, start, step))
     }
 
     /// Runs an inner transaction. When it fails its writes are dropped and its reads stay in the read set; the outer
@@ -289,7 +297,7 @@ impl Drop for Inner<'_> {
     }
 }
 
-impl Table {
+impl TableForm {
     /// The sum and the record that a counter's update makes of a row.
     fn counted(
         &self,

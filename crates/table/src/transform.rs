@@ -3,15 +3,18 @@
 //! Writers are refused with `Transforming` (a transaction waits) while it runs, readers go on. All records are
 //! computed first, so one that cannot be transformed leaves the table as it was. Then they are written in batches of
 //! row commits, never one commit that would hold every lock for seconds; a reader without a snapshot may meet both
-//! shapes meanwhile. At the end the new schema is in force and transactions that began under the old one run again.
+//! shapes meanwhile. A table on disc only, which may not fit into memory, is moved instead, a page at a time, into one of the new
+//! shape. At the end the new schema is in force and transactions that began under the old one run again.
 
 use std::sync::Arc;
 
+use mnemon_store::collection::Bag;
 use mnemon_store::{Cause, Check, Collection, Commit, Course, Expiry, Kind, Op, Row, TableOp, Value, When};
 use mnemon_term::{Record, RecordRef, Term, TermRef};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Recast};
 use crate::error::TableError;
+use crate::form::TableForm;
 use crate::schema::Schema;
 use crate::schema::Storage;
 use crate::table::Table;
@@ -99,23 +102,23 @@ impl Catalog {
         F: Fn(RecordRef<'_>) -> Result<Record, TableError> + Send + 'static,
     {
         let table = self.user_table(name)?;
-        if table.schema().storage() == Storage::DiscOnly {
-            let cause = "records on disc only cannot be transformed yet; create a table of the new shape and copy them";
-            return Err(TableError::Unsupported { table: name.to_owned(), cause });
-        }
         if table.schema().storage() == Storage::Disc {
             // Asked before anything is done.
             self.keeper_of(&table)?;
         }
-        if schema.name() != table.schema().name() || schema.copy_spec() != table.schema().copy_spec() {
-            return Err(TableError::BadSchema(
-                "a transformation keeps the table's name, kind and bounds".to_owned(),
-            ));
-        }
+        check_frame(&table, &schema)?;
         let catalog = self.clone();
         let transformation = tokio::spawn(async move {
             let listed = catalog.list_change(&table.name(), "transform".to_owned());
-            let _changing = catalog.changing.lock().await;
+            let changing = catalog.changing.lock().await;
+            // It may have moved while this waited for its turn.
+            check_frame(&table, &schema)?;
+            if table.schema().storage() == Storage::DiscOnly {
+                let shape = schema.clone();
+                let name = table.name();
+                let recast: Recast = Box::new(move |row| recast(&name, &shape, row, &change));
+                return listed.end(catalog.move_table(changing, schema, Some(recast), &listed).await);
+            }
             listed.begin()?;
             listed.end(catalog.transform(&table, schema, change, listed.course()).await)
         });
@@ -257,6 +260,16 @@ impl Catalog {
     }
 }
 
+/// # Errors
+/// `BadSchema`.
+fn check_frame(table: &TableForm, schema: &Schema) -> Result<(), TableError> {
+    if schema.name() == table.schema().name() && schema.copy_spec() == table.schema().copy_spec() {
+        return Ok(());
+    }
+    let cause = "a transformation keeps the table's name, kind, bounds and storage".to_owned();
+    Err(TableError::BadSchema(cause))
+}
+
 /// All records in their new shape, checked against the new schema.
 fn reshape(
     table: &Table,
@@ -266,9 +279,10 @@ fn reshape(
 ) -> Result<Vec<Reshaped>, TableError> {
     let rows = table.rows_now()?;
     course.enter("computing", rows.len() as u64);
+    let name = table.name();
     let one = |row: &Row| {
         course.check()?;
-        let bodies = bodies(row).into_iter().map(|body| reshape_one(table, schema, row.key(), body, &change));
+        let bodies = bodies(row).into_iter().map(|body| reshape_one(&name, schema, row.key(), body, &change));
         let bodies = bodies.collect::<Result<_, TableError>>()?;
         course.advance(1);
         Ok(Reshaped { key: row.key().to_vec(), bodies, expires_at: row.expires_at() })
@@ -284,7 +298,7 @@ fn bodies(row: &Row) -> Vec<&[u8]> {
     }
 }
 
-impl Table {
+impl TableForm {
     /// All rows, to be asked of a sealed table.
     fn rows_now(&self) -> Result<Vec<Row>, TableError> {
         let mut rows: Vec<Row> = Vec::new();
@@ -296,8 +310,29 @@ impl Table {
     }
 }
 
+/// A row in its new shape, checked against the new schema.
+fn recast(
+    table: &str,
+    schema: &Schema,
+    row: &Row,
+    change: impl Fn(RecordRef<'_>) -> Result<Record, TableError>,
+) -> Result<Row, TableError> {
+    let bodies = bodies(row).into_iter().map(|body| reshape_one(table, schema, row.key(), body, &change));
+    let bodies = bodies.collect::<Result<Vec<_>, TableError>>()?;
+    if !matches!(row.value(), Value::Collection(_)) {
+        let body = bodies.first().map(Vec::as_slice).unwrap_or_default();
+        return Ok(Row::bytes(row.version(), row.expires_at(), row.key(), body));
+    }
+    let mut bag = Bag::default();
+    for body in &bodies {
+        bag.insert(body);
+    }
+    let bag = Arc::new(Collection::Bag(bag));
+    Ok(Row::collection(row.version(), row.expires_at(), row.key(), bag))
+}
+
 fn reshape_one(
-    table: &Table,
+    table: &str,
     schema: &Schema,
     key: &[u8],
     body: &[u8],
@@ -309,7 +344,7 @@ fn reshape_one(
     schema.key_of(record.as_ref(), &mut new_key);
     if new_key != key {
         let cause = "a transformation must leave each record its key".to_owned();
-        return Err(TableError::BadRecord { table: table.name(), cause });
+        return Err(TableError::BadRecord { table: table.to_owned(), cause });
     }
     Ok(record.into_bytes())
 }

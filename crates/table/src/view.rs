@@ -5,7 +5,7 @@ use std::ops::{Bound, RangeBounds};
 use mnemon_store::{Row, Scan, Snapshot, Source, Store};
 
 use crate::error::TableError;
-use crate::table::Table;
+use crate::form::TableForm;
 
 /// A part of a table to walk.
 #[derive(Clone, Debug)]
@@ -43,12 +43,12 @@ pub(crate) enum Walk {
 /// A state of the tables.
 pub(crate) trait View {
     /// The row under these key bytes.
-    fn row(&mut self, table: &Table, key: &[u8]) -> Result<Option<Row>, TableError>;
+    fn row(&mut self, table: &TableForm, key: &[u8]) -> Result<Option<Row>, TableError>;
 
     /// Visits the rows of a span in its order.
     fn walk(
         &mut self,
-        table: &Table,
+        table: &TableForm,
         span: &Span,
         visit: &mut dyn FnMut(&Row) -> Walk,
     ) -> Result<(), TableError>;
@@ -64,13 +64,13 @@ pub(crate) struct AsOf<'a> {
 }
 
 impl View for Present<'_> {
-    fn row(&mut self, table: &Table, key: &[u8]) -> Result<Option<Row>, TableError> {
-        Ok(self.0.read(table.copy(), key)?)
+    fn row(&mut self, table: &TableForm, key: &[u8]) -> Result<Option<Row>, TableError> {
+        self.0.read(table.copy(), key).map_err(|refused| table.explain(refused))
     }
 
     fn walk(
         &mut self,
-        table: &Table,
+        table: &TableForm,
         span: &Span,
         visit: &mut dyn FnMut(&Row) -> Walk,
     ) -> Result<(), TableError> {
@@ -79,13 +79,13 @@ impl View for Present<'_> {
 }
 
 impl View for AsOf<'_> {
-    fn row(&mut self, table: &Table, key: &[u8]) -> Result<Option<Row>, TableError> {
-        Ok(self.store.get_at(table.copy(), key, self.snapshot)?)
+    fn row(&mut self, table: &TableForm, key: &[u8]) -> Result<Option<Row>, TableError> {
+        self.store.get_at(table.copy(), key, self.snapshot).map_err(|refused| table.explain(refused))
     }
 
     fn walk(
         &mut self,
-        table: &Table,
+        table: &TableForm,
         span: &Span,
         visit: &mut dyn FnMut(&Row) -> Walk,
     ) -> Result<(), TableError> {
@@ -96,12 +96,14 @@ impl View for AsOf<'_> {
 /// Visits the rows of a scan until the visitor has had enough.
 pub(crate) fn walk_pages(
     store: &Store,
-    table: &Table,
+    table: &TableForm,
     mut scan: Scan,
     at: Option<&Snapshot>,
     visit: &mut dyn FnMut(&Row) -> Walk,
 ) -> Result<(), TableError> {
-    while let Some(page) = scan.next_page(store, table.copy(), at)? {
+    while let Some(page) =
+        scan.next_page(store, table.copy(), at).map_err(|refused| table.explain(refused))?
+    {
         if page.rows.iter().any(|row| visit(row) == Walk::Enough) {
             return Ok(());
         }

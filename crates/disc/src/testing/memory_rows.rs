@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use crate::error::DiscError;
 use crate::rows::{RowChange, RowSpan, RowTree, RowTrees};
@@ -13,7 +14,25 @@ type Rows = Arc<Mutex<BTreeMap<Vec<u8>, Vec<u8>>>>;
 
 /// Trees that are kept in memory; what was ingested counts as durable. Clones are the same trees.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryTrees(Arc<Mutex<State>>);
+pub struct MemoryTrees(Arc<Mutex<State>>, Arc<Walks>);
+
+/// Walks that are held up.
+#[derive(Debug, Default)]
+struct Walks {
+    /// Whether they are, and how many wait.
+    held: Mutex<(bool, usize)>,
+    changed: Condvar,
+}
+
+impl Walks {
+    fn pass(&self) {
+        let mut held = self.held.lock();
+        held.1 += 1;
+        self.changed.notify_all();
+        self.changed.wait_while(&mut held, |held| held.0);
+        held.1 -= 1;
+    }
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -22,6 +41,10 @@ struct State {
     fail_writes: Option<io::ErrorKind>,
     damaged: bool,
     ingested: u64,
+    /// Trees made, batches written and trees removed.
+    steps: u64,
+    /// From this step on nothing changes any more.
+    stop_at: Option<u64>,
 }
 
 impl MemoryTrees {
@@ -40,6 +63,31 @@ impl MemoryTrees {
         self.0.lock().damaged = true;
     }
 
+    /// Lets walks wait before they read anything, until they are let go.
+    pub fn hold_walks(&self, held: bool) {
+        self.1.held.lock().0 = held;
+        self.1.changed.notify_all();
+    }
+
+    /// Waits until a walk is held up; whether that was so in time.
+    #[must_use]
+    pub fn wait_for_walk(&self, within: Duration) -> bool {
+        let mut held = self.1.held.lock();
+        !self.1.changed.wait_while_for(&mut held, |held| held.1 == 0, within).timed_out()
+    }
+
+    /// Lets the power go before this step, counted by [`MemoryTrees::steps`]: from there on nothing changes, and what would
+    /// fails.
+    pub fn stop_at(&self, step: u64) {
+        self.0.lock().stop_at = Some(step);
+    }
+
+    /// Changes so far: trees made, batches written, trees removed.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.0.lock().steps
+    }
+
     /// Batches that were written.
     #[must_use]
     pub fn ingested(&self) -> u64 {
@@ -51,7 +99,7 @@ impl MemoryTrees {
     pub fn restart(&self) -> Self {
         let copy = |rows: &Rows| Arc::new(Mutex::new(rows.lock().clone()));
         let trees = self.0.lock().trees.iter().map(|(of, rows)| (*of, copy(rows))).collect();
-        Self(Arc::new(Mutex::new(State { trees, ..State::default() })))
+        Self(Arc::new(Mutex::new(State { trees, ..State::default() })), Arc::default())
     }
 
     /// The tables and generations that are there.
@@ -81,13 +129,21 @@ impl RowTrees for MemoryTrees {
     }
 
     fn retain(&self, kept: &[(u64, u64)]) -> Result<(), DiscError> {
-        self.0.lock().trees.retain(|of, _| kept.contains(of));
+        let mut state = self.0.lock();
+        if state.trees.keys().any(|of| !kept.contains(of)) {
+            state.check_write()?;
+            state.trees.retain(|of, _| kept.contains(of));
+        }
         Ok(())
     }
 }
 
 impl State {
-    fn check_write(&self) -> Result<(), DiscError> {
+    fn check_write(&mut self) -> Result<(), DiscError> {
+        if self.stop_at.is_some_and(|stop| self.steps >= stop) {
+            return Err(DiscError::io("write", "rows")(io::ErrorKind::Other.into()));
+        }
+        self.steps += 1;
         self.fail_writes.map_or(Ok(()), |kind| Err(DiscError::io("write", "rows")(kind.into())))
     }
 
@@ -112,6 +168,7 @@ impl RowTree for MemoryTree {
     }
 
     fn walk(&self, span: RowSpan<'_>, visit: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), DiscError> {
+        self.trees.1.pass();
         self.trees.0.lock().check_read()?;
         if span.is_empty() {
             return Ok(());

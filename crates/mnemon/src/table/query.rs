@@ -169,10 +169,11 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
     pub async fn snapshot(&self) -> Result<Snapshot<T>, Error> {
         // Says so when the table was dropped.
         self.table.dirty_first()?;
-        let (store, copy) = (self.table.store(), self.table.copy());
+        let store = self.table.store();
         let snapshot = store.snapshot(SNAPSHOT_TTL_MS);
+        let copy = self.table.copy_at(&snapshot)?;
         let (mut scan, mut records) = (Scan::all(), Vec::new());
-        while let Some(page) = scan.next_page(store, copy, Some(&snapshot))? {
+        while let Some(page) = scan.next_page(store, &copy, Some(&snapshot))? {
             for body in page.rows.iter().flat_map(codec::bodies) {
                 records.push(codec::value(mnemon_term::RecordRef::trusted(body))?);
             }

@@ -3,7 +3,9 @@
 mod backups;
 mod damage;
 mod disc_only;
+mod held;
 mod killing;
+mod moving;
 mod rewriting;
 
 use std::io::{Read, Write};

@@ -1,64 +1,18 @@
 //! Tables on disc that get a new shape, or move, and the power that goes meanwhile.
 
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::sync::Arc;
 
-use mnemon_disc::log::Workers;
 use mnemon_disc::testing::{Fate, Fault, FaultyDisc};
-use mnemon_disc::time::SystemTicker;
-use mnemon_disc::{DataDirectory, Log, LogConfig};
-use mnemon_store::{Course, Durability, ManualClock, StorageChange, StoreConfig, StoreError, TableId};
+use mnemon_store::{Durability, ManualClock};
 use mnemon_table::schema::{AttributeType, Schema, Storage, parse_durability};
-use mnemon_table::{Catalog, Keeper, Reshape, TableError};
+use mnemon_table::{Catalog, Reshape, TableError};
 use mnemon_term::{Record, Term, TermRef};
-use parking_lot::Mutex;
 
-const SYNC_WITHIN: Duration = Duration::from_secs(20);
+use crate::held::{Held, SYNC_WITHIN};
+
 const ROWS: i64 = 40;
 
-/// A catalog over a data directory on a disc that can fail.
-struct Held {
-    catalog: Arc<Catalog>,
-    directory: Mutex<DataDirectory>,
-    log: Log,
-    /// The log is open while they are there.
-    _workers: Workers,
-}
-
-impl Keeper for Held {
-    fn change_storage(&self, change: StorageChange, course: &Course) -> Result<(), StoreError> {
-        self.catalog.store().change_storage(&mut self.directory.lock(), change, course).map(drop)
-    }
-
-    fn publish_rewrite(
-        &self,
-        table: TableId,
-        definition: Vec<u8>,
-        course: &Course,
-    ) -> Result<(), StoreError> {
-        let mut directory = self.directory.lock();
-        self.catalog.store().publish_rewrite(&mut directory, table, definition, course).map(drop)
-    }
-}
-
 impl Held {
-    fn start(disc: &FaultyDisc) -> Arc<Self> {
-        let directory = DataDirectory::on(Arc::new(disc.clone()), || [7; 16]).expect("it opens");
-        let config = LogConfig { segment_bytes: 64 << 10, retry_ms: 1, ..LogConfig::default() };
-        let mut opened = None;
-        let catalog = Catalog::recovered(StoreConfig::new(Box::new(ManualClock::at(1_000))), None, |store| {
-            let (tables, log) = store.recover(&directory, config, Box::new(SystemTicker::new()))?;
-            opened = Some(log);
-            Ok::<_, TableError>(tables)
-        });
-        let catalog = Arc::new(catalog.expect("it comes back"));
-        let (log, workers, _) = opened.expect("the log was opened").start().expect("it starts");
-        catalog.store().set_log(log.clone());
-        let held = Arc::new(Self { catalog, directory: Mutex::new(directory), log, _workers: workers });
-        held.catalog.set_keeper(Arc::downgrade(&held) as Weak<dyn Keeper>);
-        held
-    }
-
     async fn fill(&self) -> Result<(), TableError> {
         let table = self.catalog.create(old_shape()).await?;
         for id in 0..ROWS {

@@ -209,7 +209,8 @@ impl TableCopy {
             parts.push((rows.holds(), rows.freeze()));
             metas.extend(index_meta(index, rows));
         }
-        let is_same = parts.iter().all(|(_, changes)| changes.is_empty());
+        let is_same = parts.iter().all(|(_, changes)| changes.is_empty())
+            && !cold.indexes_changed.swap(false, Ordering::SeqCst);
         if is_same && self.last_noted.load(Ordering::SeqCst) <= cold.flushed() {
             return None;
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use mnemon_disc::DiscError;
 use mnemon_disc::rows::RowTree;
@@ -17,14 +18,55 @@ struct Part<V> {
     stopped_at: Option<Position>,
 }
 
+/// What the tree has of a page. Read without the lock of the rows, so that nobody waits for the disc.
+pub(crate) struct Ahead {
+    turns: u64,
+    most: usize,
+    part: Part<Option<Row>>,
+}
+
+/// The tree under some rows, as it was when their lock was held.
+pub(crate) struct Beneath {
+    tree: Option<Arc<dyn RowTree>>,
+    holds: Holds,
+    turns: u64,
+}
+
+impl Beneath {
+    /// Reads what the tree has of a page.
+    pub(crate) fn read(&self, span: Span<'_>, most: usize) -> Result<Ahead, DiscError> {
+        let most = most.clamp(1, PAGE_ROWS);
+        let part = match &self.tree {
+            Some(tree) if !span.is_empty() => {
+                part_on_disc(&**tree, self.holds, span, most, |bytes| decode(bytes).map(Some))?
+            }
+            _ => Part { found: Vec::new(), stopped_at: None },
+        };
+        Ok(Ahead { turns: self.turns, most, part })
+    }
+}
+
 impl ColdRows {
-    /// Visits at most `most` rows of the span.
-    pub(crate) fn walk(&self, span: Span<'_>, most: usize) -> Result<Walked, DiscError> {
+    pub(crate) fn beneath(&self) -> Beneath {
+        Beneath { tree: self.tree().cloned(), holds: self.holds(), turns: self.turns }
+    }
+
+    /// Visits at most `most` rows of the span. What was read ahead of the same span counts if the tree is still the same; else
+    /// the disc is read.
+    pub(crate) fn walk(
+        &self,
+        span: Span<'_>,
+        most: usize,
+        ahead: Option<Ahead>,
+    ) -> Result<Walked, DiscError> {
         let most = most.clamp(1, PAGE_ROWS);
         if span.is_empty() {
             return Ok(Walked { found: Vec::new(), stopped_at: None });
         }
-        let on_disc = self.part_on_disc(span, most, |bytes| decode(bytes).map(Some))?;
+        let on_disc = match ahead.filter(|ahead| ahead.turns == self.turns && ahead.most == most) {
+            Some(ahead) => ahead.part,
+            None => self.part_on_disc(span, most, |bytes| decode(bytes).map(Some))?,
+        };
         let merged = self.merge(span, most, on_disc);
         Ok(Walked { found: merged.found, stopped_at: merged.stopped_at })
     }
@@ -53,26 +95,9 @@ impl ColdRows {
         most: usize,
         value: impl Fn(&[u8]) -> Result<V, DiscError>,
     ) -> Result<Part<V>, DiscError> {
-        let Some(tree) = self.tree() else { return Ok(Part { found: Vec::new(), stopped_at: None }) };
-        let (from, to) = bounds(self.holds(), span);
-        let span_on_disc = Span {
-            from: from.as_ref().map(|key| &**key),
-            to: to.as_ref().map(|key| &**key),
-            reverse: span.reverse,
-        };
-        let skip = self.holds().prefix().len();
-        let mut found = Vec::new();
-        let mut failed = None;
-        tree.walk(span_on_disc, &mut |key, bytes| {
-            match value(bytes) {
-                Ok(value) => found.push((Position::from_slice(key.get(skip..).unwrap_or_default()), value)),
-                Err(cause) => failed = Some(cause),
-            }
-            failed.is_none() && found.len() < most
-        })?;
-        match failed {
-            Some(cause) => Err(cause),
-            None => Ok(stopped(found, most)),
+        match self.tree() {
+            Some(tree) => part_on_disc(&**tree, self.holds(), span, most, value),
+            None => Ok(Part { found: Vec::new(), stopped_at: None }),
         }
     }
 
@@ -142,6 +167,35 @@ pub(crate) fn rows_of(tree: &dyn RowTree, reverse: bool, mut show: impl FnMut(Ro
 pub(crate) fn check_all(tree: &dyn RowTree) -> Result<(), DiscError> {
     let span = Span { from: Bound::Unbounded, to: Bound::Unbounded, reverse: false };
     tree.walk(span, &mut |_, _| true)
+}
+
+fn part_on_disc<V>(
+    tree: &dyn RowTree,
+    holds: Holds,
+    span: Span<'_>,
+    most: usize,
+    value: impl Fn(&[u8]) -> Result<V, DiscError>,
+) -> Result<Part<V>, DiscError> {
+    let (from, to) = bounds(holds, span);
+    let span_on_disc = Span {
+        from: from.as_ref().map(|key| &**key),
+        to: to.as_ref().map(|key| &**key),
+        reverse: span.reverse,
+    };
+    let skip = holds.prefix().len();
+    let mut found = Vec::new();
+    let mut failed = None;
+    tree.walk(span_on_disc, &mut |key, bytes| {
+        match value(bytes) {
+            Ok(value) => found.push((Position::from_slice(key.get(skip..).unwrap_or_default()), value)),
+            Err(cause) => failed = Some(cause),
+        }
+        failed.is_none() && found.len() < most
+    })?;
+    match failed {
+        Some(cause) => Err(cause),
+        None => Ok(stopped(found, most)),
+    }
 }
 
 fn part_of<V>(

@@ -1,7 +1,7 @@
 //! What a table whose rows may exceed the memory has beside them, and the ways to its rows.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use crossbeam_utils::CachePadded;
 use mnemon_disc::DiscError;
@@ -34,6 +34,8 @@ pub(crate) struct Cold {
     /// The clock of the last flush.
     pub(super) flushed: AtomicU64,
     pub(super) next_index: AtomicU32,
+    /// What is to be said of an index has changed since the last flush.
+    pub(super) indexes_changed: AtomicBool,
     /// Numbers of indexes that are gone.
     pub(super) dead: Mutex<Vec<u32>>,
 }
@@ -61,6 +63,7 @@ impl Cold {
             flushing: Mutex::new(Flushing::after(generation)),
             generation: AtomicU64::new(generation),
             flushed: AtomicU64::new(meta.map_or(0, |meta| meta.clock)),
+            indexes_changed: AtomicBool::new(false),
             next_index: AtomicU32::new(meta.map_or(0, |meta| meta.next_index)),
             dead: Mutex::new(meta.map(broken).unwrap_or_default()),
         }
@@ -98,12 +101,18 @@ impl Cold {
         self.generation.load(Ordering::SeqCst)
     }
 
+    /// An index is complete, which the tree is to say with the next flush: a start builds anew what it calls incomplete.
+    pub(crate) fn note_complete(&self) {
+        self.indexes_changed.store(true, Ordering::SeqCst);
+    }
+
     /// What a dropped index has left goes with the next flushes.
     pub(crate) fn bury(&self, index: &Index) {
         if let Rows::Cold(rows) = &index.entries.read().rows
             && let Holds::Entries(number) = rows.holds()
         {
             self.dead.lock().push(number);
+            self.indexes_changed.store(true, Ordering::SeqCst);
         }
     }
 }
@@ -206,7 +215,19 @@ impl TableCopy {
             Some(row) => row,
             None => rows.find(key).map_err(|cause| self.read_failed(&cause))?,
         };
+        if row.is_none() && self.is_gone() {
+            return Err(StoreError::NoTable(self.id()));
+        }
         Ok((row, shard.rows.last_removal))
+    }
+
+    /// Rows whose time has passed, the earliest first. Only their keys are looked for under the lock.
+    pub(crate) fn due_cold(&self, now_ms: u64, limit: usize) -> Result<Vec<Row>, StoreError> {
+        let Some(shard) = self.shards.first() else { return Ok(Vec::new()) };
+        let keys = shard.read().due_keys(now_ms, limit).map_err(|cause| self.read_failed(&cause))?;
+        // One that was written since may have got another time to live.
+        let due = |row: &Row| row.is_expired(now_ms);
+        keys.iter().filter_map(|key| self.get_cold(key).map(|(row, _)| row.filter(due)).transpose()).collect()
     }
 
     /// Refuses what a tree could not hold.

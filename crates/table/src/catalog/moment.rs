@@ -81,14 +81,20 @@ impl Moment {
     /// The rows of a table, some hundreds at a time; no lock outlives a page. Ends after an error, which is
     /// `SnapshotExpired`.
     pub fn pages<'m>(&'m self, of: &'m Still) -> impl Iterator<Item = Result<Vec<Row>, TableError>> + 'm {
-        let (store, copy) = (of.table.store(), of.table.copy());
         let mut scan = Some(Scan::all());
         std::iter::from_fn(move || {
-            let page = scan.as_mut()?.next_page(store, copy, Some(&self.snapshot));
+            let page = self.next_page(of, scan.as_mut()?);
             if page.is_err() {
                 scan = None;
             }
-            page.map(|page| page.map(|page| page.rows)).map_err(TableError::from).transpose()
+            page.transpose()
         })
+    }
+
+    /// From where the rows were at that moment.
+    fn next_page(&self, of: &Still, scan: &mut Scan) -> Result<Option<Vec<Row>>, TableError> {
+        let form = of.table.as_of(&self.snapshot)?;
+        let page = scan.next_page(form.store(), form.copy(), Some(&self.snapshot))?;
+        Ok(page.map(|page| page.rows))
     }
 }

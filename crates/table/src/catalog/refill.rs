@@ -2,14 +2,15 @@
 //!
 //! Two ways. *Aside*: a table that nobody sees is filled, and takes its name, and the place of the table of that name, in one
 //! step that is one entry of the log; readers see all of the old rows or all of the new ones, and so does a restart after a
-//! crash. Handles of the old table end. *In place*: writers are refused while the rows of the table are replaced or joined,
+//! crash. Handles of the old table end; those of one that is only moved go on. *In place*: writers are refused while the rows of the table are replaced or joined,
 //! readers may meet both; handles and subscriptions stay. A refill in place that is given up half way leaves the table
 //! refusing writes, because what it holds is neither the one nor the other.
 
 use std::sync::Arc;
 
 use mnemon_store::{
-    Check, Collection, Commit, Expiry, Op, Row, SchemaChange, StoreError, TableId, TableOp, Value, When,
+    Check, Collection, Commit, Course, Expiry, Op, Row, SchemaChange, StoreError, TableId, TableOp, Value,
+    When,
 };
 use tokio::sync::MutexGuard;
 
@@ -35,7 +36,7 @@ pub struct Refill<'c> {
 }
 
 enum Way {
-    Aside { schema: Schema, replaces: Option<Arc<Table>> },
+    Aside { schema: Schema, replaces: Option<Arc<Table>>, moves: bool },
     InPlace { sealed: u64, begun: bool },
 }
 
@@ -46,6 +47,24 @@ impl Catalog {
     /// `Unsupported` for a table on disc without a data directory and for `db0`…`db15`, `Loading`, `DiscFull`, `Store`.
     pub async fn refill_aside(&self, schema: Schema) -> Result<Refill<'_>, TableError> {
         let changing = self.changing.lock().await;
+        self.begin_aside(changing, schema, false).await
+    }
+
+    /// The same for the rows of the table of this name: its handles mean the new one afterwards. Nobody writes to it meanwhile.
+    pub(super) async fn begin_move<'c>(
+        &'c self,
+        changing: MutexGuard<'c, ()>,
+        schema: Schema,
+    ) -> Result<Refill<'c>, TableError> {
+        self.begin_aside(changing, schema, true).await
+    }
+
+    async fn begin_aside<'c>(
+        &'c self,
+        changing: MutexGuard<'c, ()>,
+        schema: Schema,
+        moves: bool,
+    ) -> Result<Refill<'c>, TableError> {
         let name = schema.name().to_owned();
         if database_number(&name).is_some() {
             let cause = "the databases db0…db15 keep their shape; fill them in place";
@@ -62,10 +81,21 @@ impl Catalog {
         let schema = schema.alter().version(version).build()?;
         let id = TableId(self.next_id.fetch_add(1, Ordering::SeqCst));
         self.replica.change_schema(&SchemaChange::create(id, schema.copy_spec())).await?;
-        let table =
-            Table::new(schema.clone(), self.store().copy(id)?, self.replica.clone(), self.feed.clone());
-        let way = Way::Aside { schema, replaces };
-        Ok(Refill { catalog: self, _changing: changing, table: Arc::new(table), way, finished: false })
+        let copy = self.store().copy(id)?;
+        let table = match &replaces {
+            Some(old) if moves => Table::after(old, schema.clone(), copy),
+            _ => Table::new(schema.clone(), copy, self.replica.clone(), self.feed.clone()),
+        };
+        let way = Way::Aside { schema, replaces, moves };
+        let refill =
+            Refill { catalog: self, _changing: changing, table: Arc::new(table), way, finished: false };
+        if refill.table.copy().is_disc_only() {
+            // Kept up to date while it is filled: to read all of it once more would take as long.
+            for attribute in refill.table.schema().indexes() {
+                self.build_index(&refill.table, *attribute, &Arc::default()).await?;
+            }
+        }
+        Ok(refill)
     }
 
     /// Begins to fill a table that is there: rows that come join those it has, or take the place of those with the same
@@ -147,29 +177,55 @@ impl Refill<'_> {
     /// `DiscFull`, `Store`: what was filled aside is gone, what was filled in place still refuses writes.
     /// `OutcomeUnknown`.
     pub async fn finish(mut self) -> Result<Arc<Table>, TableError> {
-        self.complete().await?;
+        // Nobody cancels a part of a refill.
+        self.complete(&Arc::default()).await?;
         Ok(self.table.clone())
     }
 
-    /// The same for whoever has something to undo, while no other schema changes, when it fails.
-    pub(super) async fn complete(&mut self) -> Result<(), TableError> {
+    /// The same for whoever has something to undo, while no other schema changes, when it fails. Decides the course.
+    pub(super) async fn complete(&mut self, course: &Arc<Course>) -> Result<(), TableError> {
         match &self.way {
             Way::InPlace { sealed, .. } => {
                 let open = sealed + 1;
                 self.catalog.set_version(&self.table, open, false).await?;
             }
-            Way::Aside { schema, replaces } => self.install(schema, replaces.as_deref()).await?,
+            Way::Aside { schema, replaces, moves } => {
+                self.index(schema, course).await?;
+                course.decide()?;
+                match replaces {
+                    Some(old) if *moves => self.replace_moved(schema, old).await?,
+                    _ => self.install(schema, replaces.as_deref()).await?,
+                }
+            }
         }
         self.finished = true;
         Ok(())
     }
 
+    async fn index(&self, schema: &Schema, course: &Arc<Course>) -> Result<(), TableError> {
+        let known = self.table.copy().indexed();
+        for attribute in schema.indexes().iter().filter(|attribute| !known.contains(attribute)) {
+            self.catalog.build_index(&self.table, *attribute, course).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts the table in the place of the one whose rows it has, which is sealed.
+    async fn replace_moved(&self, schema: &Schema, old: &Arc<Table>) -> Result<(), TableError> {
+        let (catalog, id) = (self.catalog, self.table.id());
+        let definition = definition(schema)?;
+        let replace = SchemaChange::Replace { table: id, definition, replaces: old.id() };
+        catalog.expect_move(old);
+        if let Err(refused) = catalog.replica.change_schema(&replace).await {
+            catalog.forget_move(old);
+            return Err(refused.into());
+        }
+        catalog.lead_on(schema.name(), old, &self.table);
+        Ok(())
+    }
+
     async fn install(&self, schema: &Schema, replaces: Option<&Table>) -> Result<(), TableError> {
         let (catalog, id) = (self.catalog, self.table.id());
-        for attribute in schema.indexes() {
-            // Nobody cancels a part of a refill.
-            catalog.build_index(&self.table, *attribute, &Arc::default()).await?;
-        }
         let definition = definition(schema)?;
         let define = match replaces {
             Some(old) => SchemaChange::Replace { table: id, definition, replaces: old.id() },

@@ -50,8 +50,8 @@ impl Catalog {
     /// comes back without rows. Returns when that is so; [`Catalog::changes`] tells how far it is. O(rows) of disc when it moves there. It goes on to its end when the
     /// caller is dropped. Must be called inside a tokio runtime.
     ///
-    /// To the disc alone, and from there, the rows are copied: writers are refused with `Transforming` until they are, and then
-    /// handles and subscriptions end with `NoTable`; ask the catalog for the table again. O(rows) of log.
+    /// To the disc alone, and from there, the rows are copied: writers are refused with `Transforming` until they are. Handles and
+    /// subscriptions go on. The old rows stay in memory until no snapshot sees them. O(rows) of log.
     ///
     /// # Errors
     /// `Unsupported` without a data directory and for `db0`…`db15`; `BadSchema` for bounds that do not go with it; `NoTable`,
@@ -70,10 +70,15 @@ impl Catalog {
                 other => format!("storage {other}, durability {}", durability_text(durability)),
             };
             let listed = catalog.list_change(&table.name(), what);
+            let changing = catalog.changing.lock().await;
             if copies_rows(table.schema().storage(), storage) {
-                return listed.end(catalog.move_table(&table, storage, durability, &listed).await);
+                let schema = table.schema().alter().storage(storage).durability(durability).build();
+                let moved = match schema {
+                    Ok(schema) => catalog.move_table(changing, schema, None, &listed).await,
+                    Err(refused) => Err(refused),
+                };
+                return listed.end(moved.map(drop));
             }
-            let _changing = catalog.changing.lock().await;
             listed.begin()?;
             listed.end(catalog.change_storage(&table, storage, durability, listed.course()).await)
         });

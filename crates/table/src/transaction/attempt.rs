@@ -12,7 +12,7 @@ use mnemon_term::RecordRef;
 use smallvec::SmallVec;
 
 use crate::error::TableError;
-use crate::table::Table;
+use crate::form::TableForm;
 use crate::transaction::buffer::Buffer;
 use crate::transaction::consistent::AttemptView;
 use crate::view::View;
@@ -38,6 +38,14 @@ pub(super) struct ScanRead {
     pub(super) seen: Vec<Seen>,
 }
 
+/// The schema of a table that the run has used.
+pub(super) struct NotedSchema {
+    pub(super) table: TableId,
+    pub(super) version: u64,
+    /// What stays when the table's rows move.
+    lasting: TableId,
+}
+
 /// The state of one run.
 pub(crate) struct Attempt {
     pub(crate) phase: Phase,
@@ -47,7 +55,7 @@ pub(crate) struct Attempt {
     pub(super) scanned: usize,
     /// When the first of the rows that were read expires.
     pub(super) first_expiry: Option<u64>,
-    pub(super) schemas: SmallVec<[(TableId, u64); 2]>,
+    pub(super) schemas: SmallVec<[NotedSchema; 2]>,
     /// Of a read-only transaction.
     pub(super) snapshot: Option<Snapshot>,
     /// The row over which the run was lost.
@@ -79,13 +87,17 @@ impl Attempt {
     }
 
     /// Takes the table's schema into the read set.
-    pub(crate) fn note_schema(&mut self, table: &Table) -> Result<(), TableError> {
+    pub(crate) fn note_schema(&mut self, table: &TableForm) -> Result<(), TableError> {
         let version = table.copy().schema_version();
-        match self.schemas.iter().find(|(id, _)| *id == table.id()) {
-            Some((_, noted)) if *noted != version => Err(self.lose(table.id(), None)),
+        match self.schemas.iter().find(|noted| noted.table == table.id()) {
+            Some(noted) if noted.version != version => Err(self.lose(table.id(), None)),
             Some(_) => Ok(()),
+            // It was used before its rows moved, and its writes are kept for where they were.
+            None if self.schemas.iter().any(|noted| noted.lasting == table.lasting_id()) => {
+                Err(self.lose(table.id(), None))
+            }
             None => {
-                self.schemas.push((table.id(), version));
+                self.schemas.push(NotedSchema { table: table.id(), version, lasting: table.lasting_id() });
                 Ok(())
             }
         }
@@ -114,7 +126,7 @@ impl Attempt {
     pub(crate) fn write(
         &mut self,
         store: &Store,
-        table: &Table,
+        table: &TableForm,
         key: &[u8],
         record: RecordRef<'_>,
         expires_at: Option<u64>,
@@ -134,7 +146,7 @@ impl Attempt {
         Ok(())
     }
 
-    pub(crate) fn delete(&mut self, table: &Table, key: &[u8]) {
+    pub(crate) fn delete(&mut self, table: &TableForm, key: &[u8]) {
         let step = (table.kind() == Kind::Bag).then(|| delete_op(key.to_vec()));
         self.buffer.note_write(table.id(), key, None, step);
     }
@@ -142,7 +154,7 @@ impl Attempt {
     pub(crate) fn delete_object(
         &mut self,
         store: &Store,
-        table: &Table,
+        table: &TableForm,
         key: &[u8],
         record: RecordRef<'_>,
     ) -> Result<(), TableError> {
@@ -166,7 +178,7 @@ impl Attempt {
     }
 
     /// The objects under a bag's key; they are read, so they belong to the read set.
-    fn bag(&mut self, store: &Store, table: &Table, key: &[u8]) -> Result<Bag, TableError> {
+    fn bag(&mut self, store: &Store, table: &TableForm, key: &[u8]) -> Result<Bag, TableError> {
         let row = AttemptView { attempt: self, store }.row(table, key)?;
         Ok(match row.as_ref().and_then(Row::as_collection).map(|collection| &**collection) {
             Some(Collection::Bag(bag)) => bag.clone(),
@@ -187,7 +199,7 @@ impl Attempt {
     fn checks(&self) -> Vec<Check<'_>> {
         let entries = self.buffer.entries();
         let mut checks = Vec::with_capacity(self.schemas.len() + entries.len() + self.scans.len());
-        for (table, version) in &self.schemas {
+        for NotedSchema { table, version, .. } in &self.schemas {
             checks.push(Check::Schema { table: *table, version: *version });
         }
         for entry in entries {

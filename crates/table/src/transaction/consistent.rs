@@ -10,9 +10,9 @@ use std::ops::Bound;
 use mnemon_store::{Kind, Row, Scan, Seen, Source, Store};
 
 use crate::error::TableError;
+use crate::form::TableForm;
 use crate::search::positioned;
-use crate::table::Table;
-use crate::transaction::attempt::{Attempt, ScanRead};
+use crate::transaction::attempt::{Attempt, NotedSchema, ScanRead};
 use crate::view::{Span, View, Walk};
 
 /// Rows that a transaction may read in scans: all of them are looked at again under locks when it commits.
@@ -30,8 +30,9 @@ impl AttemptView<'_> {
     /// Moves the run's clock to the present, if all that was read is still so.
     fn revalidate(&mut self) -> Result<(), TableError> {
         for place in 0..self.attempt.schemas.len() {
-            let (table, noted) = self.attempt.schemas[place];
-            if self.store.copy(table)?.schema_version() != noted {
+            let NotedSchema { table, version, .. } = self.attempt.schemas[place];
+            // One whose rows have moved is not there any more.
+            if !self.store.copy(table).is_ok_and(|copy| copy.schema_version() == version) {
                 return Err(self.attempt.lose(table, None));
             }
         }
@@ -54,8 +55,11 @@ impl AttemptView<'_> {
         let mut held = true;
         for entry in self.attempt.buffer.entries() {
             let Some(seen) = entry.seen else { continue };
-            let (row, last_removal) =
-                self.store.get_versioned(&*self.store.copy(entry.table)?, &entry.key)?;
+            let Ok(copy) = self.store.copy(entry.table) else {
+                let table = entry.table;
+                return Err(self.attempt.lose(table, None));
+            };
+            let (row, last_removal) = self.store.get_versioned(&copy, &entry.key)?;
             if row.as_ref().map_or(0, Row::version) != seen {
                 let (table, key) = (entry.table, entry.key.clone());
                 return Err(self.attempt.lose(table, Some(&key)));
@@ -77,7 +81,7 @@ impl AttemptView<'_> {
 
     /// Scans again: the clock of the last removal in what was scanned, or `None` when it gives something else now.
     fn youngest_removal(&self, read: &ScanRead) -> Result<Option<u64>, TableError> {
-        let copy = self.store.copy(read.table)?;
+        let Ok(copy) = self.store.copy(read.table) else { return Ok(None) };
         let source = read.index.map_or(Source::Rows, Source::Index);
         let bound = |bound: &Bound<Box<[u8]>>| bound.as_ref().map(|bytes| bytes.to_vec());
         let span = Span { source, from: bound(&read.from), to: bound(&read.to), reverse: false };
@@ -99,19 +103,19 @@ impl AttemptView<'_> {
 
     /// The run is lost when a row that it read has expired since: others that expired at the same time may be absent
     /// in what it reads next.
-    fn check_time(&mut self, table: &Table) -> Result<(), TableError> {
+    fn check_time(&mut self, table: &TableForm) -> Result<(), TableError> {
         let expired = self.attempt.first_expiry.is_some_and(|at_ms| at_ms <= self.store.now_ms());
         if expired { Err(self.attempt.lose(table.id(), None)) } else { Ok(()) }
     }
 
     /// This run's own writes inside a span, in its direction.
-    fn own(&self, table: &Table, span: &Span) -> Vec<(Vec<u8>, Row)> {
+    fn own(&self, table: &TableForm, span: &Span) -> Vec<(Vec<u8>, Row)> {
         let of_table = self.attempt.buffer.entries().iter().filter(|entry| entry.table == table.id());
         let rows = of_table.filter_map(|entry| entry.pending.as_ref()?.row.as_ref());
         positioned(table, span, rows)
     }
 
-    fn is_overwritten(&self, table: &Table, row: &Row) -> bool {
+    fn is_overwritten(&self, table: &TableForm, row: &Row) -> bool {
         self.attempt.buffer.get(table.id(), row.key()).is_some_and(|entry| entry.pending.is_some())
     }
 
@@ -119,7 +123,7 @@ impl AttemptView<'_> {
     /// run's state.
     fn walk_stored(
         &mut self,
-        table: &Table,
+        table: &TableForm,
         span: &Span,
         visit: &mut dyn FnMut(&Self, &Row) -> Walk,
     ) -> Result<(), TableError> {
@@ -172,7 +176,7 @@ impl AttemptView<'_> {
     }
 
     /// Hashed rows have no order that a check could stop in, so their scans go to the end.
-    fn may_stop(&self, table: &Table, span: &Span) -> bool {
+    fn may_stop(&self, table: &TableForm, span: &Span) -> bool {
         span.source != Source::Rows || table.kind() == Kind::OrderedSet
     }
 
@@ -213,7 +217,7 @@ impl AttemptView<'_> {
 
     /// Where a row that a walk has met stands in the span, given where the last one stood; `None`: outside. A bag's
     /// row stands in an index at several places.
-    fn place_of(&self, table: &Table, span: &Span, row: &Row, last: Option<&[u8]>) -> Option<Vec<u8>> {
+    fn place_of(&self, table: &TableForm, span: &Span, row: &Row, last: Option<&[u8]>) -> Option<Vec<u8>> {
         let places = positioned(table, span, std::iter::once(row)).into_iter().map(|(at, _)| at);
         let mut ahead = places.filter(|at| last.is_none_or(|last| is_before(last, at, span.reverse)));
         ahead.next()
@@ -221,7 +225,7 @@ impl AttemptView<'_> {
 }
 
 impl View for AttemptView<'_> {
-    fn row(&mut self, table: &Table, key: &[u8]) -> Result<Option<Row>, TableError> {
+    fn row(&mut self, table: &TableForm, key: &[u8]) -> Result<Option<Row>, TableError> {
         if let Some(snapshot) = &self.attempt.snapshot {
             return Ok(self.store.get_at(table.copy(), key, snapshot)?);
         }
@@ -252,7 +256,7 @@ impl View for AttemptView<'_> {
 
     fn walk(
         &mut self,
-        table: &Table,
+        table: &TableForm,
         span: &Span,
         visit: &mut dyn FnMut(&Row) -> Walk,
     ) -> Result<(), TableError> {

@@ -123,6 +123,8 @@ impl Catalog {
                 tokio::time::sleep(TRANSFORMATION_PAUSE).await;
                 Ok(Ended::Lost)
             }
+            // Its rows have moved, or it was dropped: the next run is told which.
+            Err(StoreError::NoTable(_)) => Ok(Ended::Lost),
             Err(StoreError::Conflict { table, key }) => {
                 handle.0.attempt.lock().lost_over = Some((table, key));
                 Ok(Ended::Lost)

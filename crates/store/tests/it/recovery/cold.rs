@@ -2,10 +2,15 @@
 
 use std::io::ErrorKind;
 use std::ops::Bound;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use mnemon_store::{Scan, Source, Value};
 
 use super::*;
+
+const DEADLINE: Duration = Duration::from_secs(20);
 
 fn key(number: u32) -> Vec<u8> {
     number.to_be_bytes().to_vec()
@@ -13,6 +18,13 @@ fn key(number: u32) -> Vec<u8> {
 
 fn write(node: &mut Node, number: u32) -> Result<(), StoreError> {
     node.perform(&Step::One(put(number)))
+}
+
+fn record(number: u32) -> Op<'static> {
+    let record = mnemon_term::Record::new(&[number, number % 7].map(mnemon_term::Term::from)).unwrap();
+    let body = record.into_bytes();
+    let (expiry, when) = (Expiry::Never, When::Always);
+    Op::Put { key: key(number).into(), body: body.into(), expiry, when, over_bytes_only: false }
 }
 
 /// A node with this many rows on disc, none of which is in memory.
@@ -54,6 +66,31 @@ fn a_commit_whose_rows_cannot_be_read_is_refused_and_not_applied() {
     node.sync();
     let again = Node::start_over(&disc.restart(Fate::Lost), &trees.restart(), 1).unwrap();
     assert_eq!(scan(&again), Ok(51));
+}
+
+/// A scan held its table's lock while it read a page from the disc.
+#[test]
+fn no_writer_waits_for_a_page_that_is_read_from_the_disc() {
+    let (_disc, trees, node) = on_disc(50);
+    let (store, copy) = (node.store(), node.copy());
+    let snapshot = store.snapshot(60_000);
+    for at in [None, Some(&snapshot)] {
+        trees.hold_walks(true);
+        let (told, answers) = mpsc::channel();
+        thread::scope(|threads| {
+            let scanning = threads.spawn(|| {
+                let page = Scan::all().next_page(store, &copy, at);
+                page.map(|page| page.map_or(0, |page| page.rows.len()))
+            });
+            let is_reading = trees.wait_for_walk(DEADLINE);
+            threads.spawn(|| told.send(store.commit_one(&copy, START_MS, &put(7)).map(drop)));
+            let written = answers.recv_timeout(DEADLINE);
+            trees.hold_walks(false);
+            assert!(is_reading, "the scan reads the disc");
+            assert_eq!(written, Ok(Ok(())), "the writer has waited for the scan");
+            assert_eq!(scanning.join().expect("it does not panic"), Ok(50));
+        });
+    }
 }
 
 #[test]
@@ -102,12 +139,6 @@ fn changes_wait_in_memory_while_rows_cannot_be_written_until_there_are_too_many(
 #[test]
 fn what_a_dropped_index_has_left_goes_and_is_none_of_the_next_ones() {
     let (_, trees, mut node) = on_disc(0);
-    let record = |number: u32| {
-        let record = mnemon_term::Record::new(&[number, number % 7].map(mnemon_term::Term::from)).unwrap();
-        let body = record.into_bytes();
-        let (expiry, when) = (Expiry::Never, When::Always);
-        Op::Put { key: key(number).into(), body: body.into(), expiry, when, over_bytes_only: false }
-    };
     let index = |node: &mut Node| node.perform(&Step::AddIndex(1)).unwrap();
     let led_to = |node: &Node| {
         let mut scan = Scan::new(Source::Index(1), Bound::Unbounded, Bound::Unbounded, false);
@@ -135,6 +166,23 @@ fn what_a_dropped_index_has_left_goes_and_is_none_of_the_next_ones() {
     index(&mut node);
     assert_eq!(led_to(&node), 20);
     assert!(trees.ingested() > 3);
+}
+
+/// The tree went on calling it incomplete until something else was written, so that each start built it anew.
+#[test]
+fn an_index_that_was_complete_is_not_built_again_by_a_start() {
+    let (disc, trees, mut node) = on_disc(0);
+    (0..200).for_each(|number| node.perform(&Step::One(record(number))).unwrap());
+    node.store().flush_rows(&node.copy()).unwrap();
+    node.perform(&Step::AddIndex(1)).unwrap();
+    assert_eq!(node.store().pending_bytes(), 0, "its last entries were written while it was built");
+    node.perform(&Step::Maintain).unwrap();
+    node.sync();
+    let (found, log) = (trees.restart(), disc.restart(Fate::Lost));
+    let mut again = Node::start_over(&log, &found, 1).unwrap();
+    assert_eq!(again.copy().indexed(), [1]);
+    again.perform(&Step::Maintain).unwrap();
+    assert_eq!(found.ingested(), 0, "nothing had to be written");
 }
 
 #[test]
