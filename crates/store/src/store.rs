@@ -430,6 +430,10 @@ impl Store {
     /// Notes that the table's schema has changed; commits that read it under the old one are refused from now on.
     /// A sealed copy takes only commits that have this version in their checks.
     pub fn set_schema_version(&self, copy: &TableCopy, version: u64, sealed: bool) {
+        // Whoever reads the version and then finds the copy open has not read that of a sealing, or not for long.
+        if sealed {
+            copy.seal(true);
+        }
         copy.schema_version.store(version, Ordering::SeqCst);
         copy.seal(sealed);
         copy.quiesce();

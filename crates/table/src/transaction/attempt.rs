@@ -44,6 +44,8 @@ pub(super) struct NotedSchema {
     pub(super) version: u64,
     /// What stays when the table's rows move.
     lasting: TableId,
+    /// The version is that of a sealing: nobody but who has sealed the table may write by it.
+    is_sealed: bool,
 }
 
 /// The state of one run.
@@ -97,7 +99,9 @@ impl Attempt {
                 Err(self.lose(table.id(), None))
             }
             None => {
-                self.schemas.push(NotedSchema { table: table.id(), version, lasting: table.lasting_id() });
+                // After the version was read: see `Store::set_schema_version`.
+                let (is_sealed, lasting) = (table.copy().is_sealed(), table.lasting_id());
+                self.schemas.push(NotedSchema { table: table.id(), version, lasting, is_sealed });
                 Ok(())
             }
         }
@@ -188,6 +192,15 @@ impl Attempt {
 
     pub(crate) fn has_writes(&self) -> bool {
         self.buffer.has_writes()
+    }
+
+    /// Whether there are writes to a table that was sealed when it was first used.
+    pub(crate) fn writes_to_sealed(&self) -> bool {
+        let mut sealed = self.schemas.iter().filter(|noted| noted.is_sealed);
+        sealed.any(|noted| {
+            let mut entries = self.buffer.entries().iter();
+            entries.any(|entry| entry.table == noted.table && entry.pending.is_some())
+        })
     }
 
     /// The attempt as a commit.

@@ -7,7 +7,7 @@
 
 use std::ops::Bound;
 
-use mnemon_store::{Kind, Row, Scan, Seen, Source, Store};
+use mnemon_store::{Kind, Row, Scan, Seen, Source, Store, StoreError};
 
 use crate::error::TableError;
 use crate::form::TableForm;
@@ -108,6 +108,14 @@ impl AttemptView<'_> {
         if expired { Err(self.attempt.lose(table.id(), None)) } else { Ok(()) }
     }
 
+    /// Rows that have moved away under the run have lost it.
+    fn refused(&mut self, table: &TableForm, cause: StoreError) -> TableError {
+        match cause {
+            StoreError::NoTable(_) => self.attempt.lose(table.id(), None),
+            other => other.into(),
+        }
+    }
+
     /// This run's own writes inside a span, in its direction.
     fn own(&self, table: &TableForm, span: &Span) -> Vec<(Vec<u8>, Row)> {
         let of_table = self.attempt.buffer.entries().iter().filter(|entry| entry.table == table.id());
@@ -146,7 +154,7 @@ impl AttemptView<'_> {
                 Err(error) => {
                     // Nothing can be read this way, so nothing was.
                     self.attempt.scans.remove(place);
-                    return Err(error.into());
+                    return Err(self.refused(table, error));
                 }
             };
             let newest = page.rows.iter().map(Row::version).max().unwrap_or(0).max(page.last_removal);
@@ -227,7 +235,8 @@ impl AttemptView<'_> {
 impl View for AttemptView<'_> {
     fn row(&mut self, table: &TableForm, key: &[u8]) -> Result<Option<Row>, TableError> {
         if let Some(snapshot) = &self.attempt.snapshot {
-            return Ok(self.store.get_at(table.copy(), key, snapshot)?);
+            let row = self.store.get_at(table.copy(), key, snapshot);
+            return row.map_err(|cause| self.refused(table, cause));
         }
         let touched = self.attempt.buffer.get(table.id(), key);
         if let Some(pending) = touched.and_then(|entry| entry.pending.as_ref()) {
@@ -235,7 +244,8 @@ impl View for AttemptView<'_> {
         }
         let seen = touched.and_then(|entry| entry.seen);
         for _ in 0..CHASES_MAX {
-            let (row, last_removal) = self.store.get_versioned(table.copy(), key)?;
+            let found = self.store.get_versioned(table.copy(), key);
+            let (row, last_removal) = found.map_err(|cause| self.refused(table, cause))?;
             let version = row.as_ref().map_or(0, Row::version);
             if seen.is_some_and(|seen| seen != version) {
                 return Err(self.attempt.lose(table.id(), Some(key)));
@@ -262,12 +272,13 @@ impl View for AttemptView<'_> {
     ) -> Result<(), TableError> {
         if let Some(snapshot) = &self.attempt.snapshot {
             let mut scan = span.scan();
-            while let Some(page) = scan.next_page(self.store, table.copy(), Some(snapshot))? {
-                if page.rows.iter().any(|row| visit(row) == Walk::Enough) {
-                    break;
+            loop {
+                match scan.next_page(self.store, table.copy(), Some(snapshot)) {
+                    Ok(Some(page)) if page.rows.iter().all(|row| visit(row) == Walk::On) => {}
+                    Ok(_) => return Ok(()),
+                    Err(cause) => return Err(self.refused(table, cause)),
                 }
             }
-            return Ok(());
         }
         let mut own = self.own(table, span).into_iter().peekable();
         // Where hashed rows stand differs from copy to copy, so a commit can check only all of them.

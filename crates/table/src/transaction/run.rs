@@ -101,7 +101,7 @@ impl Catalog {
     where
         E: From<TableError>,
     {
-        let verdict = {
+        let submitted = {
             let mut attempt = handle.0.attempt.lock();
             let lost = attempt.phase == Phase::Lost;
             attempt.phase = Phase::Ended;
@@ -113,9 +113,16 @@ impl Catalog {
                 // All reads are of the state at the attempt's clock, so there is nothing to validate.
                 return Ok(Ended::Done(answer));
             }
-            (self.submit_commit(&attempt.commit(self.store().now_ms())), answer)
+            if attempt.writes_to_sealed() {
+                None
+            } else {
+                Some((self.submit_commit(&attempt.commit(self.store().now_ms())), answer))
+            }
         };
-        let (verdict, answer) = verdict;
+        let Some((verdict, answer)) = submitted else {
+            tokio::time::sleep(TRANSFORMATION_PAUSE).await;
+            return Ok(Ended::Lost);
+        };
         match verdict.await {
             Ok(_) => Ok(Ended::Done(answer)),
             Err(StoreError::Sealed(_)) => {

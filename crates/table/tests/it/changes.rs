@@ -196,3 +196,35 @@ async fn a_record_whose_time_passes_while_it_is_transformed_does_not_live_for_ev
     while catalog.expire_rows() > 0 {}
     assert_eq!(table.size() as i64, ROWS - ROWS / 10);
 }
+
+/// A transaction that began while a table was sealed knew the version of the sealing, and could write.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_begins_during_a_transformation_writes_after_it() {
+    let (catalog, table, _) = filled(Kind::Set).await;
+    let (done, reached, go) = held_at(&catalog, &table, 500);
+    reached.recv_timeout(DEADLINE).unwrap();
+    let writing = {
+        let (catalog, table) = (catalog.clone(), table.clone());
+        tokio::spawn(async move {
+            catalog
+                .transaction(|tx| {
+                    let table = table.clone();
+                    async move {
+                        let fields = [TermRef::from(5_000i64), TermRef::from(3i64), TermRef::from("old")];
+                        let arity = table.schema().arity();
+                        let record = Record::new(fields[..arity].iter().copied())?;
+                        tx.write(&table, record.as_ref()).await.map(|()| arity)
+                    }
+                })
+                .await
+        })
+    };
+    while catalog.conflicts() == 0 && !writing.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!writing.is_finished(), "it has written to a table that is being transformed");
+    go.send(()).unwrap();
+    assert_eq!(done.await.unwrap(), Ok(ROWS as u64));
+    assert_eq!(writing.await.unwrap(), Ok(2), "it writes the new shape");
+    assert_eq!(table.size() as i64, ROWS + 1);
+}
