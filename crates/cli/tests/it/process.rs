@@ -8,7 +8,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
 
-const DEADLINE: Duration = Duration::from_secs(30);
+/// Longer than any wait that ends as it should.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The binary under test: the one that `MNEMON_BINARY` names, else the one cargo built for the tests, in an environment
 /// without settings of its own.

@@ -1,9 +1,10 @@
 //! The real binary: what it says, whom it serves, how it ends.
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 
-use crate::process::{Running, binary, finished};
+use crate::process::{DEADLINE, Running, binary, finished};
 
 /// Checks that a run was refused: status 2, nothing on stdout, one line on stderr that contains all of `causes`.
 fn refused(command: &mut Command, causes: &[&str]) {
@@ -30,6 +31,26 @@ fn redis_and_table_commands_are_served() {
     client.ask("T.READ users 1", &answer);
     client.ask("T.INDEXREAD users age 36", &answer);
     node.connect().ask("GET greeting", "$5\r\nhello\r\n");
+}
+
+#[test]
+fn the_line_protocol_is_served_and_its_processes_are_shown() {
+    let options = ["serve", "--resp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--line", "127.0.0.1:0"];
+    let node = Running::start(binary().args(options));
+    let line = node.banner().lines().find_map(|line| line.trim().strip_prefix("line "));
+    let mut client =
+        TcpStream::connect(line.expect("the banner has the address").trim()).expect("it listens");
+    client.set_read_timeout(Some(DEADLINE)).expect("a deadline can be set");
+    client.write_all(b"CREATE shopping\r\nPUT shopping eggs 3\r\nGET shopping eggs\r\n").expect("it reads");
+    let mut answers = [0; 15];
+    client.read_exact(&mut answers).expect("it answers");
+    assert_eq!(String::from_utf8_lossy(&answers), "OK\r\nOK\r\n3\r\nOK\r\n");
+    let output = finished(binary().args(["ctl", "tree", "--connect", &node.http()]));
+    let tree = String::from_utf8_lossy(&output.stdout);
+    for part in ["├── line ", "│   │   └── bucket ", "│   │   └── client-1 ", "└── resp ", " processes\n"]
+    {
+        assert!(tree.contains(part), "{part:?} is not in {tree}");
+    }
 }
 
 #[test]
