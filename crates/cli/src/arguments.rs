@@ -98,7 +98,7 @@ pub(crate) struct Settings {
     #[arg(long, env = "MNEMON_CHECKPOINT_BYTES", value_name = "BYTES", default_value = "64mb", value_parser = bytes)]
     pub(crate) checkpoint_bytes: u64,
 
-    /// Bytes of memory for blocks read of tables on disc only; their changes take as many more before they are written.
+    /// Bytes of memory for all tables on disc only: half for blocks that were read, half for changes that are not written yet.
     #[arg(long, env = "MNEMON_DISC_CACHE_BYTES", value_name = "BYTES", default_value = "64mb", value_parser = bytes)]
     pub(crate) disc_cache_bytes: u64,
 

@@ -182,9 +182,9 @@ impl NodeBuilder {
         self
     }
 
-    /// Bytes of memory for tables made with `storage = disc_only`, all together: so many for blocks that were read from the
-    /// disc, and half as many for changes until they are written there, twice that while they are. More of them make fewer
-    /// reads and fewer, larger writes. Default: 64 MiB.
+    /// Bytes of memory for tables made with `storage = disc_only`, all together: half of them for blocks that were read from the
+    /// disc, the other half for changes that are not written there yet. More of them make fewer reads and fewer, larger writes.
+    /// Default: 64 MiB.
     #[must_use]
     pub fn disc_cache_bytes(mut self, bytes: u64) -> Self {
         self.disc_cache_bytes = bytes;

@@ -33,8 +33,20 @@ const UUID_LEN: usize = 16;
 pub(crate) struct DiscBytes {
     /// Of log, after which a checkpoint is made.
     pub(crate) checkpoint: u64,
-    /// Of blocks that were read of rows on disc only.
+    /// Of memory for rows on disc only: blocks that were read, and changes that are not written yet.
     pub(crate) cache: u64,
+}
+
+impl DiscBytes {
+    /// Of blocks that were read.
+    fn blocks(self) -> u64 {
+        self.cache / 2
+    }
+
+    /// Of changes, after which they are written. As many again may come while they are, so that all of it is half.
+    fn changes(self) -> usize {
+        usize::try_from(self.cache / 4).unwrap_or(usize::MAX)
+    }
 }
 
 /// What of the disc runs beside the tables.
@@ -89,11 +101,11 @@ impl Disc {
         for cause in directory.damaged() {
             tracing::error!(%cause, "a damaged file in the data directory; an older one was used instead");
         }
-        let trees = LsmTrees::new(&path.join(ROWS_DIRECTORY), bytes.cache);
+        let trees = LsmTrees::new(&path.join(ROWS_DIRECTORY), bytes.blocks());
         let mut opened = None;
         let config = StoreConfig::new(clock);
         let catalog = Catalog::recovered(config, databases, |store| {
-            store.set_rows(Arc::new(trees), usize::try_from(bytes.cache / 2).unwrap_or(usize::MAX));
+            store.set_rows(Arc::new(trees), bytes.changes());
             let ticker = Box::new(SystemTicker::new());
             let (tables, log, loading) = store.begin_recovery(&directory, LogConfig::default(), ticker)?;
             opened = Some((log, loading));

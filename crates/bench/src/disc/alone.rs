@@ -26,9 +26,8 @@ fn failed(cause: impl std::fmt::Display) -> Error {
 /// # Errors
 /// When the node fails, or results cannot be written.
 pub(crate) fn run(options: &Options, report: &mut Report<impl Write>) -> Result<(), Error> {
-    let cache_bytes: u64 = if options.quick { 8 << 20 } else { 64 << 20 };
-    // Changes take as much again as blocks that were read.
-    let rows = TIMES_THE_MEMORY * 2 * cache_bytes / BODY_BYTES as u64;
+    let cache_bytes: u64 = if options.quick { 16 << 20 } else { 128 << 20 };
+    let rows = TIMES_THE_MEMORY * cache_bytes / BODY_BYTES as u64;
     let scratch = Scratch::new("disc-only")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.map_err(failed)?.block_on(async {

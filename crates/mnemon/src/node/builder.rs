@@ -69,8 +69,8 @@ impl NodeBuilder {
         Self(self.0.database_durability(durability))
     }
 
-    /// Bytes of memory for tables on disc only, all together: so many for blocks read from the disc, and up to as many more for
-    /// changes that are not written there yet. Default: 64 MiB.
+    /// Bytes of memory for tables on disc only, all together: half of them for blocks read from the disc, half for changes that
+    /// are not written there yet. Default: 64 MiB.
     pub fn disc_cache_bytes(self, bytes: u64) -> Self {
         Self(self.0.disc_cache_bytes(bytes))
     }
