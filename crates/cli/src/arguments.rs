@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
-use clap::error::{ContextKind, ErrorKind};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use mnemon_node::{Bounds, Durability, Storage, parse_durability};
 
@@ -190,6 +190,7 @@ pub(crate) enum Parsed {
 /// Reads a command line, its first word being the program's name, the environment and the configuration file.
 pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Parsed {
     let words = with_command(words);
+    let given = words.clone();
     let said = |place: usize| words.get(place).and_then(|word| word.to_str()).unwrap_or_default();
     let path: Option<Vec<String>> = match (said(1), said(2)) {
         ("serve", _) => Some(vec!["serve".to_owned()]),
@@ -198,6 +199,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Parsed {
         }
         _ => None,
     };
+    let explain = |error: &clap::Error| explain(error, &given);
     let resolved = match path {
         Some(path) => layers::resolve(&Arguments::command(), &path, words),
         None => Ok((words, Vec::new())),
@@ -310,12 +312,17 @@ fn storage(text: &str) -> Result<Storage, String> {
 /// Bytes, with Redis's units.
 fn bytes(text: &str) -> Result<u64, String> {
     let mut bounds = Bounds::default();
-    bounds.set("maxmemory", text).map_err(|cause| cause.to_string())?;
+    bounds.set("maxmemory", text).map_err(with_example)?;
     Ok(bounds.max_memory)
 }
 
 fn durability(text: &str) -> Result<Durability, String> {
     parse_durability(text).map_err(|error| error.to_string())
+}
+
+/// What is wrong with a bound, with a value that would do where it is one of memory.
+pub(crate) fn with_example(cause: String) -> String {
+    if cause.contains("be a memory") { format!("{cause}, for example 256mb") } else { cause }
 }
 
 /// An address, or `off`.
@@ -326,11 +333,36 @@ fn door(text: &str) -> Result<Door, String> {
     address(text).map(Door::At).map_err(|cause| format!("{cause}, or off"))
 }
 
-fn explain(error: &clap::Error) -> Parsed {
+fn explain(error: &clap::Error, words: &[OsString]) -> Parsed {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Parsed::Text(error.render().to_string()),
-        _ => Parsed::Refused(CliError::Usage(first_paragraph(error))),
+        _ => {
+            let text = first_paragraph(error);
+            Parsed::Refused(CliError::Usage(match blamed_variable(error, words) {
+                Some((argument, variable)) => text.replacen(
+                    &format!("'{argument}'"),
+                    &format!("the environment variable {variable}"),
+                    1,
+                ),
+                None => text,
+            }))
+        }
     }
+}
+
+/// The argument whose value cannot be, and the environment variable that has the value, if it has none from the command line.
+fn blamed_variable(error: &clap::Error, words: &[OsString]) -> Option<(String, String)> {
+    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else { return None };
+    let flag = argument.split_whitespace().next()?;
+    let is_said = |word: &OsString| {
+        let rest = word.to_str().and_then(|word| word.strip_prefix(flag));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    };
+    if words.iter().any(is_said) {
+        return None;
+    }
+    let variable = layers::variable_of(&Arguments::command(), flag.strip_prefix("--")?)?;
+    std::env::var_os(&variable).map(|_| (argument.clone(), variable))
 }
 
 /// What is wrong, without the usage that follows it, in one line.

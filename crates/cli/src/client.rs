@@ -236,9 +236,14 @@ impl Client {
         }
     }
 
-    /// Waits for messages without a deadline from now on: nobody knows when the next one comes.
-    pub(crate) fn wait_for_ever(&self) -> io::Result<()> {
-        self.link.socket().set_read_timeout(None)
+    /// Waits at most so long for answers and messages from now on; `None`: nobody knows when the next one comes.
+    pub(crate) fn wait_at_most(&self, within: Option<Duration>) -> io::Result<()> {
+        self.link.socket().set_read_timeout(within)
+    }
+
+    /// Ends the connection.
+    pub(crate) fn hang_up(&self) -> io::Result<()> {
+        self.link.socket().shutdown(std::net::Shutdown::Both)
     }
 
     /// Whether the server has hung up meanwhile. Waits for nothing.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use mnemon_node::{Bounds, NodeBuilder, TlsSettings, UserSpec};
 
-use crate::arguments::address;
+use crate::arguments::{address, with_example};
 
 /// Settings that concern Redis clients.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -84,7 +84,7 @@ pub(crate) struct ClientSettings {
 
 /// Checks a bound's text; it is read again when the node is made.
 fn bound(name: &'static str) -> impl Fn(&str) -> Result<String, String> + Clone {
-    move |text| Bounds::default().set(name, text).map(|()| text.to_owned())
+    move |text| Bounds::default().set(name, text).map(|()| text.to_owned()).map_err(with_example)
 }
 
 impl ClientSettings {

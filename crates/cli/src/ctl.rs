@@ -296,6 +296,7 @@ fn facts_of_table(found: &Table) -> String {
         ("evicted", found.summary.evicted.to_string()),
         ("subscribers", found.summary.subscribers.to_string()),
     ];
+    pairs.extend(found.changes.iter().map(|change| ("changing", change.to_string())));
     pairs.extend(found.summary.damage.clone().map(|cause| ("DAMAGED", cause)));
     facts(pairs)
 }

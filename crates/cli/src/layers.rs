@@ -143,6 +143,12 @@ fn variable(arg: &Arg) -> String {
     arg.get_env().unwrap_or_default().to_string_lossy().into_owned()
 }
 
+/// The environment variable of the setting with this flag, in a command or below it.
+pub(crate) fn variable_of(command: &Command, long: &str) -> Option<String> {
+    let own = settings(command).find(|arg| arg.get_long() == Some(long)).map(variable);
+    own.or_else(|| command.get_subcommands().find_map(|below| variable_of(below, long)))
+}
+
 fn is_said(told: &ArgMatches, id: &str) -> bool {
     matches!(told.value_source(id), Some(ValueSource::CommandLine | ValueSource::EnvVariable))
 }

@@ -4,22 +4,27 @@
 //! nothing is repeated, since it may have been applied.
 
 mod guide;
+mod interrupt;
 mod print;
 mod prompt;
 mod records;
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use mnemon_resp::protocol::{Limits, Parser, Progress, Reply};
 
 use crate::client::{Client, Server, Words};
 use crate::error::CliError;
+use interrupt::Interrupt;
 use print::render;
 
 /// A line of a script may have so many bytes.
 const LINE_MAX: u64 = 512 << 20;
+/// How long who listens waits between two looks at whether Ctrl-C was pressed.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Commands for a server, typed or read.
 #[derive(Debug, Args)]
@@ -56,12 +61,13 @@ pub(crate) fn run(mut shell: Shell) -> Result<ExitCode, CliError> {
     let by_default = if io::stdout().is_terminal() { Style::Pretty } else { Style::Raw };
     let style = shell.output.unwrap_or(by_default);
     let client = Client::connect(&shell.server)?;
-    let mut talk = Talk { server: shell.server, client, style, width: None, failed: false };
+    let mut talk = Talk { server: shell.server, client, style, width: None, interrupt: None, failed: false };
     if !shell.command.is_empty() {
         for command in &shell.command {
             talk.run_line(command.as_bytes())?;
         }
     } else if io::stdin().is_terminal() {
+        talk.interrupt = Some(Interrupt::new()?);
         prompt::run(&mut talk)?;
         // Who typed has seen what failed.
         return Ok(ExitCode::SUCCESS);
@@ -78,6 +84,8 @@ struct Talk {
     style: Style,
     /// Columns of the terminal, where there is one.
     width: Option<u16>,
+    /// Who hears Ctrl-C, on a terminal.
+    interrupt: Option<Interrupt>,
     /// A command was answered by an error.
     failed: bool,
 }
@@ -121,10 +129,10 @@ impl Talk {
         let address = self.client.address().to_owned();
         self.client.send(words).map_err(|cause| lost(&address, cause))?;
         if *manner == Manner::Listens {
-            if self.width.is_some() {
-                crate::output::print("(listening; Ctrl-C ends the shell)\n");
+            if self.interrupt.is_some() {
+                return self.listen(words).map_err(|cause| lost(&address, cause));
             }
-            self.client.wait_for_ever().map_err(|cause| lost(&address, cause))?;
+            self.client.wait_at_most(None).map_err(|cause| lost(&address, cause))?;
         }
         loop {
             let reply = self.client.receive().map_err(|cause| lost(&address, cause))?;
@@ -138,6 +146,43 @@ impl Talk {
                 _ => {}
             }
         }
+    }
+
+    /// Shows messages until Ctrl-C is pressed, and ends what was begun.
+    fn listen(&mut self, words: &Words) -> io::Result<()> {
+        let Some(interrupt) = self.interrupt.take() else { return Ok(()) };
+        crate::output::print("(listening; Ctrl-C ends it)\n");
+        interrupt.begin();
+        let listened = self.listen_until(words, &|| interrupt.is_asked());
+        interrupt.end();
+        self.interrupt = Some(interrupt);
+        listened
+    }
+
+    fn listen_until(&mut self, words: &Words, is_asked: &dyn Fn() -> bool) -> io::Result<()> {
+        self.client.wait_at_most(Some(LOOK))?;
+        while !is_asked() {
+            match self.client.receive() {
+                Ok(reply) => {
+                    self.show(&reply);
+                    if reply.is_error() {
+                        return self.client.wait_at_most(Some(Duration::from_secs(self.server.timeout)));
+                    }
+                }
+                Err(cause) if cause.kind() == io::ErrorKind::TimedOut => {}
+                Err(cause) => return Err(cause),
+            }
+        }
+        self.client.wait_at_most(Some(Duration::from_secs(self.server.timeout)))?;
+        let Some(end) = end_of(words) else {
+            // Nothing ends it but the end of the connection; the next line is sent through a new one.
+            return self.client.hang_up();
+        };
+        self.client.send(&[end])?;
+        // Messages that were on their way are not shown any more.
+        self.client.send(&["PING"])?;
+        while !matches!(self.client.receive()?, Reply::Simple(text) if text == "PONG") {}
+        Ok(())
     }
 
     fn show(&mut self, reply: &Reply) {
@@ -181,6 +226,18 @@ fn manner(name: &[u8], second: Option<&Vec<u8>>) -> Manner {
     }
     let replies = second.is_some_and(|word| word.eq_ignore_ascii_case(b"REPLY"));
     if is("CLIENT") && replies { Manner::Silent } else { Manner::Once }
+}
+
+/// What ends the listening that a command has begun.
+fn end_of(words: &Words) -> Option<&'static str> {
+    let name = String::from_utf8_lossy(words.first()?).to_ascii_uppercase();
+    Some(match &*name {
+        "SUBSCRIBE" => "UNSUBSCRIBE",
+        "PSUBSCRIBE" => "PUNSUBSCRIBE",
+        "SSUBSCRIBE" => "SUNSUBSCRIBE",
+        "T.SUBSCRIBE" => "T.UNSUBSCRIBE",
+        _ => return None,
+    })
 }
 
 /// Cuts a line into words by Redis's rules of quoting.

@@ -14,7 +14,7 @@ use crate::error::DiscError;
 use crate::fs_disc::FsDisc;
 use crate::identity::{self, IDENTITY_NAME, NodeId};
 use crate::log::{LogConfig, LogPlace, Opened, Record, parse_segment_name};
-use crate::manifest::{CheckpointRef, Manifest, generations, manifest_name, parse_manifest_name};
+use crate::manifest::{CheckpointRef, Manifest, generations, parse_manifest_name};
 use crate::time::Ticker;
 
 /// A file of this name says that a directory is in the middle of being exchanged for a repaired one: no node may use it.
@@ -158,7 +158,7 @@ impl DataDirectory {
     /// afterwards. Files that no longer count are removed.
     ///
     /// # Errors
-    /// `Io`, `TooLarge`, `Missing` when a checkpoint is not there; then the old ones count.
+    /// `Io`, `TooLarge`, `Missing` when a checkpoint is not there that did not count before; then the old ones count.
     pub fn publish(
         &mut self,
         log_from: u64,
@@ -166,7 +166,9 @@ impl DataDirectory {
         meta: Vec<u8>,
     ) -> Result<(), DiscError> {
         let names = self.disc.list().map_err(DiscError::io("list", "the data directory"))?;
-        if let Some(absent) = checkpoints.iter().map(CheckpointRef::file).find(|file| !names.contains(file)) {
+        // One that is missing already stays missed, until its table is cleared or dropped.
+        let new = checkpoints.iter().filter(|of| !self.manifest.checkpoints.contains(of));
+        if let Some(absent) = new.map(CheckpointRef::file).find(|file| !names.contains(file)) {
             return Err(DiscError::Missing { file: absent, what: "it was to be published".to_owned() });
         }
         let newest = generations(&names).first().copied().unwrap_or(0).max(self.manifest.generation);
@@ -211,26 +213,24 @@ pub(crate) fn holds_data(name: &str) -> bool {
         || parse_checkpoint_name(name).is_some()
 }
 
-/// The newest manifest that is good and whose checkpoints are there, and what was wrong with newer ones.
+/// The newest manifest that is good and whose checkpoints are there, and what was wrong with newer ones. When there is none whose
+/// checkpoints are all there, the newest good one: whoever opens a checkpoint that is not there is told so.
 fn newest(disc: &dyn Disc, node: NodeId, names: &[String]) -> Result<(Manifest, Vec<DiscError>), DiscError> {
     let mut damaged = Vec::new();
+    let mut partial = None;
     for generation in generations(names) {
-        let usable = Manifest::read(disc, generation, node).and_then(|manifest| {
-            let absent =
-                manifest.checkpoints.iter().map(CheckpointRef::file).find(|file| !names.contains(file));
-            match absent {
-                Some(file) => {
-                    let what = format!("{} names it", manifest_name(generation));
-                    Err(DiscError::Missing { file, what })
-                }
-                None => Ok(manifest),
+        match Manifest::read(disc, generation, node) {
+            Ok(manifest) if manifest.checkpoints.iter().all(|of| names.contains(&of.file())) => {
+                return Ok((manifest, damaged));
             }
-        });
-        match usable {
-            Ok(manifest) => return Ok((manifest, damaged)),
+            Ok(manifest) if partial.is_none() => partial = Some(manifest),
+            Ok(_) => {}
             Err(cause) if cause.is_damage() => damaged.push(cause),
             Err(cause) => return Err(cause),
         }
+    }
+    if let Some(manifest) = partial {
+        return Ok((manifest, damaged));
     }
     // No manifest at all: a new directory. Damaged ones only: the state is lost, and must not be taken for empty.
     match damaged.into_iter().next() {

@@ -135,6 +135,9 @@ pub struct Table {
     pub max_bytes: Option<u64>,
     /// The version of its schema.
     pub schema_version: u64,
+    /// Long changes of it that are under way.
+    #[serde(default)]
+    pub changes: Vec<Change>,
 }
 
 /// An attribute of a table.

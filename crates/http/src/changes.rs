@@ -35,7 +35,8 @@ fn refused(cause: &TableError) -> Response {
     json(status, &Failure { error: error.to_owned(), message: cause.to_string() })
 }
 
-fn shown(catalog: &Catalog) -> Vec<api::Change> {
+/// Those under way or waiting for their turn.
+pub(crate) fn shown(catalog: &Catalog) -> Vec<api::Change> {
     let now_ms = catalog.store().now_ms();
     let show = |change: TableChange| api::Change {
         table: change.table,

@@ -1,5 +1,6 @@
 //! `/livez`, `/readyz` and `/healthz`: the node's checks, printed as Kubernetes and etcd print theirs.
 
+use crate::api::Change;
 use crate::observed::{Check, Weight};
 
 /// Which checks a path asks for.
@@ -31,8 +32,9 @@ pub(crate) struct Finding {
 }
 
 /// Judges the checks. `query` may say `verbose`, which lists them also when all hold, and `exclude=NAME`. A notice is listed
-/// too, and changes nothing, unless the query says `require=NAME`.
-pub(crate) fn judge(probe: Probe, checks: &[Check], query: &str) -> Finding {
+/// too, and changes nothing, unless the query says `require=NAME`. Of changes of tables under way a verbose probe tells how far they
+/// are.
+pub(crate) fn judge(probe: Probe, checks: &[Check], changes: &[Change], query: &str) -> Finding {
     let words: Vec<&str> = query.split('&').collect();
     let is_verbose = words.iter().any(|word| match word.split_once('=') {
         None => *word == "verbose",
@@ -59,6 +61,11 @@ pub(crate) fn judge(probe: Probe, checks: &[Check], query: &str) -> Finding {
     if is_well && !is_told {
         return Finding { is_well, text: "ok".to_owned() };
     }
+    for change in changes.iter().filter(|_| is_verbose && probe != Probe::Live) {
+        let line = format!("[~]change of {}: {change}", change.table);
+        text.push_str(&line.replace(['\r', '\n'], " "));
+        text.push('\n');
+    }
     text.push_str(&format!("{} check {}\n", probe.path(), if is_well { "passed" } else { "failed" }));
     Finding { is_well, text }
 }
@@ -77,17 +84,17 @@ mod tests {
         let checks =
             [check("ping", None, Weight::Vital), check("damaged-tables", Some(damage), Weight::Notice)];
         for probe in [Probe::Ready, Probe::Health] {
-            let found = judge(probe, &checks, "");
+            let found = judge(probe, &checks, &[], "");
             let path = probe.path();
             let text = format!(
                 "[+]ping ok\n[!]damaged-tables failed: orders (table-1.checkpoint)\n{path} check passed\n"
             );
             assert_eq!(found, Finding { is_well: true, text });
         }
-        assert_eq!(judge(Probe::Live, &checks, "").text, "ok");
-        let text = judge(Probe::Ready, &checks, "exclude=damaged-tables").text;
+        assert_eq!(judge(Probe::Live, &checks, &[], "").text, "ok");
+        let text = judge(Probe::Ready, &checks, &[], "exclude=damaged-tables").text;
         assert_eq!(text, "ok");
-        let strict = judge(Probe::Ready, &checks, "require=damaged-tables");
+        let strict = judge(Probe::Ready, &checks, &[], "require=damaged-tables");
         assert!(!strict.is_well && strict.text.contains("[-]damaged-tables failed: orders"), "{strict:?}");
     }
 
@@ -95,13 +102,13 @@ mod tests {
     fn a_failure_is_told_by_name_and_cause_and_only_vital_ones_concern_livez() {
         let checks =
             [check("ping", None, Weight::Vital), check("resp", Some("not\nlistening"), Weight::Ready)];
-        let ready = judge(Probe::Ready, &checks, "");
+        let ready = judge(Probe::Ready, &checks, &[], "");
         assert_eq!(ready.text, "[+]ping ok\n[-]resp failed: not listening\nreadyz check failed\n");
         assert!(!ready.is_well);
-        assert_eq!(judge(Probe::Live, &checks, ""), Finding { is_well: true, text: "ok".into() });
-        assert_eq!(judge(Probe::Live, &checks, "verbose").text, "[+]ping ok\nlivez check passed\n");
-        assert_eq!(judge(Probe::Live, &checks, "verbose=false").text, "ok");
-        let excluded = judge(Probe::Health, &checks, "exclude=resp&verbose=1");
+        assert_eq!(judge(Probe::Live, &checks, &[], ""), Finding { is_well: true, text: "ok".into() });
+        assert_eq!(judge(Probe::Live, &checks, &[], "verbose").text, "[+]ping ok\nlivez check passed\n");
+        assert_eq!(judge(Probe::Live, &checks, &[], "verbose=false").text, "ok");
+        let excluded = judge(Probe::Health, &checks, &[], "exclude=resp&verbose=1");
         assert_eq!(excluded.text, "[+]ping ok\n[+]resp excluded: ok\nhealthz check passed\n");
         assert!(excluded.is_well);
     }

@@ -84,7 +84,8 @@ async fn admit(State(shared): State<Shared>, request: Request, next: Next) -> Re
 }
 
 async fn probe(probe: Probe, State(shared): State<Shared>, RawQuery(query): RawQuery) -> Response {
-    let finding = judge(probe, &shared.node.checks(), &query.unwrap_or_default());
+    let changes = changes::shown(shared.node.catalog());
+    let finding = judge(probe, &shared.node.checks(), &changes, &query.unwrap_or_default());
     let status = if finding.is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     plain(status, "text/plain; charset=utf-8", finding.text)
 }

@@ -115,6 +115,10 @@ pub(crate) fn table(node: &dyn Observed, name: &str) -> Option<api::Table> {
         max_entries: schema.max_entries(),
         max_bytes: schema.max_bytes(),
         schema_version: schema.version(),
+        changes: crate::changes::shown(node.catalog())
+            .into_iter()
+            .filter(|change| change.table == name)
+            .collect(),
     })
 }
 

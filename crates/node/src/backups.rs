@@ -101,7 +101,11 @@ impl NodeBackups {
             disc.load();
             disc.loaded().await?;
             tracing::warn!("a restore is noted in the data directory; it is done before anybody is served");
-            backups.finish_pending().await?;
+            tokio::select! {
+                done = backups.finish_pending() => drop(done?),
+                // The process that does it comes later, and tables on disc only wait until their rows are written.
+                () = disc.clone().write_rows() => {}
+            }
         }
         let own = backups.clone();
         let schedule = settings.every.map(|every| {

@@ -17,7 +17,7 @@ use mnemon_store::{
     Applied, Check, Clock, Commit, CopySpec, ManualClock, Op, Replica, SchemaChange, Single, Store,
     StoreConfig, StoreError, TableCopy, TableOp, Verdict,
 };
-use mnemon_table::Catalog;
+use mnemon_table::{Catalog, DATABASES};
 use parking_lot::Mutex;
 
 use crate::difference::{answer_text, same_answer};
@@ -31,6 +31,8 @@ pub struct Triple {
     first: Store,
     others: [Store; 2],
     concurrent: bool,
+    /// Tables of this number and above have their rows on disc in one of the stores.
+    on_disc_from: u32,
     /// Commits that only the first store has seen. Held during a whole commit unless `concurrent`.
     log: Mutex<Vec<Entry>>,
     /// Drops of tables that have to wait for the log.
@@ -67,6 +69,7 @@ impl Triple {
             first: Store::new(first),
             others,
             concurrent: false,
+            on_disc_from: 0,
             log: Mutex::default(),
             drops: Mutex::default(),
         }
@@ -78,6 +81,12 @@ impl Triple {
         Self { concurrent: true, ..Self::new(config) }
     }
 
+    /// The same with tables of lower numbers in memory everywhere: those that are exchanged, as rows on disc cannot be.
+    #[must_use]
+    pub fn on_disc_from(self, table: u32) -> Self {
+        Self { on_disc_from: table, ..self }
+    }
+
     /// A catalog over a triple made by `make`, one of [`Triple::new`] and [`Triple::concurrent`], with a clock that
     /// stands still.
     #[must_use]
@@ -85,7 +94,7 @@ impl Triple {
         let config = StoreConfig { shards: 16, ..StoreConfig::new(Box::new(clock.clone())) };
         let mut made = None;
         let catalog = Catalog::with_replica(config, |config| {
-            let triple = Arc::new(make(config));
+            let triple = Arc::new(make(config).on_disc_from(DATABASES as u32));
             made = Some(triple.clone());
             triple
         });
@@ -183,9 +192,20 @@ impl Triple {
         let bytes = postcard::to_stdvec(change).expect("a change of a schema can be encoded");
         let decoded: SchemaChange = postcard::from_bytes(&bytes).expect("what was encoded can be decoded");
         let [second, third] = &self.others;
-        let (second, third) = (second.change_schema(&on_disc(&decoded)), third.change_schema(&decoded));
+        let (second, third) = (second.change_schema(&self.on_disc(&decoded)), third.change_schema(&decoded));
         assert_eq!(second, third, "two stores answer {decoded:?} differently");
         second
+    }
+
+    /// The change as the store on disc makes it.
+    fn on_disc(&self, change: &SchemaChange) -> SchemaChange {
+        match change {
+            SchemaChange::Create { table, spec } if table.0 >= self.on_disc_from => {
+                let spec = CopySpec { disc_only: true, max_entries: None, max_bytes: None, ..spec.clone() };
+                SchemaChange::Create { table: *table, spec }
+            }
+            other => other.clone(),
+        }
     }
 
     fn change(&self, change: &SchemaChange) -> Result<(), StoreError> {
@@ -268,17 +288,6 @@ fn compare(commit: &Commit<'_>, here: &Result<Applied, StoreError>, there: &Resu
         answer_text(here),
         answer_text(there)
     );
-}
-
-/// The same with rows on disc.
-fn on_disc(change: &SchemaChange) -> SchemaChange {
-    match change {
-        SchemaChange::Create { table, spec } => {
-            let spec = CopySpec { disc_only: true, max_entries: None, max_bytes: None, ..spec.clone() };
-            SchemaChange::Create { table: *table, spec }
-        }
-        other => other.clone(),
-    }
 }
 
 fn tables(store: &Store) -> Vec<u32> {

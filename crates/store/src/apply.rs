@@ -44,7 +44,7 @@ pub(crate) fn apply(cell: &mut Cell<'_, '_>, op: &Op<'_>) -> Result<Outcome, OpE
         Op::Bits { steps, .. } => string::bits(cell, steps).map(Outcome::Integers),
         Op::PutCollection { collection, expiry, .. } => Ok(record::put_collection(cell, collection, *expiry)),
         // Answered above, and by the commit itself.
-        Op::Get { .. } | Op::Clear | Op::Count => Ok(Outcome::Int(0)),
+        Op::Get { .. } | Op::Clear | Op::Count | Op::Exchange { .. } => Ok(Outcome::Int(0)),
     }
 }
 

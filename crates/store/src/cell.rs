@@ -33,6 +33,8 @@ pub(crate) struct Stamp {
     pub(crate) changes: Vec<Change>,
     /// Report the changes of all tables, watched or not.
     pub(crate) report_all: bool,
+    /// How many pairs of tables the commit has exchanged so far.
+    pub(crate) exchanges: u32,
 }
 
 impl Stamp {

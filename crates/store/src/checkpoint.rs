@@ -40,14 +40,14 @@ const FORMAT: u8 = 1;
 const FORMAT_WITH_ROWS: u8 = 2;
 
 /// What tables there are; part of every manifest.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct StoreImage {
     pub(crate) clock: u64,
     pub(crate) time_ms: u64,
     pub(crate) tables: Vec<TableImage>,
 }
 
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct TableImage {
     pub(crate) table: TableId,
     pub(crate) spec: CopySpec,
@@ -256,9 +256,13 @@ impl Store {
         Ok(CheckpointRef { table, clock, entries: written.entries, bytes: written.bytes })
     }
 
-    /// Removes rows on disc that the published image does not name.
+    /// Removes rows on disc that the published image does not name. While some cannot be read, everything stays: they may be under
+    /// another name.
     pub(crate) fn retain_rows(&self, image: &StoreImage) -> Result<(), StoreError> {
         let Some(space) = self.space.get() else { return Ok(()) };
+        if self.copies().iter().any(|copy| copy.is_disc_only() && copy.damage().is_some()) {
+            return Ok(());
+        }
         let named =
             |table: &TableImage| Some((u64::from(table.table.0), table.rows.filter(|rows| *rows > 0)?));
         let named: Vec<(u64, u64)> = image.tables.iter().filter_map(named).collect();

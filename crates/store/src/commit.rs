@@ -47,6 +47,14 @@ pub enum Check<'a> {
         /// Its schema's version.
         version: u64,
     },
+    /// The table's rows were last exchanged with another's by this commit. For who also checks a key of it: rows keep their
+    /// versions when they move.
+    Exchanged {
+        /// The table.
+        table: TableId,
+        /// What [`crate::TableCopy::exchanged`] said.
+        clock: u64,
+    },
 }
 
 impl Check<'_> {
@@ -54,7 +62,10 @@ impl Check<'_> {
     #[must_use]
     pub fn table(&self) -> TableId {
         match self {
-            Self::Key { table, .. } | Self::Scan { table, .. } | Self::Schema { table, .. } => *table,
+            Self::Key { table, .. }
+            | Self::Scan { table, .. }
+            | Self::Schema { table, .. }
+            | Self::Exchanged { table, .. } => *table,
         }
     }
 }

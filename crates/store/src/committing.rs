@@ -1,16 +1,19 @@
 //! The way of a commit with several rows, checks or tables: lock, validate, tick, apply, publish, unlock.
 
-use std::ops::Bound;
+mod exchange;
+mod scanned;
+
+pub(crate) use exchange::Exchanges;
+
 use std::sync::Arc;
 
-use mnemon_disc::DiscError;
 use smallvec::SmallVec;
 
 use crate::apply::apply;
 use crate::cell::{Cell, LockedIndexes, Stamp};
 use crate::cold::{ColdRows, Peek};
-use crate::commit::{Applied, Check, Commit, Seen, TableOp};
-use crate::copy::{TableCopy, borrowed};
+use crate::commit::{Applied, Check, Commit, TableOp};
+use crate::copy::TableCopy;
 use crate::error::StoreError;
 use crate::event::{Change, TableId};
 use crate::index::Index;
@@ -18,10 +21,9 @@ use crate::journal::{Draft, Noted};
 use crate::lock::{Need, ShardLocks, lock_indexes};
 use crate::op::{Op, OpError, Outcome};
 use crate::row::Row;
-use crate::rows::{At, Position, Rows, Span};
+use crate::rows::{At, Rows};
 use crate::shard::ClearedShard;
 use crate::store::{Store, Tables};
-use crate::versioned::Versioned;
 
 /// The copies of a commit, in the order of their numbers, which is the order of locking.
 type Copies<'c> = SmallVec<[&'c TableCopy; 2]>;
@@ -70,7 +72,7 @@ impl Store {
         let journal = self.journal();
         let (draft, shards) = loop {
             let copies = spots.ops.iter().map(|spot| spots.copies[spot.copy]);
-            let draft = journal.map_or(Ok(None), |journal| journal.draft(commit, copies))?;
+            let draft = journal.map_or(Ok(None), |journal| journal.draft(commit, copies, &spots.copies))?;
             let shards = ShardLocks::take(&spots.copies, spots.needs(commit));
             if journal.is_none() || spots.are_noted(commit, draft.as_ref()) {
                 break (draft, shards);
@@ -85,6 +87,7 @@ impl Store {
             held.validate(check, *spot, commit.time_ms)?;
         }
         held.check_seals(commit, &spots.ops)?;
+        held.prepare_exchanges(commit, &spots, self.clock())?;
         if commit.with_before {
             self.announce_snapshot();
         }
@@ -202,9 +205,10 @@ impl<'c> Spots<'c> {
     /// Whether the entry holds all that must be noted. A table may have moved to the disc since it was written, so this is
     /// asked under the locks.
     fn are_noted(&self, commit: &Commit<'_>, draft: Option<&Draft<'_>>) -> bool {
-        let mut writes = commit.ops.iter().zip(&self.ops).filter(|(op, _)| !op.op.is_read());
-        writes.all(|(_, spot)| {
-            let copy = self.copies[spot.copy];
+        let writes = commit.ops.iter().zip(&self.ops).filter(|(op, _)| !op.op.is_read());
+        let exchanged = self.exchanges(commit).map(|(_, other)| other);
+        writes.map(|(_, spot)| spot.copy).chain(exchanged).all(|place| {
+            let copy = self.copies[place];
             copy.noting().is_none() || draft.is_some_and(|draft| draft.is_of(copy))
         })
     }
@@ -226,12 +230,15 @@ impl<'c> Spots<'c> {
         for (op, spot) in commit.ops.iter().zip(&self.ops) {
             add(spot, op.op.key().is_some(), !op.op.is_read());
         }
+        for (_, copy) in self.exchanges(commit) {
+            add(&Spot { copy, hash: 0, shard: 0 }, false, true);
+        }
         for (check, spot) in commit.checks.iter().zip(&self.checks) {
             match check {
                 Check::Key { .. } => add(spot, true, false),
                 // An index's lock alone is enough for a scan of the index: rows change under both.
                 Check::Scan { index: None, .. } => add(spot, false, false),
-                Check::Scan { .. } | Check::Schema { .. } => {}
+                Check::Scan { .. } | Check::Schema { .. } | Check::Exchanged { .. } => {}
             }
         }
         needs
@@ -240,8 +247,9 @@ impl<'c> Spots<'c> {
 
 fn copies_of<'c>(commit: &Commit<'_>, tables: &'c Tables) -> Result<Copies<'c>, StoreError> {
     let mut copies: Copies<'c> = SmallVec::new();
+    let exchanged = commit.ops.iter().filter_map(|op| op.op.other_table());
     let ids = commit.ops.iter().map(|op| op.table).chain(commit.checks.iter().map(Check::table));
-    for id in ids {
+    for id in ids.chain(exchanged) {
         // Most commits are on one table, and those on many name each a few times in a row.
         if copies.iter().rev().any(|copy| copy.id() == id) {
             continue;
@@ -322,7 +330,14 @@ impl Held<'_, '_> {
                     Some(attribute) => self.index_scan(place, *attribute, from, to, now_ms)?,
                     None => self.row_scan(place, from, to, now_ms, seen.len())?,
                 };
-                if same(now, seen) { Ok(()) } else { Err(conflict(None)) }
+                if scanned::same(now, seen) { Ok(()) } else { Err(conflict(None)) }
+            }
+            Check::Exchanged { clock, .. } => {
+                if self.copies[place].exchanged() == *clock {
+                    Ok(())
+                } else {
+                    Err(conflict(None))
+                }
             }
             Check::Schema { version, .. } => {
                 if self.copies[place].schema_version() == *version {
@@ -337,54 +352,6 @@ impl Held<'_, '_> {
     fn live(&self, spot: Spot, key: &[u8], now_ms: u64) -> Option<&Row> {
         let shard = self.shards.get(spot.copy, spot.shard)?;
         shard.get(At { hash: spot.hash, key }).filter(|row| !row.is_expired(now_ms))
-    }
-
-    fn row_scan(
-        &self,
-        place: usize,
-        from: &Bound<Box<[u8]>>,
-        to: &Bound<Box<[u8]>>,
-        now_ms: u64,
-        expected: usize,
-    ) -> Result<Vec<Seen>, StoreError> {
-        let mut seen = Vec::with_capacity(expected);
-        for shard in 0..self.copies[place].shard_count() {
-            if let Some(shard) = self.shards.get(place, shard) {
-                walk(&shard.rows, from, to, |row| {
-                    if !row.is_expired(now_ms) {
-                        seen.push((row.key().into(), row.version()));
-                    }
-                    seen.len() <= expected
-                })
-                .map_err(|cause| self.copies[place].read_failed(&cause))?;
-            }
-        }
-        Ok(seen)
-    }
-
-    fn index_scan(
-        &self,
-        place: usize,
-        attribute: u16,
-        from: &Bound<Box<[u8]>>,
-        to: &Bound<Box<[u8]>>,
-        now_ms: u64,
-    ) -> Result<Vec<Seen>, StoreError> {
-        let table = self.copies[place].id();
-        let (_, entries) = self
-            .indexes
-            .get(place)
-            .and_then(|indexes| indexes.iter().find(|(index, _)| index.attribute == attribute))
-            .ok_or(StoreError::NoIndex { table, attribute })?;
-        let mut seen = Vec::new();
-        walk(entries, from, to, |row| {
-            if !row.is_expired(now_ms) {
-                seen.push((row.key().into(), row.version()));
-            }
-            true
-        })
-        .map_err(|cause| self.copies[place].read_failed(&cause))?;
-        Ok(seen)
     }
 
     fn read(&self, op: &TableOp<'_>, spot: Spot, now_ms: u64) -> Outcome {
@@ -411,6 +378,9 @@ impl Held<'_, '_> {
         let Some(key) = op.op.key() else {
             if op.op.is_read() {
                 return Ok(self.read(op, spot, stamp.now_ms));
+            }
+            if let Op::Exchange { with } = op.op {
+                return Ok(self.exchange(spot.copy, with, stamp));
             }
             return Ok(self.clear(spot.copy, stamp, cleared));
         };
@@ -444,47 +414,4 @@ impl Held<'_, '_> {
         }
         Outcome::Int(count)
     }
-}
-
-/// Visits the present rows of a span until `visit` has had enough.
-fn walk(
-    rows: &Versioned,
-    from: &Bound<Box<[u8]>>,
-    to: &Bound<Box<[u8]>>,
-    mut visit: impl FnMut(&Row) -> bool,
-) -> Result<(), DiscError> {
-    // The bounds are keys; rows of a `set` have no order of keys, so there a check covers them all.
-    let hashed = match &rows.rows {
-        Rows::Hashed(_) => true,
-        Rows::Cold(rows) => !rows.is_ordered,
-        Rows::Ordered(_) | Rows::Index(_) => false,
-    };
-    let to = if hashed { Bound::Unbounded } else { borrowed(to) };
-    let mut position: Option<Position> = None;
-    loop {
-        let from = match &position {
-            Some(position) => Bound::Excluded(&**position),
-            None if hashed => Bound::Unbounded,
-            None => borrowed(from),
-        };
-        let page = rows.page(Span { from, to, reverse: false }, usize::MAX, None)?;
-        if !page.rows.iter().all(&mut visit) {
-            return Ok(());
-        }
-        match page.stopped_at {
-            Some(stopped_at) => position = Some(stopped_at),
-            None => return Ok(()),
-        }
-    }
-}
-
-/// Whether two scans saw the same, in whatever order.
-fn same(mut now: Vec<Seen>, seen: &[Seen]) -> bool {
-    if now.len() != seen.len() {
-        return false;
-    }
-    let mut seen: Vec<&Seen> = seen.iter().collect();
-    now.sort_unstable();
-    seen.sort_unstable();
-    now.iter().eq(seen)
 }

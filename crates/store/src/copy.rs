@@ -11,6 +11,7 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
 use crate::cold::Cold;
+use crate::committing::Exchanges;
 use crate::durability::{Durability, KeptOnDisc};
 use crate::error::StoreError;
 use crate::event::TableId;
@@ -103,6 +104,8 @@ pub struct TableCopy {
     /// Commits are not noted although the table is kept on disc: it is being rewritten, and what a crash finds is the state
     /// before. Such a copy is sealed too.
     pub(crate) unlogged: AtomicBool,
+    /// With the rows of other tables.
+    pub(crate) exchanges: Exchanges,
     /// Where the rows are on disc.
     pub(crate) cold: Option<Box<Cold>>,
 }
@@ -145,6 +148,7 @@ impl TableCopy {
             bytes: AtomicI64::new(0),
             definition: ArcSwap::default(),
             last_noted: AtomicU64::new(0),
+            exchanges: Exchanges::default(),
             cold: None,
         }
     }
@@ -297,16 +301,6 @@ impl TableCopy {
         self.shard(at).read().rows.may_have_changed(at, clock).unwrap_or(true)
     }
 
-    /// The row as it was at `clock`, the clock of an open snapshot.
-    ///
-    /// # Errors
-    /// Of rows on disc.
-    pub(crate) fn get_at(&self, key: &[u8], clock: u64) -> Result<Option<Row>, StoreError> {
-        let at = self.at(key);
-        let row = self.shard(at).read().rows.get_at(at, clock).map_err(|cause| self.read_failed(&cause))?;
-        if row.is_none() && self.is_gone() { Err(StoreError::NoTable(self.id)) } else { Ok(row) }
-    }
-
     /// How many rows there are, expired ones that are not yet deleted included. O(shards).
     #[must_use]
     pub fn len(&self) -> usize {
@@ -399,6 +393,7 @@ impl TableCopy {
 
     /// Drops the before-images that nobody needs, a page a lock hold.
     pub(crate) fn purge_images(&self, retention: &Retention) {
+        self.exchanges.purge(retention);
         for shard in &self.shards {
             if shard.read().rows.images.is_empty() {
                 continue;

@@ -55,6 +55,9 @@ pub enum StoreError {
         /// The most.
         limit: usize,
     },
+    /// The rows of two tables cannot change places.
+    #[error("tables {0:?} and {1:?} cannot be exchanged: they are not kept in the same way")]
+    Unlike(TableId, TableId),
     /// A snapshot was closed by its deadline or because its before-images had grown too large.
     #[error("the snapshot is too old: {0}; open a new one, read faster or raise the limit")]
     SnapshotExpired(&'static str),

@@ -50,6 +50,13 @@ pub enum Change {
         /// The fields.
         fields: Vec<FieldChange>,
     },
+    /// The rows of two tables have changed places.
+    Exchanged {
+        /// The one table.
+        table: TableId,
+        /// The other one.
+        with: TableId,
+    },
     /// All rows of a table are gone.
     Cleared {
         /// The table.
@@ -58,11 +65,20 @@ pub enum Change {
 }
 
 impl Change {
-    /// The table that changed.
+    /// Whether the change concerns a table.
+    #[must_use]
+    pub fn concerns(&self, table: TableId) -> bool {
+        self.table() == table || matches!(self, Self::Exchanged { with, .. } if *with == table)
+    }
+
+    /// The table that changed; of two, the one that is named first.
     #[must_use]
     pub fn table(&self) -> TableId {
         match self {
-            Self::Row { table, .. } | Self::Fields { table, .. } | Self::Cleared { table } => *table,
+            Self::Row { table, .. }
+            | Self::Fields { table, .. }
+            | Self::Exchanged { table, .. }
+            | Self::Cleared { table } => *table,
         }
     }
 }

@@ -193,12 +193,13 @@ impl TableCopy {
 }
 
 impl Damage {
-    pub(crate) fn of_load(cause: &StoreError, carried: Vec<Arc<[u8]>>) -> Self {
+    /// `carried`: see [`Damage`].
+    pub(crate) fn of_load(cause: &StoreError, carried: Option<Vec<Arc<[u8]>>>) -> Self {
         let cause = match cause {
             StoreError::Disc(cause) | StoreError::Encoding(cause) => cause.clone(),
             other => other.to_string(),
         };
-        Self { cause, carried: Some(carried) }
+        Self { cause, carried }
     }
 }
 

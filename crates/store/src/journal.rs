@@ -49,7 +49,8 @@ impl Journal {
         Self { log, awaited: AtomicU64::new(0) }
     }
 
-    /// The entry of a commit; `None` when nothing it writes is kept on disc. `copies` gives the copy of each operation.
+    /// The entry of a commit; `None` when nothing it writes is kept on disc. `copies` gives the copy of each operation, and `all`
+    /// has those besides that it names.
     ///
     /// # Errors
     /// `DiscFull`, `Disc`.
@@ -57,6 +58,7 @@ impl Journal {
         &'j self,
         commit: &Commit<'_>,
         copies: impl Iterator<Item = &'j TableCopy>,
+        all: &[&'j TableCopy],
     ) -> Result<Option<Draft<'j>>, StoreError> {
         let mut ops = Vec::new();
         let mut kept = SmallVec::new();
@@ -68,6 +70,8 @@ impl Journal {
                 durability = Some(strictest(durability, own));
                 ops.push(OpRef { table: op.table, op: &op.op });
                 kept.push(copy);
+                let other = op.op.other_table().and_then(|id| all.iter().find(|copy| copy.id() == id));
+                kept.extend(other.copied());
             }
         }
         let Some(durability) = durability else { return Ok(None) };

@@ -82,6 +82,18 @@ impl<'g> ShardLocks<'g> {
         Some(self.guards[self.place(copy, shard)?].shard())
     }
 
+    /// Exchanges the rows of the shards of this number of two copies, which the commit holds for writing.
+    pub(crate) fn exchange(&mut self, copies: (usize, usize), shard: usize, version: u64) {
+        let first = self.place(copies.0.min(copies.1), shard);
+        let (Some(first), Some(second)) = (first, self.place(copies.0.max(copies.1), shard)) else { return };
+        let (before, behind) = self.guards.split_at_mut(second);
+        let one = before.get_mut(first).and_then(ShardGuard::shard_mut);
+        let other = behind.first_mut().and_then(ShardGuard::shard_mut);
+        if let (Some(one), Some(other)) = (one, other) {
+            one.exchange(other, version);
+        }
+    }
+
     pub(crate) fn get_mut(&mut self, copy: usize, shard: usize) -> Option<&mut Shard> {
         let place = self.place(copy, shard)?;
         self.guards[place].shard_mut()

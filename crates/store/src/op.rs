@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::bits::BitStep;
 use crate::collection::Collection;
 use crate::encoding;
-use crate::event::Cause;
+use crate::event::{Cause, TableId};
 use crate::row::Row;
 
 /// Bytes that an operation carries: borrowed from a request, or owned when they had to be computed.
@@ -232,6 +232,12 @@ pub enum Op<'a> {
     },
     /// Counts the rows of the table, those included whose time has passed and that nobody has met since. Outcome: `Int`.
     Count,
+    /// The rows of the table and those of another one change places, in O(1). Both are sets in memory, without indexes and
+    /// bounds, and kept on disc alike; else the commit is refused. Outcome: `Changed`.
+    Exchange {
+        /// The other table.
+        with: TableId,
+    },
 }
 
 impl Op<'_> {
@@ -255,8 +261,14 @@ impl Op<'_> {
             | Self::SetRange { key, .. }
             | Self::Bits { key, .. }
             | Self::PutCollection { key, .. } => Some(key),
-            Self::Clear | Self::Count => None,
+            Self::Clear | Self::Count | Self::Exchange { .. } => None,
         }
+    }
+
+    /// The table that the operation concerns as well as its own.
+    #[must_use]
+    pub fn other_table(&self) -> Option<TableId> {
+        if let Self::Exchange { with } = self { Some(*with) } else { None }
     }
 
     /// Whether the operation changes nothing.

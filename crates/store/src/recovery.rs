@@ -4,11 +4,13 @@
 //! What must stay true: an entry whose effect is in a checkpoint already is skipped by its clock; after the first half the
 //! commit clock stands where it stood, so new commits on loaded tables are younger than anything that is still to be loaded.
 
+mod exchange;
 mod loading;
 mod reapply;
 mod salvage;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -50,12 +52,22 @@ struct Replay {
     broken: HashMap<TableId, StoreError>,
     indexes: HashMap<TableId, BTreeSet<u16>>,
     /// Entries that concern a table and are not in its checkpoint, in their order.
-    noted: HashMap<TableId, Vec<Arc<[u8]>>>,
+    noted: HashMap<TableId, Vec<Noted>>,
     /// The clock of the last commit that has cleared a table: what was before it is of no account.
     cleared: HashMap<TableId, u64>,
     /// The clocks of what was noted, for tables with entries that a checkpoint has noted once more.
     carried: HashMap<TableId, HashSet<u64>>,
+    /// Tables whose rows have changed places with one another's since their checkpoints.
+    exchanged: exchange::Exchanged,
     clock: u64,
+}
+
+/// An entry that is to be applied to the rows of a table.
+#[derive(Clone)]
+struct Noted {
+    /// The table in which the rows were when the commit began.
+    home: TableId,
+    bytes: Arc<[u8]>,
 }
 
 /// A commit as it stands in the log.
@@ -68,10 +80,17 @@ struct NotedCommit<'r> {
 }
 
 impl Replay {
+    /// Whether what is on disc of the table's rows holds the commit of this clock.
+    fn holds(&self, table: TableId, clock: u64) -> bool {
+        self.checkpoints.get(&table).is_some_and(|of| clock <= of.clock)
+            || self.cleared.get(&table).is_some_and(|at| clock < *at)
+            || self.rows.get(&table).is_some_and(|rows| clock <= *rows)
+    }
+
     /// Whether the commit of this clock, which is carried, is among what was noted of the table. If not, it is from now on.
     fn knows(&mut self, table: TableId, clock: u64) -> bool {
         let noted = self.noted.get(&table).map(Vec::as_slice).unwrap_or_default();
-        let clocks = || noted.iter().filter_map(|entry| entry::clock(entry)).collect();
+        let clocks = || noted.iter().filter_map(|noted| entry::clock(&noted.bytes)).collect();
         !self.carried.entry(table).or_insert_with(clocks).insert(clock)
     }
 }
@@ -120,11 +139,12 @@ impl Store {
         let manifest = directory.manifest();
         if !manifest.meta.is_empty() {
             let image = StoreImage::decode(&manifest.meta)?;
-            if directory.damaged().is_empty() {
-                // With damage about, everything is kept for whoever repairs it.
-                self.retain_rows(&image)?;
-            }
+            let named = image.clone();
             self.create_all(image, &mut replay)?;
+            if directory.damaged().is_empty() && replay.broken.is_empty() {
+                // With damage about, everything is kept for whoever repairs it.
+                self.retain_rows(&named)?;
+            }
         }
         for of in &manifest.checkpoints {
             let Ok(table) = u32::try_from(of.table).map(TableId) else { continue };
@@ -149,6 +169,7 @@ impl Store {
                 noted: replay.noted.remove(&id).unwrap_or_default(),
                 indexes: replay.indexes.remove(&id).unwrap_or_default(),
                 broken: replay.broken.remove(&id),
+                exchanged: replay.exchanged.with(id),
                 copy,
             };
             load.let_indexes_go(self)?;
@@ -232,27 +253,31 @@ impl Store {
     fn note_commit(&self, commit: &NotedCommit<'_>, replay: &mut Replay) {
         let NotedCommit { clock, bytes, .. } = *commit;
         let mut shared: Option<Arc<[u8]>> = None;
-        let tables: BTreeSet<TableId> = commit.ops.iter().map(|op| op.table).collect();
+        let exchanges = exchange::pairs(&commit.ops);
+        let named = commit.ops.iter().flat_map(|op| iter::once(op.table).chain(op.op.other_table()));
+        let tables: BTreeSet<TableId> = named.collect();
+        let holding: Vec<TableId> = tables.iter().copied().filter(|id| replay.holds(*id, clock)).collect();
         for table in tables {
-            let is_in = replay.checkpoints.get(&table).is_some_and(|of| clock <= of.clock)
-                || replay.cleared.get(&table).is_some_and(|at| clock < *at)
-                || replay.rows.get(&table).is_some_and(|rows| clock <= *rows);
+            let is_in = holding.contains(&table);
             let Ok(copy) = self.copy(table) else { continue };
             // What is noted of a table that is in RAM alone is from before it was, or from a move that was not finished.
             if is_in || copy.disc().is_none() || commit.is_carried && replay.knows(table, clock) {
                 continue;
             }
-            if commit.ops.iter().any(|op| op.table == table && matches!(op.op, Op::Clear)) {
+            let is_cleared = commit.ops.iter().any(|op| op.table == table && matches!(op.op, Op::Clear));
+            if is_cleared && exchanges.is_empty() {
                 // Whatever it held need not be read, so it may well be damaged.
                 replay.checkpoints.remove(&table);
                 replay.broken.remove(&table);
                 replay.noted.remove(&table);
                 replay.cleared.insert(table, clock);
+                replay.exchanged.leave(table);
             }
             copy.last_noted.fetch_max(clock, Ordering::SeqCst);
-            let entry = shared.get_or_insert_with(|| bytes.into()).clone();
-            replay.noted.entry(table).or_default().push(entry);
+            let bytes = shared.get_or_insert_with(|| bytes.into()).clone();
+            replay.noted.entry(table).or_default().push(Noted { home: table, bytes });
         }
+        exchanges.into_iter().for_each(|pair| replay.exchange(pair, &holding));
     }
 
     /// What the manifest had noted already may come once more.

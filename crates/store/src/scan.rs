@@ -10,6 +10,7 @@ use crate::copy::{TableCopy, borrowed};
 use crate::error::StoreError;
 use crate::row::Row;
 use crate::rows::{PAGE_ROWS, Position, Rows, Span};
+use crate::shard::Shard;
 use crate::snapshot::Snapshot;
 use crate::store::Store;
 use crate::versioned::{Page, Versioned};
@@ -97,9 +98,15 @@ impl Scan {
                 let number = *self.shard.get_or_insert_with(|| copy.first_shard(borrowed(&self.from)));
                 let beneath = || copy.shards[number].read().rows.rows.beneath();
                 let ahead = self.ahead_of(copy, at, beneath).map_err(failed)?;
-                let shard = copy.shards[number].read();
-                let page = self.page_of(&shard.rows, at, ahead).map_err(failed)?;
-                (page, matches!(shard.rows.rows, Rows::Hashed(_)))
+                let read = |shard: &Shard| {
+                    let page = self.page_of(&shard.rows, at, ahead);
+                    (page, matches!(shard.rows.rows, Rows::Hashed(_)))
+                };
+                let (page, hashed) = match at {
+                    Some(snapshot) => store.shard_as_of(copy, number, snapshot.clock(), read)?,
+                    None => read(&copy.shards[number].read()),
+                };
+                (page.map_err(failed)?, hashed)
             }
             Source::Index(attribute) => {
                 let no_index = || StoreError::NoIndex { table: copy.id(), attribute };

@@ -155,6 +155,13 @@ impl Shard {
         ClearedShard { rows: self.rows.clear(keeping, version, bytes), expiry: self.expiry.take() }
     }
 
+    /// Exchanges all that is here with all that is there. For readers who have found something absent, all may have been removed.
+    pub(crate) fn exchange(&mut self, other: &mut Self, version: u64) {
+        std::mem::swap(self, other);
+        self.rows.last_removal = version;
+        other.rows.last_removal = version;
+    }
+
     /// Rows whose time has passed, the earliest first; none of rows on disc.
     pub(crate) fn due(&self, now_ms: u64, limit: usize) -> Vec<Row> {
         self.expiry.due(now_ms, limit)

@@ -284,7 +284,12 @@ impl Store {
     /// # Errors
     /// `SnapshotExpired`; `Disc` for rows on disc.
     pub fn get_at(&self, copy: &TableCopy, key: &[u8], at: &Snapshot) -> Result<Option<Row>, StoreError> {
-        let row = copy.get_at(key, at.clock())?;
+        let (clock, of) = (at.clock(), copy.at(key));
+        let row = self.shard_as_of(copy, copy.shard_of(of), clock, |shard| shard.rows.get_at(of, clock))?;
+        let row = row.map_err(|cause| copy.read_failed(&cause))?;
+        if row.is_none() && copy.is_gone() {
+            return Err(StoreError::NoTable(copy.id()));
+        }
         at.check()?;
         Ok(self.live(row))
     }
@@ -401,6 +406,7 @@ impl Store {
             keeping: self.snapshots.keeping(version),
             changes: Vec::new(),
             report_all: false,
+            exchanges: 0,
         }
     }
 

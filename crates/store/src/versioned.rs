@@ -96,6 +96,12 @@ impl Versioned {
             })
     }
 
+    /// Whether there was a row at `clock`, or may have been since.
+    pub(crate) fn may_have_held(&self, at: At<'_>, clock: u64, now_ms: u64) -> bool {
+        let is_there = self.rows.get(at).is_some_and(|row| !row.is_expired(now_ms));
+        is_there || self.removals.any_since(at.hash, clock)
+    }
+
     /// The row as it was at `clock`.
     pub(crate) fn get_at(&self, at: At<'_>, clock: u64) -> Result<Option<Row>, DiscError> {
         match self.rows.find(at)? {

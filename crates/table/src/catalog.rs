@@ -212,6 +212,12 @@ impl Catalog {
         })
     }
 
+    /// The numbered database that this table is.
+    #[must_use]
+    pub fn database_of(&self, table: TableId) -> Option<&Arc<Table>> {
+        self.databases.get(table.0 as usize)?.get()
+    }
+
     /// Makes all numbered databases, so that none has to be noted in the log while a client waits for it. For nodes with
     /// a log, after it was given to the store.
     ///

@@ -54,7 +54,8 @@ pub enum Event {
         /// The clock of the commit.
         clock: u64,
     },
-    /// The subscriber was too slow and events were dropped. Read a snapshot and go on from its clock.
+    /// The subscriber was too slow and events were dropped, or all rows have changed places with those of another table. Read a
+    /// snapshot and go on from its clock.
     Lagged,
 }
 
@@ -223,7 +224,7 @@ impl Sink for Feed {
     fn publish(&self, batch: Batch) {
         let mut subscribers = self.subscribers.lock();
         for (table, of_table) in subscribers.iter_mut() {
-            if !batch.changes.iter().any(|change| change.table() == *table) {
+            if !batch.changes.iter().any(|change| change.concerns(*table)) {
                 continue;
             }
             of_table
@@ -235,7 +236,7 @@ impl Sink for Feed {
 impl Subscriber {
     /// Hands over the batch's events of the table; `false` when the subscriber has gone.
     fn send(&mut self, table: TableId, batch: &Batch) -> bool {
-        let of_table = batch.changes.iter().filter(|change| change.table() == table);
+        let of_table = batch.changes.iter().filter(|change| change.concerns(table));
         let mut events: Vec<Event> = of_table.map(|change| event(change, batch.clock, self.detail)).collect();
         if self.queue.capacity() == 0 {
             self.lagged.store(true, Ordering::SeqCst);
@@ -258,6 +259,8 @@ fn event(change: &Change, clock: u64, detail: Detail) -> Event {
         Change::Fields { key, fields, .. } => {
             Event::Fields { clock, key: key.clone(), fields: fields.clone() }
         }
+        // The table has all rows of another one, which nobody wants told one by one.
+        Change::Exchanged { .. } => Event::Lagged,
         // `Change` may grow; what this version does not know concerns the table as a whole.
         _ => Event::Cleared { clock },
     }

@@ -155,7 +155,7 @@ impl TableForm {
     /// `Unsupported` for other kinds, `SnapshotExpired`.
     pub async fn range(&self, range: &KeyRange) -> Result<Vec<Object>, TableError> {
         let snapshot = self.snapshot()?;
-        reading::range(&mut AsOf { store: self.store(), snapshot: &snapshot }, self, range)
+        reading::range(&mut AsOf::new(self.store(), &snapshot), self, range)
     }
 
     /// The records whose indexed attribute equals a value. O(log n + records).
@@ -167,7 +167,7 @@ impl TableForm {
         self.check_exists()?;
         let attribute = self.indexed_place(attribute)?;
         let snapshot = self.snapshot()?;
-        reading::index_read(&mut AsOf { store: self.store(), snapshot: &snapshot }, self, attribute, value)
+        reading::index_read(&mut AsOf::new(self.store(), &snapshot), self, attribute, value)
     }
 
     /// The records that match a pattern.
@@ -176,7 +176,7 @@ impl TableForm {
     /// `SnapshotExpired`.
     pub async fn match_object(&self, pattern: &Pattern) -> Result<Vec<Object>, TableError> {
         let snapshot = self.snapshot()?;
-        reading::match_object(&mut AsOf { store: self.store(), snapshot: &snapshot }, self, pattern)
+        reading::match_object(&mut AsOf::new(self.store(), &snapshot), self, pattern)
     }
 
     /// The records that fulfil a query, through the key or an index where one serves.
@@ -185,7 +185,7 @@ impl TableForm {
     /// `SnapshotExpired`.
     pub async fn select(&self, query: &Query) -> Result<Vec<Object>, TableError> {
         let snapshot = self.snapshot()?;
-        reading::select(&mut AsOf { store: self.store(), snapshot: &snapshot }, self, query)
+        reading::select(&mut AsOf::new(self.store(), &snapshot), self, query)
     }
 
     /// Folds all records, as of one state. O(n).
@@ -194,7 +194,7 @@ impl TableForm {
     /// `SnapshotExpired`.
     pub async fn fold<A>(&self, start: A, step: impl FnMut(A, RecordRef<'_>) -> A) -> Result<A, TableError> {
         let snapshot = self.snapshot()?;
-        reading::fold(&mut AsOf { store: self.store(), snapshot: &snapshot }, self, start, step)
+        reading::fold(&mut AsOf::new(self.store(), &snapshot), self, start, step)
     }
 
     /// The place of an attribute that has an index.

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use mnemon_store::collection::Hash;
 use mnemon_store::event::FieldChange;
 use mnemon_store::{
-    Applied, Before, Change, Check, Collection, Commit, Row, Source, Store, TableOp, Verdict, entry_keys,
+    Applied, Before, Change, Check, Collection, Commit, Row, Source, Store, TableId, TableOp, Verdict,
+    entry_keys,
 };
 use mnemon_term::Term;
 
@@ -108,11 +109,12 @@ impl<'a> During<'a> {
         table: &TableForm,
         ahead: usize,
     ) -> Result<Self, TableError> {
-        let snapshot = AsOf { store, snapshot: &before.snapshot };
+        let done = before.changes.iter().filter(|(place, _)| *place < ahead).map(|(_, change)| change);
+        let (home, done) = lineage(table.id(), done);
+        let instead = (home != table.id()).then(|| store.copy(home)).transpose()?;
+        let snapshot = AsOf { store, snapshot: &before.snapshot, instead };
         let mut during = Self { before: snapshot, changed: HashMap::new(), cleared: false };
-        let done =
-            before.changes.iter().filter(|(place, change)| *place < ahead && change.table() == table.id());
-        for (_, change) in done {
+        for change in done {
             match change {
                 Change::Row { old, new, .. } => {
                     if let Some(row) = new.as_ref().or(old.as_ref()) {
@@ -132,6 +134,25 @@ impl<'a> During<'a> {
         }
         Ok(during)
     }
+}
+
+/// In which table the rows of this one were before these changes, and which of them were changes of those rows.
+fn lineage<'c>(
+    table: TableId,
+    changes: impl DoubleEndedIterator<Item = &'c Change>,
+) -> (TableId, Vec<&'c Change>) {
+    let (mut home, mut own) = (table, Vec::new());
+    for change in changes.rev() {
+        match change {
+            Change::Exchanged { table, with } if *table == home => home = *with,
+            Change::Exchanged { table, with } if *with == home => home = *table,
+            Change::Exchanged { .. } => {}
+            other if other.table() == home => own.push(other),
+            _ => {}
+        }
+    }
+    own.reverse();
+    (home, own)
 }
 
 /// A row with some fields of its hash changed. The elements are shared with the row, so it costs what the change does.

@@ -104,8 +104,8 @@ impl TableForm {
         let visit = &mut |row: &Row| if visit(row) { Walk::On } else { Walk::Enough };
         let store = self.store();
         match state {
-            State::Present => walk_pages(store, self, span.scan().at_most(most), None, visit),
-            State::Snapshot(snapshot) => AsOf { store, snapshot }.walk(self, &span, visit),
+            State::Present => walk_pages(store, self, self.copy(), span.scan().at_most(most), None, visit),
+            State::Snapshot(snapshot) => AsOf::new(store, snapshot).walk(self, &span, visit),
             State::During(before, ahead) => During::new(store, before, self, ahead)?.walk(self, &span, visit),
         }
     }

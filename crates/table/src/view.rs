@@ -1,8 +1,9 @@
 //! What a read sees: the present, a snapshot, or a transaction. Every query is written once, over this.
 
 use std::ops::{Bound, RangeBounds};
+use std::sync::Arc;
 
-use mnemon_store::{Row, Scan, Snapshot, Source, Store};
+use mnemon_store::{Row, Scan, Snapshot, Source, Store, TableCopy};
 
 use crate::error::TableError;
 use crate::form::TableForm;
@@ -61,6 +62,18 @@ pub(crate) struct Present<'a>(pub(crate) &'a Store);
 pub(crate) struct AsOf<'a> {
     pub(crate) store: &'a Store,
     pub(crate) snapshot: &'a Snapshot,
+    /// The rows to read instead of the table's own.
+    pub(crate) instead: Option<Arc<TableCopy>>,
+}
+
+impl<'a> AsOf<'a> {
+    pub(crate) fn new(store: &'a Store, snapshot: &'a Snapshot) -> Self {
+        Self { store, snapshot, instead: None }
+    }
+
+    fn copy<'c>(&'c self, table: &'c TableForm) -> &'c TableCopy {
+        self.instead.as_deref().unwrap_or(table.copy())
+    }
 }
 
 impl View for Present<'_> {
@@ -74,13 +87,13 @@ impl View for Present<'_> {
         span: &Span,
         visit: &mut dyn FnMut(&Row) -> Walk,
     ) -> Result<(), TableError> {
-        walk_pages(self.0, table, span.scan(), None, visit)
+        walk_pages(self.0, table, table.copy(), span.scan(), None, visit)
     }
 }
 
 impl View for AsOf<'_> {
     fn row(&mut self, table: &TableForm, key: &[u8]) -> Result<Option<Row>, TableError> {
-        self.store.get_at(table.copy(), key, self.snapshot).map_err(|refused| table.explain(refused))
+        self.store.get_at(self.copy(table), key, self.snapshot).map_err(|refused| table.explain(refused))
     }
 
     fn walk(
@@ -89,7 +102,7 @@ impl View for AsOf<'_> {
         span: &Span,
         visit: &mut dyn FnMut(&Row) -> Walk,
     ) -> Result<(), TableError> {
-        walk_pages(self.store, table, span.scan(), Some(self.snapshot), visit)
+        walk_pages(self.store, table, self.copy(table), span.scan(), Some(self.snapshot), visit)
     }
 }
 
@@ -97,13 +110,12 @@ impl View for AsOf<'_> {
 pub(crate) fn walk_pages(
     store: &Store,
     table: &TableForm,
+    copy: &TableCopy,
     mut scan: Scan,
     at: Option<&Snapshot>,
     visit: &mut dyn FnMut(&Row) -> Walk,
 ) -> Result<(), TableError> {
-    while let Some(page) =
-        scan.next_page(store, table.copy(), at).map_err(|refused| table.explain(refused))?
-    {
+    while let Some(page) = scan.next_page(store, copy, at).map_err(|refused| table.explain(refused))? {
         if page.rows.iter().any(|row| visit(row) == Walk::Enough) {
             return Ok(());
         }

@@ -8,9 +8,11 @@ mod world;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 pub(crate) use load::connect;
-use load::{Known, Load};
+use load::{Known, Load, Moves};
 use redis::cmd;
 use world::{ROWS, TAGS, World, record, row_id};
 
@@ -145,11 +147,17 @@ fn check_late(client: &mut redis::Connection, sent: u64) -> u64 {
     count
 }
 
-/// Holds the node against what the writers know. Gives what they may build on.
-fn check(client: &mut redis::Connection, known: &[Known]) -> Vec<Known> {
+/// Holds the node against what the writers know. Gives what they may build on. `rows_may_be_gone`: the table was perhaps in RAM
+/// alone; then it has all rows or none.
+fn check(client: &mut redis::Connection, known: &[Known], rows_may_be_gone: bool) -> Vec<Known> {
+    let all: Vec<String> = cmd("T.MATCH").arg("rows").arg("{}").query(client).expect("a scan");
+    let rows_are_gone = rows_may_be_gone && all.is_empty();
     let settled = |(writer, known): (usize, &Known)| {
         let found = found(client, writer as u64);
-        let possible = known.possible();
+        let mut possible = known.possible();
+        if rows_are_gone {
+            possible.iter_mut().for_each(|(_, world)| world.rows = Default::default());
+        }
         let Some((steps, world)) = possible.into_iter().find(|(_, world)| *world == found) else {
             panic!("writer {writer}: found {found:?}\nwhich is not after any of the steps of {known:?}");
         };
@@ -177,6 +185,7 @@ fn nothing_acknowledged_is_lost_however_often_the_node_is_killed() {
     let mut dice = Dice(seed);
     let data = place("crash");
     let mut known = vec![Known::default(); WRITERS];
+    let moves = Arc::new(Moves::default());
     let (mut late, mut steps, mut late_lost) = ((0, 0), 0, 0);
     for round in 0..=rounds {
         if round % 7 == 4 {
@@ -190,7 +199,7 @@ fn nothing_acknowledged_is_lost_however_often_the_node_is_killed() {
             let mut wait = cmd("T.WAIT");
             wait.arg(30_000).arg("db0").arg(&TABLES).query::<()>(&mut client).expect("tables are loaded");
             let before: u64 = known.iter().map(|known| known.acknowledged).sum();
-            known = check(&mut client, &known);
+            known = check(&mut client, &known, moves.may_be_in_ram.load(Ordering::SeqCst));
             steps = before;
             late_lost += late.0 - check_late(&mut client, late.1).min(late.0);
         }
@@ -199,7 +208,7 @@ fn nothing_acknowledged_is_lost_however_often_the_node_is_killed() {
             break;
         }
         let end = End::roll(round, &mut dice);
-        let load = Load::start(node.address(), known);
+        let load = Load::start(node.address(), known, &moves, Dice(dice.below(u64::MAX) | 1));
         match end {
             End::Kill { after } => load.wait_for(after as usize),
             End::Stop { after } | End::KillInStop { after, .. } => {
@@ -220,6 +229,10 @@ fn nothing_acknowledged_is_lost_however_often_the_node_is_killed() {
         }
         (known, late) = load.end();
     }
-    println!("{rounds} rounds, {steps} acknowledged steps, {late_lost} late records lost in kills");
+    let moved = moves.done.load(Ordering::SeqCst);
+    println!(
+        "{rounds} rounds, {steps} acknowledged steps, {late_lost} late records lost in kills, {moved} moves of a table"
+    );
+    assert!(moved > rounds / 2, "the table moved");
     assert!(steps > rounds * 40, "the writers got on");
 }

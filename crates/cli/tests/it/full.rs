@@ -140,3 +140,110 @@ fn a_full_disc_refuses_writes_and_nothing_else_until_there_is_room() {
         assert_eq!(status.code(), Some(0), "{log}");
     }
 }
+
+const ROW_BYTES: usize = 60_000;
+
+/// A record whose text cannot be packed.
+fn record(number: u64) -> String {
+    let mut state = number;
+    let letter = |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'a' + ((state >> 33) % 26) as u8)
+    };
+    let text: String = (0..ROW_BYTES).map(letter).collect();
+    format!(r#"{{"id":{number},"tag":"t{number}","text":"{text}"}}"#)
+}
+
+fn start_small(data: &Path) -> Running {
+    let mut command = binary_on(data);
+    Running::start(command.args(["--disc-cache-bytes", "1mb", "--checkpoint-bytes", "4mb"]))
+}
+
+fn write_row(client: &mut Connection, number: u64) -> RedisResult<()> {
+    cmd("T.WRITE").arg("rows").arg(record(number)).query(client)
+}
+
+/// Writes rows until there is no room. Gives how many are there then.
+fn fill_rows(client: &mut Connection, from: u64) -> u64 {
+    for number in from..from + 10_000 {
+        if let Err(refused) = write_row(client, number) {
+            assert_eq!(refused.code(), Some("DISCFULL"), "{refused}");
+            return number;
+        }
+    }
+    panic!("the disc never gets full");
+}
+
+/// All rows up to `count` are there, whole and by their index, and the next one is not.
+fn check_rows(client: &mut Connection, count: u64) {
+    for number in 0..count {
+        let rows: Vec<String> = cmd("T.READ").arg("rows").arg(number).query(client).expect("reads go on");
+        assert!(rows == [record(number)], "row {number} of {count}");
+    }
+    let rows: Vec<String> = cmd("T.READ").arg("rows").arg(count).query(client).expect("reads go on");
+    assert!(rows.is_empty(), "what was refused is there");
+    for (number, found) in [(0, 1), (count - 1, 1), (count, 0)] {
+        let tag = format!("\"t{number}\"");
+        let rows: Vec<String> =
+            cmd("T.INDEXREAD").arg("rows").arg("tag").arg(tag).query(client).expect("an index read");
+        assert_eq!(rows.len(), found, "by the index, {number} of {count}");
+    }
+}
+
+#[test]
+fn a_full_disc_refuses_writes_of_rows_on_disc_only_and_loses_none_that_it_took() {
+    let mounted = match Mounted::make("full-rows") {
+        Ok(mounted) => mounted,
+        Err(cause) => {
+            println!("skipped: no file system can be mounted here: {cause}");
+            return;
+        }
+    };
+    let data = mounted.0.join("data");
+    let ballast = |number: u32| mounted.0.join(format!("ballast{number}"));
+    for number in 0..2 {
+        std::fs::write(ballast(number), vec![1; BALLAST / 2]).expect("there is room for it");
+    }
+    let node = start_small(&data);
+    let mut client = open(&node);
+    let mut create = cmd("T.CREATE");
+    create
+        .arg("rows")
+        .arg("KIND")
+        .arg("ordered_set")
+        .arg("ATTRS")
+        .arg("id:int,tag,text")
+        .arg("INDEX")
+        .arg("tag");
+    create.arg("STORAGE").arg("disc_only").arg("DURABILITY").arg("commit");
+    create.query::<()>(&mut client).expect("a table");
+
+    let mut count = fill_rows(&mut client, 0);
+    assert!(count > 50, "{count}");
+    check_rows(&mut client, count);
+    std::fs::remove_file(ballast(0)).expect("it can be removed");
+    wait_until(|| write_row(&mut client, count).is_ok());
+    count = fill_rows(&mut client, count + 1);
+
+    // Killed while it is full, twice.
+    drop(node);
+    for _ in 0..2 {
+        let node = start_small(&data);
+        let mut client = open(&node);
+        cmd("T.WAIT").arg(30_000).arg("rows").query::<()>(&mut client).expect("it is loaded");
+        check_rows(&mut client, count);
+        // A start may have freed some.
+        count = fill_rows(&mut client, count);
+        check_rows(&mut client, count);
+        drop(node);
+    }
+    std::fs::remove_file(ballast(1)).expect("it can be removed");
+    let node = start_small(&data);
+    let mut client = open(&node);
+    cmd("T.WAIT").arg(30_000).arg("rows").query::<()>(&mut client).expect("it is loaded");
+    wait_until(|| write_row(&mut client, count).is_ok());
+    check_rows(&mut client, count + 1);
+    node.signal("TERM");
+    let (status, log) = node.end();
+    assert_eq!(status.code(), Some(0), "{log}");
+}

@@ -1,5 +1,5 @@
-//! A table on disc only that is many times as large as the memory it may take: filled, read at random, scanned, transformed,
-//! started anew.
+//! A table on disc only that is many times as large as the memory it may take: filled, read at random, scanned, backed up,
+//! transformed, started anew.
 
 use std::fs;
 use std::ops::Range;
@@ -97,6 +97,8 @@ fn a_table_of_eight_times_its_memory_stays_within_it_and_twice_as_large_a_one_as
     // Now the blocks are there, and changes come on top.
     write(&mut client, 0..ROWS);
     read(&mut client, ROWS);
+    // A backup is read and written piece by piece.
+    cmd("T.BACKUP").arg("whole").query::<redis::Value>(&mut client).expect("a backup");
     let eight = resident_bytes(&node, "VmHWM");
     assert!(
         eight < bound,

@@ -100,6 +100,32 @@ fn a_file_that_cannot_be_is_refused_with_the_line() {
 }
 
 #[test]
+fn a_bad_variable_of_the_environment_is_named_and_a_bad_flag_too() {
+    for (variable, value) in [
+        ("MNEMON_MAX_CLIENTS", "lots"),
+        ("MNEMON_RESP", "nonsense"),
+        ("MNEMON_RAM", "perhaps"),
+        ("MNEMON_LOG_FORMAT", "prose"),
+    ] {
+        let said = refusal(&finished(binary().args(["config", "check"]).env(variable, value)));
+        assert!(said.contains(value) && said.contains(&format!("environment variable {variable}")), "{said}");
+        assert!(!said.contains("--max-clients"), "{said}");
+    }
+    let mut both = binary();
+    both.env("MNEMON_MAX_CLIENTS", "5").args(["config", "check", "--max-clients", "lots"]);
+    let said = refusal(&finished(&mut both));
+    assert!(said.contains("--max-clients") && !said.contains("environment"), "{said}");
+}
+
+#[test]
+fn a_bad_amount_of_memory_is_refused_with_an_example() {
+    for flag in ["--max-memory", "--checkpoint-bytes", "--max-argument", "--max-client-memory"] {
+        let said = refusal(&finished(binary().args(["config", "check", flag, "much"])));
+        assert!(said.contains(flag) && said.contains("for example 256mb"), "{said}");
+    }
+}
+
+#[test]
 fn settings_that_need_each_other_may_come_from_different_places() {
     let path = file(
         "tls.toml",

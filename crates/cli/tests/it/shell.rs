@@ -125,3 +125,127 @@ fn messages_are_printed_as_they_come() {
     child.kill().expect("it runs");
     child.wait().expect("it ends");
 }
+
+/// A shell on a terminal of its own, which `script` makes.
+#[cfg(target_os = "linux")]
+mod terminal {
+    use std::io::{Read as _, Write as _};
+    use std::process::{Child, ChildStdin, Command, Stdio};
+    use std::sync::mpsc::{Receiver, channel};
+    use std::time::Duration;
+
+    use super::node;
+    use crate::process::{Running, binary, wait_until};
+
+    struct Terminal {
+        child: Child,
+        keys: ChildStdin,
+        shown: Receiver<Vec<u8>>,
+        unread: String,
+    }
+
+    impl Terminal {
+        fn shell(node: &Running) -> Self {
+            let binary = binary();
+            let shell =
+                format!("{} shell --connect {}", binary.get_program().to_string_lossy(), node.address());
+            let mut command = Command::new("script");
+            command
+                .args(["-qefc", &shell, "/dev/null"])
+                .env("TERM", "xterm")
+                .env("MNEMON_HISTORY", "/dev/null");
+            let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+            let mut child = started.expect("script, of util-linux, gives terminals");
+            let keys = child.stdin.take().expect("piped");
+            let mut out = child.stdout.take().expect("piped");
+            let (pieces, shown) = channel();
+            std::thread::spawn(move || {
+                let mut piece = [0; 4096];
+                while let Ok(count @ 1..) = out.read(&mut piece) {
+                    if pieces.send(piece[..count].to_vec()).is_err() {
+                        break;
+                    }
+                }
+            });
+            Self { child, keys, shown, unread: String::new() }
+        }
+
+        fn press(&mut self, keys: &str) {
+            self.keys.write_all(keys.as_bytes()).and_then(|()| self.keys.flush()).expect("it reads");
+        }
+
+        /// Waits until this is shown.
+        fn sees(&mut self, text: &str) {
+            loop {
+                if let Some(at) = self.unread.find(text) {
+                    self.unread.drain(..at + text.len());
+                    return;
+                }
+                let piece = self.shown.recv_timeout(Duration::from_secs(30));
+                let piece = piece.unwrap_or_else(|_| panic!("{text:?} is not shown, but {:?}", self.unread));
+                self.unread += &String::from_utf8_lossy(&piece);
+            }
+        }
+
+        fn ends(&mut self) {
+            let child = &mut self.child;
+            wait_until(|| child.try_wait().expect("it can be waited for").is_some());
+        }
+    }
+
+    impl Drop for Terminal {
+        fn drop(&mut self) {
+            drop(self.child.kill());
+        }
+    }
+
+    const CTRL_C: &str = "\x03";
+    const CTRL_D: &str = "\x04";
+
+    #[test]
+    fn ctrl_c_ends_listening_and_gives_the_prompt_back() {
+        let node = node();
+        let mut shell = Terminal::shell(&node);
+        shell.sees("> ");
+        shell.press("SELECT 3\r");
+        shell.sees("OK");
+        shell.press("T.CREATE users\r");
+        shell.sees("OK");
+        for (command, answer) in
+            [("SUBSCRIBE news", "news"), ("PSUBSCRIBE n*", "n*"), ("T.SUBSCRIBE users", "users")]
+        {
+            shell.press(&format!("{command}\r"));
+            shell.sees("(listening; Ctrl-C ends it)");
+            shell.sees(answer);
+            shell.press(CTRL_C);
+            // The connection is the same: the database is still the one that was chosen.
+            shell.sees("> ");
+            shell.press("CLIENT INFO\r");
+            shell.sees("db=3");
+            shell.sees("sub=0");
+        }
+        shell.press("SET k v\r");
+        shell.sees("OK");
+        shell.sees("> ");
+        shell.press(CTRL_D);
+        shell.ends();
+        node.connect().ask("SELECT 3", "+OK\r\n");
+    }
+
+    #[test]
+    fn ctrl_c_at_the_prompt_clears_the_line_and_ctrl_d_ends_the_shell() {
+        let node = node();
+        let mut shell = Terminal::shell(&node);
+        shell.sees("> ");
+        shell.press("SET half");
+        // A hint stands behind the first letters and goes when it does not fit any more.
+        shell.sees("alf");
+        shell.press(CTRL_C);
+        shell.sees("> ");
+        shell.press("PING whole\r");
+        shell.sees("\"whole\"");
+        shell.sees("> ");
+        shell.press(CTRL_D);
+        shell.ends();
+    }
+}

@@ -31,9 +31,14 @@ impl Checkpoint {
     /// Opens a checkpoint of this node and checks its header and its index; blocks are checked when they are read.
     ///
     /// # Errors
-    /// `Corrupt`, `Foreign`, `UnknownFormat`, `Io`.
+    /// `Corrupt`, `Missing`, `Foreign`, `UnknownFormat`, `Io`.
     pub fn open(disc: &dyn Disc, name: &str, own: NodeId) -> Result<Self, DiscError> {
-        let file = disc.open(name).map_err(DiscError::io("open", name))?;
+        let file = disc.open(name).map_err(|cause| match cause.kind() {
+            std::io::ErrorKind::NotFound => {
+                DiscError::Missing { file: name.to_owned(), what: "a table's rows are in it".to_owned() }
+            }
+            _ => DiscError::io("open", name)(cause),
+        })?;
         let read = |offset: u64, buffer: &mut [u8]| {
             read_exact(&*file, offset, buffer).map_err(|cause| match cause.kind() {
                 std::io::ErrorKind::UnexpectedEof => DiscError::corrupt(name, offset, "the file is cut off"),

@@ -45,6 +45,34 @@ fn probes_say_what_is_wrong() {
 }
 
 #[test]
+fn a_change_of_a_table_is_told_by_verbose_probes_and_by_the_table() {
+    let (site, node) = site();
+    // As long as this is held no other change gets its turn.
+    let held = site.runtime.block_on(node.catalog.refill_in_place("users")).expect("a refill");
+    let catalog = node.catalog.clone();
+    let changing = site.runtime.spawn(async move { catalog.add_table_index("users", "id").await });
+    let is_listed = || node.catalog.changes().len() == 1;
+    site.runtime.block_on(async {
+        while !is_listed() {
+            tokio::task::yield_now().await;
+        }
+    });
+    let told = "add index id: waiting for its turn, since 0 s";
+    for path in ["/readyz", "/healthz"] {
+        let listed = site.get(&format!("{path}?verbose")).body;
+        assert!(listed.contains(&format!("[~]change of users: {told}\n")), "{listed}");
+        assert_eq!(site.get(path).body, "ok", "it is nothing to worry about");
+    }
+    assert!(!site.get("/livez?verbose").body.contains("users"));
+    let table: Table = read(&site.get("/api/v1/tables/users"));
+    assert_eq!(table.changes.iter().map(ToString::to_string).collect::<Vec<_>>(), [told]);
+    drop(held);
+    drop(site.runtime.block_on(changing).expect("it ends"));
+    assert!(read::<Table>(&site.get("/api/v1/tables/users")).changes.is_empty());
+    assert!(!site.get("/healthz?verbose").body.contains("change of"));
+}
+
+#[test]
 fn metrics_are_text_that_prometheus_reads() {
     let (site, _) = site();
     let answer = site.get("/metrics");

@@ -270,6 +270,34 @@ async fn a_repair_keeps_all_that_is_intact_and_puts_the_broken_files_aside() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_checkpoint_that_is_gone_damages_its_table_and_no_other() {
+    let (data, away) = (place("missing"), place("missing-file"));
+    let whole = fill(&data, false).await;
+    let (file, _) =
+        files(&data).into_iter().find(|(name, _)| name.starts_with("table-")).expect("a checkpoint");
+    fs::rename(data.join(&file), &away).expect("it can be moved");
+    for _ in 0..2 {
+        let node = start(&data).await.expect("a node without one of its files");
+        one_is_damaged(&node, &file, &whole, "without its file").await;
+        // A last checkpoint is made of the others.
+        node.shutdown().await;
+        is_reported(&data, &file, "without its file");
+    }
+    // Nothing was lost by serving the others: with the file everything is there again.
+    fs::rename(&away, data.join(&file)).expect("it can be moved back");
+    let node = start(&data).await.expect("a node");
+    assert_eq!((node.catalog().damaged(), rows(&node).await), (Vec::new(), whole.clone()));
+    write(&node, 0..1).await;
+    assert_eq!(node.catalog().table("orders").expect("the table").clear().await.expect("a clear"), 400);
+    write(&node, 0..300).await;
+    node.shutdown().await;
+    let (file, _) =
+        files(&data).into_iter().find(|(name, _)| name.starts_with("table-")).expect("a checkpoint");
+    fs::remove_file(data.join(&file)).expect("it can be removed");
+    mend(&data, &whole, "without its file").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_any_manifest_tables_are_known_by_their_checkpoints() {
     let data = place("repair-manifest");
     let whole = fill(&data, true).await;

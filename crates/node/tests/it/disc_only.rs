@@ -332,3 +332,53 @@ async fn damaged_rows_are_never_served_and_the_intact_part_is_saved() {
     bad.write(record(1, "second").as_ref()).await.expect("a write");
     node.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_whose_directory_is_gone_or_renamed_damage_their_table_and_no_other() {
+    for to in ["elsewhere", "7777.1", ".gone"] {
+        let data = place("disc-only-missing");
+        let node = start(&data).await;
+        let mut ids = Vec::new();
+        for name in ["good", "bad"] {
+            let table = node.catalog().create(schema(name, Kind::Set)).await.expect("a table");
+            (0..300).for_each(|id| table.dirty_write(record(id, "first").as_ref()).expect("a write"));
+            ids.push(table.id().0);
+        }
+        node.shutdown().await;
+        let run = runs(&data, ids[1]).pop().expect("rows");
+        let tree = run.parent().and_then(Path::parent).expect("its tree").to_owned();
+        let away = tree.with_file_name(to);
+        fs::rename(&tree, &away).expect("it can be renamed");
+        for round in 0..2 {
+            let node = start(&data).await;
+            let damaged = node.catalog().damaged();
+            assert_eq!(damaged.len(), 1, "{to} {round}: {damaged:?}");
+            let name = tree.file_name().expect("a name").to_string_lossy().into_owned();
+            assert!(damaged[0].table == "bad" && damaged[0].cause.contains(&name), "{damaged:?}");
+            let bad = node.catalog().table("bad").expect("the table");
+            assert!(matches!(bad.read(&Term::from(1)).await, Err(TableError::Damaged { .. })));
+            assert!(matches!(bad.write(record(1, "x").as_ref()).await, Err(TableError::Damaged { .. })));
+            let good = node.catalog().table("good").expect("the table");
+            assert_eq!(count(&good).await, 300);
+            good.write(record(1, "first").as_ref()).await.expect("a write");
+            drop((good, bad));
+            node.shutdown().await;
+            assert!(!repair(&data, true).expect("a report").is_intact());
+        }
+        // Renamed back, it is whole.
+        fs::rename(&away, &tree).expect("it can be renamed");
+        let node = start(&data).await;
+        assert_eq!(count(&node.catalog().table("bad").expect("the table")).await, 300, "{to}");
+        node.shutdown().await;
+        fs::remove_dir_all(&tree).expect("it can be removed");
+        let node = start(&data).await;
+        let bad = node.catalog().table("bad").expect("the table");
+        assert_eq!(bad.clear().await.expect("the way out"), 0);
+        bad.write(record(1, "again").as_ref()).await.expect("a write");
+        drop(bad);
+        node.shutdown().await;
+        let node = start(&data).await;
+        assert_eq!(count(&node.catalog().table("bad").expect("the table")).await, 1);
+        node.shutdown().await;
+    }
+}

@@ -3,6 +3,7 @@
 mod backups;
 mod damage;
 mod disc_only;
+mod disc_only_backups;
 mod held;
 mod killing;
 mod moving;

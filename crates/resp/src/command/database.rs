@@ -1,14 +1,10 @@
 //! Whole databases: their sizes, and emptying them.
 
-use std::collections::BTreeSet;
-
-use mnemon_store::{Cause, Op, TableOp};
-use mnemon_table::State;
+use mnemon_store::{Op, TableOp};
 
 use crate::answer::Answer;
 use crate::command::argument::{self, arg, integer, is};
-use crate::command::key::carry::carried;
-use crate::command::plan::{Context, Decision, Plan, Target};
+use crate::command::plan::{Context, Plan, Target};
 use crate::command::string::finish_int;
 use crate::protocol::Args;
 use crate::refusal;
@@ -31,12 +27,7 @@ pub(super) fn flushdb<'a>(_: &Context<'_>, args: Args<'a>) -> Plan<'a> {
     Plan::on_database(Op::Clear, |_, _, outcome| outcome.map_or_else(refusal::of_string, |_| Answer::OK))
 }
 
-/// Keys that two databases may hold together when they are exchanged.
-const SWAPPED_MAX: usize = 1 << 16;
-
-/// `SWAPDB index1 index2`: every value goes to the same key of the other database, in one commit.
-///
-/// A key that is made meanwhile stays where it was made, as if that had come later.
+/// `SWAPDB index1 index2`: the two databases exchange all they hold, in O(1).
 pub(super) fn swapdb<'a>(context: &Context<'_>, args: Args<'a>) -> Plan<'a> {
     const FIRST: Answer = Answer::error("ERR invalid first DB index");
     const SECOND: Answer = Answer::error("ERR invalid second DB index");
@@ -49,38 +40,10 @@ pub(super) fn swapdb<'a>(context: &Context<'_>, args: Args<'a>) -> Plan<'a> {
         (Ok(one), Ok(other)) => (context.catalog.database(one), context.catalog.database(other)),
         (Err(refusal), _) | (_, Err(refusal)) => return refusal.into(),
     };
-    let mut keys = BTreeSet::new();
-    for table in [one, other] {
-        let met = table.sweep_each(State::Present, 0, &mut |row| {
-            keys.insert(row.key().to_vec());
-            keys.len() <= SWAPPED_MAX
-        });
-        if let Err(error) = met {
-            return refusal::of_table(&error).into();
-        }
-    }
-    if keys.len() > SWAPPED_MAX {
-        let text =
-            "TOOLARGE databases of more than 65536 keys cannot be exchanged; use SELECT or RENAME instead";
-        return Answer::error(text).into();
-    }
-    let of_both = |key: Vec<u8>| [(one.clone(), key.clone().into()), (other.clone(), key.into())];
-    Plan::Across(keys.into_iter().flat_map(of_both).collect(), |places, _, rows| {
-        let mut ops = Vec::with_capacity(rows.len());
-        for (places, rows) in places.chunks_exact(2).zip(rows.chunks_exact(2)) {
-            let there = places.iter().zip(rows.iter().rev());
-            ops.extend(there.map(|((table, key), row)| TableOp {
-                table: table.id(),
-                op: match row {
-                    Some(row) => carried(row, key.to_vec()),
-                    None => Op::Delete { key: key.to_vec().into(), cause: Cause::Delete, version: 0 },
-                },
-            }));
-        }
-        Decision::CommitAcross(ops, |_, _, outcomes| {
-            outcomes.for_each(drop);
-            Answer::OK
-        })
+    let exchange = TableOp { table: one.id(), op: Op::Exchange { with: other.id() } };
+    Plan::Many(Target::Table(one.clone()), vec![exchange], |_, _, outcomes| {
+        outcomes.for_each(drop);
+        Answer::OK
     })
 }
 

@@ -260,14 +260,56 @@ impl Session {
                 planned.ops.push(TableOp { table: database.id(), op: Op::Get { key: key.into() } });
                 Piece::Read(finish)
             }
-            Plan::Guarded(keys, decide) => {
-                plan_guarded(planned, database, guard::places(database, keys), Decider::Here(decide), args)
-            }
+            Plan::Guarded(keys, decide) => self.plan_guarded(
+                planned,
+                database,
+                guard::places(database, keys),
+                Decider::Here(decide),
+                args,
+            ),
             Plan::Across(places, decide) => {
-                plan_guarded(planned, database, places, Decider::Across(decide), args)
+                self.plan_guarded(planned, database, places, Decider::Across(decide), args)
             }
             Plan::Query(request) => Piece::Query(request, planned.ops.len()),
         }
+    }
+
+    /// Reads what a guarded command looks at, as it will be when the operations before it have been applied.
+    fn plan_guarded<'q>(
+        &self,
+        planned: &mut Planned<'q>,
+        database: &Arc<Table>,
+        places: Vec<Place<'q>>,
+        decider: Decider,
+        args: Args<'q>,
+    ) -> Piece {
+        let origins = self.origins(planned, &places);
+        let exchanged = guard::exchanged(&origins);
+        let rows = guard::rows_of(&origins);
+        planned.looked_at.extend(guard::checks(&origins, exchanged, &rows));
+        let now_ms = database.store().now_ms();
+        let Some(rows) = planned.rehearsal.rows(&places, rows, &planned.ops, now_ms) else {
+            let text = "TOOLARGE the transaction writes and then reads the same keys too often; split it";
+            return Piece::Answered(Answer::error(text));
+        };
+        match decider.decide(database, &places, args, &rows) {
+            Err(answer) => Piece::Answered(answer),
+            Ok((ops, finish)) => {
+                let count = ops.len();
+                planned.ops.extend(ops);
+                Piece::Many(database.clone(), count, finish)
+            }
+        }
+    }
+
+    /// Where the rows of these places are at present, when databases have been exchanged ahead.
+    fn origins<'q>(&self, planned: &mut Planned<'q>, places: &[Place<'q>]) -> Vec<Place<'q>> {
+        let origin = |(table, key): &Place<'q>| {
+            let home = planned.rehearsal.origin(table.id(), &planned.ops);
+            let moved = (home != table.id()).then(|| self.host.catalog.database_of(home)).flatten();
+            (moved.unwrap_or(table).clone(), key.clone())
+        };
+        places.iter().map(origin).collect()
     }
 
     /// Runs the commands that concern the session, now that the transaction stands.
@@ -299,31 +341,6 @@ fn answer_all(queue: &Queue, pieces: Vec<Piece>, applied: Applied) -> Answer {
         });
     }
     Answer::All(answers)
-}
-
-/// Reads what a guarded command looks at, as it will be when the operations before it have been applied.
-fn plan_guarded<'q>(
-    planned: &mut Planned<'q>,
-    database: &Arc<Table>,
-    places: Vec<Place<'q>>,
-    decider: Decider,
-    args: Args<'q>,
-) -> Piece {
-    let rows = guard::rows_of(&places);
-    planned.looked_at.extend(guard::checks(&places, &rows));
-    let now_ms = database.store().now_ms();
-    let Some(rows) = planned.rehearsal.rows(&places, rows, &planned.ops, now_ms) else {
-        let text = "TOOLARGE the transaction writes and then reads the same keys too often; split it";
-        return Piece::Answered(Answer::error(text));
-    };
-    match decider.decide(database, &places, args, &rows) {
-        Err(answer) => Piece::Answered(answer),
-        Ok((ops, finish)) => {
-            let count = ops.len();
-            planned.ops.extend(ops);
-            Piece::Many(database.clone(), count, finish)
-        }
-    }
 }
 
 fn answer_one(

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use mnemon_store::{Applied, Check, Row, TableOp, Verdict};
+use mnemon_store::{Applied, Check, Row, TableId, TableOp, Verdict};
 use mnemon_table::{Catalog, Table, TableError};
 
 use crate::answer::Answer;
@@ -62,12 +62,32 @@ pub(super) fn rows_of(places: &[Place<'_>]) -> Vec<Option<Row>> {
     places.iter().map(|(table, key)| table.store().get(table.copy(), key)).collect()
 }
 
+/// When the databases of these places were last exchanged with others. To be asked before their rows are read.
+pub(super) fn exchanged(places: &[Place<'_>]) -> Vec<(TableId, u64)> {
+    let mut exchanged: Vec<(TableId, u64)> = Vec::new();
+    for (table, _) in places {
+        if exchanged.iter().all(|(known, _)| *known != table.id()) {
+            exchanged.push((table.id(), table.copy().exchanged()));
+        }
+    }
+    exchanged
+}
+
 /// That these places have these rows still.
-pub(super) fn checks<'a>(places: &[Place<'a>], rows: &[Option<Row>]) -> Vec<Check<'a>> {
+pub(super) fn checks<'a>(
+    places: &[Place<'a>],
+    exchanged: Vec<(TableId, u64)>,
+    rows: &[Option<Row>],
+) -> Vec<Check<'a>> {
     let version = |row: &Option<Row>| row.as_ref().map_or(0, Row::version);
     let both = places.iter().zip(rows);
-    both.map(|((table, key), row)| Check::Key { table: table.id(), key: key.clone(), version: version(row) })
-        .collect()
+    let keys = both.map(|((table, key), row)| Check::Key {
+        table: table.id(),
+        key: key.clone(),
+        version: version(row),
+    });
+    let exchanged = exchanged.into_iter().map(|(table, clock)| Check::Exchanged { table, clock });
+    exchanged.chain(keys).collect()
 }
 
 /// One attempt: an answer, or a commit under way.
@@ -83,13 +103,14 @@ fn attempt(
     decider: Decider,
     args: Args<'_>,
 ) -> Attempt {
+    let exchanged = exchanged(places);
     let rows = rows_of(places);
     let places: Vec<Place<'_>> =
         places.iter().map(|(table, key)| (table.clone(), Cow::Borrowed(&**key))).collect();
     match decider.decide(home, &places, args, &rows) {
         Err(answer) => Attempt::Answered(answer),
         Ok((ops, finish)) => {
-            Attempt::Submitted(catalog.submit(checks(&places, &rows), ops).applied(), finish)
+            Attempt::Submitted(catalog.submit(checks(&places, exchanged, &rows), ops).applied(), finish)
         }
     }
 }

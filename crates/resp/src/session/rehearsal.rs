@@ -20,14 +20,36 @@ const MAX_PLAYED: usize = 1 << 21;
 pub(super) struct Rehearsal {
     written: HashMap<TableId, HashMap<Box<[u8]>, Vec<usize>>>,
     cleared: HashMap<TableId, Vec<usize>>,
+    /// Pairs of tables whose rows change places, in their order.
+    exchanges: Vec<(usize, TableId, TableId)>,
     /// Operations up to here are in the maps.
     indexed: usize,
     played: usize,
 }
 
 impl Rehearsal {
-    /// The rows that `places` will have when `ops` have been applied to their present `rows`. `None` when that would
-    /// take too long.
+    /// In which table the rows are at present that this one will have after `ops`.
+    pub(super) fn origin(&mut self, table: TableId, ops: &[TableOp<'_>]) -> TableId {
+        self.index(ops);
+        self.homes(table).last().map_or(table, |(home, _)| home)
+    }
+
+    /// Where the rows of a table come from: the tables they were in, the last one first, each from this operation on.
+    fn homes(&self, table: TableId) -> impl Iterator<Item = (TableId, usize)> {
+        let mut homes = Vec::new();
+        let mut home = table;
+        for (place, one, other) in self.exchanges.iter().rev() {
+            if home == *one || home == *other {
+                homes.push((home, *place));
+                home = if home == *one { *other } else { *one };
+            }
+        }
+        homes.push((home, 0));
+        homes.into_iter()
+    }
+
+    /// The rows that `places` will have when `ops` have been applied to `rows`, those of their origins at present. `None` when that
+    /// would take too long.
     pub(super) fn rows(
         &mut self,
         places: &[Place<'_>],
@@ -72,6 +94,7 @@ impl Rehearsal {
         for (place, TableOp { table, op }) in ops.iter().enumerate().skip(self.indexed) {
             match op.key() {
                 _ if op.is_read() => {}
+                None if let Some(with) = op.other_table() => self.exchanges.push((place, *table, with)),
                 Some(key) => {
                     self.written.entry(*table).or_default().entry(key.into()).or_default().push(place)
                 }
@@ -83,9 +106,14 @@ impl Rehearsal {
 
     /// The operations that change a key, in order.
     fn written(&self, table: TableId, key: &[u8]) -> Vec<usize> {
-        let of_key = self.written.get(&table).and_then(|keys| keys.get(key)).into_iter().flatten();
-        let mut places: Vec<usize> =
-            of_key.chain(self.cleared.get(&table).into_iter().flatten()).copied().collect();
+        let mut places: Vec<usize> = Vec::new();
+        let mut end = usize::MAX;
+        for (home, from) in self.homes(table) {
+            let of_key = self.written.get(&home).and_then(|keys| keys.get(key)).into_iter().flatten();
+            let all = of_key.chain(self.cleared.get(&home).into_iter().flatten()).copied();
+            places.extend(all.filter(|place| (from..end).contains(place)));
+            end = from;
+        }
         places.sort_unstable();
         places
     }

@@ -19,6 +19,8 @@ struct Watch {
     table: Arc<Table>,
     /// Its row's version; 0: absent.
     version: u64,
+    /// When the database was last exchanged with another one. A key that was there counts as changed then, in Redis too.
+    exchanged: u64,
     /// The commit clock before the key was looked at.
     clock: u64,
 }
@@ -35,16 +37,18 @@ impl Watches {
     /// Whether an absent key was there in between.
     pub(super) fn came_and_went(&self) -> bool {
         self.0.iter().any(|((_, key), watch)| {
-            watch.version == 0 && watch.table.copy().may_have_changed(key, watch.clock)
+            let store = watch.table.store();
+            watch.version == 0 && store.may_have_been(watch.table.copy(), key, watch.clock)
         })
     }
 
     /// That all is as it was.
     pub(super) fn checks(&self) -> impl Iterator<Item = Check<'_>> {
-        self.0.iter().map(|((table, key), watch)| Check::Key {
-            table: *table,
-            key: Cow::Borrowed(key),
-            version: watch.version,
+        self.0.iter().flat_map(|((table, key), watch)| {
+            let there = (watch.version != 0).then_some(watch.exchanged);
+            let exchanged = there.map(|clock| Check::Exchanged { table: *table, clock });
+            let key = Check::Key { table: *table, key: Cow::Borrowed(key), version: watch.version };
+            exchanged.into_iter().chain([key])
         })
     }
 }
@@ -54,9 +58,9 @@ impl Session {
     pub(crate) fn watch(&mut self, key: &[u8]) {
         if let Entry::Vacant(place) = self.watches.0.entry((self.database.id(), key.into())) {
             let table = self.database.clone();
-            let clock = table.store().clock();
+            let (clock, exchanged) = (table.store().clock(), table.copy().exchanged());
             let version = table.store().get(table.copy(), key).map_or(0, |row| row.version());
-            place.insert(Watch { table, version, clock });
+            place.insert(Watch { table, version, exchanged, clock });
         }
     }
 

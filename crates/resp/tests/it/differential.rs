@@ -170,6 +170,11 @@ fn play(random: &mut Random, pair: &mut Pair, other: &mut Pair) -> usize {
             pair.history.push(format!("(another client) {}", shown.join(" ")));
             other.ask(&disturbance);
         }
+        // Last: where the rows went that a database had, a key that is written then may stand for one that went with them.
+        for _ in 0..random.below(3) {
+            pair.history.push("(another client) SWAPDB 0 1".to_owned());
+            other.ask(&[b"SWAPDB".to_vec(), b"0".to_vec(), b"1".to_vec()].into());
+        }
     }
     pair.ask(&vec![b"MULTI".to_vec()]);
     for _ in 0..random.below(7) {

@@ -124,15 +124,19 @@ impl Store {
         Ok(())
     }
 
-    /// Writes what has changed of a table that is being loaded, when it is much; it holds all commits up to this clock.
+    /// Writes what has changed of a table that is being loaded, when it is much; it holds all commits up to this clock. On a full
+    /// disc it stays in memory, as it did before the end of the process.
     ///
     /// # Errors
-    /// `DiscFull`, `Disc`.
+    /// `Disc`.
     pub(crate) fn flush_loading(&self, copy: &TableCopy, clock: u64) -> Result<(), StoreError> {
-        if self.space.get().is_some_and(|space| space.is_over(1)) {
-            self.flush_up_to(copy, || clock)?;
+        if !self.space.get().is_some_and(|space| space.is_over(1)) {
+            return Ok(());
         }
-        Ok(())
+        match self.flush_up_to(copy, || clock) {
+            Err(StoreError::DiscFull(_)) | Ok(_) => Ok(()),
+            Err(cause) => Err(cause),
+        }
     }
 
     /// Waits until a commit on rows on disc has room.

@@ -21,6 +21,8 @@ use crate::error::StoreError;
 use crate::event::TableId;
 use crate::gate::Damage;
 use crate::journal::entry::{self, Entry};
+use crate::op::Op;
+use crate::recovery::{Noted, exchange};
 use crate::row_image;
 use crate::store::Store;
 
@@ -68,10 +70,12 @@ impl fmt::Display for LoadFailure {
 pub(super) struct TableLoad {
     pub(super) copy: Arc<TableCopy>,
     pub(super) checkpoint: Option<CheckpointRef>,
-    pub(super) noted: Vec<Arc<[u8]>>,
+    pub(super) noted: Vec<Noted>,
     pub(super) indexes: BTreeSet<u16>,
     /// Why its rows on disc cannot be read.
     pub(super) broken: Option<StoreError>,
+    /// Tables with which it has exchanged its rows since the checkpoint: they come back together or not at all.
+    pub(super) exchanged: Vec<TableId>,
 }
 
 impl TableLoad {
@@ -98,7 +102,7 @@ impl TableLoad {
     }
 
     /// Applies some entries. Rows on disc are written there when too many changes wait.
-    fn apply(&self, store: &Store, entries: &[Arc<[u8]>]) -> Result<(), StoreError> {
+    fn apply(&self, store: &Store, entries: &[Noted]) -> Result<(), StoreError> {
         for entry in entries {
             let clock = apply(store, &self.copy, entry)?;
             if self.copy.is_disc_only() {
@@ -271,10 +275,25 @@ impl<L: Fn(TableId) + Sync> Work<'_, L> {
         for attribute in &load.indexes {
             self.store.add_index(copy, *attribute)?;
         }
-        copy.close_for(Damage::of_load(cause, load.noted.clone()));
+        if load.exchanged.is_empty() {
+            let carried = load.noted.iter().map(|noted| noted.bytes.clone()).collect();
+            copy.close_for(Damage::of_load(cause, Some(carried)));
+        } else {
+            self.give_up_exchanged(load, cause);
+        }
         copy.end_load();
         (self.loaded)(copy.id());
         Ok(())
+    }
+
+    /// What is on disc of the tables that have exchanged their rows can be made out only together, so all of it stays.
+    fn give_up_exchanged(&self, load: &TableLoad, cause: &StoreError) {
+        load.copy.close_for(Damage::of_load(cause, None));
+        let others = load.exchanged.iter().filter_map(|table| self.store.copy(*table).ok());
+        for other in others.filter(|other| other.id() != load.copy.id()) {
+            other.close_for(Damage::of_load(&exchange::damaged_with(load.copy.id(), cause), None));
+            (self.loaded)(other.id());
+        }
     }
 
     fn next(&self) -> Option<Task> {
@@ -363,12 +382,17 @@ fn read(reading: &Reading, number: usize) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Applies what an entry does to this table, and gives its clock.
-fn apply(store: &Store, copy: &TableCopy, entry: &[u8]) -> Result<u64, StoreError> {
-    let (clock, entry) = entry::decode(entry)?;
+/// Applies what an entry does to the rows of this table, in whichever table they were, and gives its clock.
+fn apply(store: &Store, copy: &TableCopy, noted: &Noted) -> Result<u64, StoreError> {
+    let (clock, entry) = entry::decode(&noted.bytes)?;
     if let Entry::Commit { time_ms, ops } = entry {
-        for op in ops.iter().filter(|op| op.table == copy.id()) {
-            store.reapply(copy, clock, time_ms, &op.op)?;
+        let mut home = noted.home;
+        for op in &ops {
+            if let Op::Exchange { with } = op.op {
+                home = exchange::moved((op.table, with), home);
+            } else if op.table == home {
+                store.reapply(copy, clock, time_ms, &op.op)?;
+            }
         }
     }
     Ok(clock)

@@ -23,8 +23,14 @@ impl Store {
         time_ms: u64,
         op: &Op<'_>,
     ) -> Result<(), StoreError> {
-        let mut stamp =
-            Stamp { version: clock, now_ms: time_ms, keeping: None, changes: Vec::new(), report_all: false };
+        let mut stamp = Stamp {
+            version: clock,
+            now_ms: time_ms,
+            keeping: None,
+            changes: Vec::new(),
+            report_all: false,
+            exchanges: 0,
+        };
         let Some(key) = op.key() else {
             if matches!(op, Op::Clear) {
                 copy.clear_unseen(clock);

@@ -101,13 +101,19 @@ impl Store {
         });
         report.log_damage = read.map_err(|Failure(cause)| cause)?;
         self.set_clock(replay.clock);
+        self.exchange_salvaged(&replay)?;
+        for (table, cause) in replay.exchanged.lost() {
+            self.copy(table)?.clear_unseen(replay.clock);
+            damage.push((table, None, vec![cause]));
+        }
         let mut copies = self.copies();
         copies.sort_unstable_by_key(|copy| copy.id());
         for copy in copies {
             let id = copy.id();
             let noted = replay.noted.remove(&id).unwrap_or_default();
             let indexes = replay.indexes.remove(&id).unwrap_or_default();
-            let load = TableLoad { copy, checkpoint: None, noted, indexes, broken: None };
+            let load =
+                TableLoad { copy, checkpoint: None, noted, indexes, broken: None, exchanged: Vec::new() };
             load.let_indexes_go(self)?;
             load.apply_all(self)?;
             load.missing_indexes().try_for_each(|attribute| self.add_index(&load.copy, attribute))?;

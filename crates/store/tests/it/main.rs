@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod concurrency;
+mod exchange;
 mod machine;
 mod model;
 mod number;

@@ -2,6 +2,7 @@
 
 mod cold;
 mod damage;
+mod exchanging;
 mod moving;
 
 use std::collections::BTreeMap;

@@ -58,6 +58,8 @@ pub(crate) struct Attempt {
     /// When the first of the rows that were read expires.
     pub(super) first_expiry: Option<u64>,
     pub(super) schemas: SmallVec<[NotedSchema; 2]>,
+    /// When the rows of numbered databases were last exchanged, which is noted as their schemas are.
+    pub(super) exchanged: Vec<(TableId, u64)>,
     /// Of a read-only transaction.
     pub(super) snapshot: Option<Snapshot>,
     /// The row over which the run was lost.
@@ -79,6 +81,7 @@ impl Attempt {
             scanned: 0,
             first_expiry: None,
             schemas: SmallVec::new(),
+            exchanged: Vec::new(),
             snapshot: read_only.then(|| store.snapshot(deadline_ms)),
             lost_over: None,
         }
@@ -102,6 +105,9 @@ impl Attempt {
                 // After the version was read: see `Store::set_schema_version`.
                 let (is_sealed, lasting) = (table.copy().is_sealed(), table.lasting_id());
                 self.schemas.push(NotedSchema { table: table.id(), version, lasting, is_sealed });
+                if table.is_database() {
+                    self.exchanged.push((table.id(), table.copy().exchanged()));
+                }
                 Ok(())
             }
         }
@@ -214,6 +220,9 @@ impl Attempt {
         let mut checks = Vec::with_capacity(self.schemas.len() + entries.len() + self.scans.len());
         for NotedSchema { table, version, .. } in &self.schemas {
             checks.push(Check::Schema { table: *table, version: *version });
+        }
+        for (table, clock) in &self.exchanged {
+            checks.push(Check::Exchanged { table: *table, clock: *clock });
         }
         for entry in entries {
             if let Some(version) = entry.seen {

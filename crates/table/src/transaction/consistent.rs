@@ -36,6 +36,12 @@ impl AttemptView<'_> {
                 return Err(self.attempt.lose(table, None));
             }
         }
+        for place in 0..self.attempt.exchanged.len() {
+            let (table, noted) = self.attempt.exchanged[place];
+            if self.store.copy(table)?.exchanged() != noted {
+                return Err(self.attempt.lose(table, None));
+            }
+        }
         for _ in 0..CHASES_MAX {
             // The clock is read first: what changes from here on is newer and will be noticed when it is met.
             let clock = self.store.clock();
@@ -250,7 +256,8 @@ impl View for AttemptView<'_> {
             if seen.is_some_and(|seen| seen != version) {
                 return Err(self.attempt.lose(table.id(), Some(key)));
             }
-            let changed_at = row.as_ref().map_or(last_removal, Row::version);
+            // Rows keep their versions when a table gets those of another one.
+            let changed_at = row.as_ref().map_or(last_removal, Row::version).max(table.copy().exchanged());
             if changed_at <= self.attempt.clock {
                 if seen.is_none() {
                     self.attempt.buffer.note_read(table.id(), key, version);

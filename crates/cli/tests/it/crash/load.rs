@@ -1,10 +1,13 @@
 //! Writers that go on until the node is killed, and know what was acknowledged to them.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
 
+use super::Dice;
 use super::world::{World, commands};
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -48,12 +51,23 @@ impl Known {
 pub(crate) struct Load {
     writers: Vec<JoinHandle<Known>>,
     late: JoinHandle<(u64, u64)>,
+    mover: JoinHandle<()>,
     acknowledged: Receiver<()>,
 }
 
+/// Where the table `rows` may be, which moves while it is written.
+#[derive(Default)]
+pub(crate) struct Moves {
+    /// Perhaps in RAM alone: a crash takes all its rows, or none.
+    pub(crate) may_be_in_ram: AtomicBool,
+    /// Moves that were acknowledged.
+    pub(crate) done: AtomicU64,
+}
+
 impl Load {
-    /// Starts a writer for each of these worlds, and one that writes records in order to a table that is synced later.
-    pub(crate) fn start(address: SocketAddr, known: Vec<Known>) -> Self {
+    /// Starts a writer for each of these worlds, one that writes records in order to a table that is synced later, and one who
+    /// moves a table to and fro.
+    pub(crate) fn start(address: SocketAddr, known: Vec<Known>, moves: &Arc<Moves>, dice: Dice) -> Self {
         // Full is full: whoever counts needs no more of them.
         let (tell, acknowledged) = sync_channel(1 << 16);
         let write = |(writer, known): (usize, Known)| {
@@ -61,7 +75,9 @@ impl Load {
             spawn(move || write(address, writer as u64, known, &tell))
         };
         let writers = known.into_iter().enumerate().map(write).collect();
-        Self { writers, late: spawn(move || write_late(address)), acknowledged }
+        let moves = moves.clone();
+        let mover = spawn(move || move_rows(address, &moves, dice));
+        Self { writers, late: spawn(move || write_late(address)), mover, acknowledged }
     }
 
     /// Waits until so many steps were acknowledged.
@@ -74,6 +90,7 @@ impl Load {
     /// What all writers know; of the late one, the records that were acknowledged and sent. The node must be gone.
     pub(crate) fn end(self) -> (Vec<Known>, (u64, u64)) {
         let known = self.writers.into_iter().map(|writer| writer.join().expect("a writer ends")).collect();
+        self.mover.join().expect("the mover ends");
         (known, self.late.join().expect("the late writer ends"))
     }
 }
@@ -86,6 +103,8 @@ fn write(address: SocketAddr, writer: u64, mut known: Known, tell: &SyncSender<(
         match commands(writer, n).run(&mut client) {
             Ok(()) => {}
             Err(error) if error.is_io_error() || error.is_connection_dropped() => return known,
+            // Its table is on the way: nothing was applied.
+            Err(error) if is_moving(&error) => continue,
             Err(error) => panic!("writer {writer}, step {n}: {error}"),
         }
         known.acknowledged = n + 1;
@@ -108,5 +127,40 @@ fn write_late(address: SocketAddr) -> (u64, u64) {
             return (acknowledged, acknowledged + AT_ONCE);
         }
         acknowledged += AT_ONCE;
+    }
+}
+
+fn is_moving(error: &redis::RedisError) -> bool {
+    error.code() == Some("NOTABLE") || error.to_string().contains("is being transformed")
+}
+
+/// Moves a table between RAM, RAM and disc, and disc only.
+fn move_rows(address: SocketAddr, moves: &Moves, mut dice: Dice) {
+    /// Other commands between two moves, so that writers get on.
+    const BETWEEN: u64 = 60;
+    let Ok(mut client) = connect(address) else { return };
+    loop {
+        for _ in 0..dice.below(BETWEEN) {
+            if redis::cmd("DBSIZE").query::<u64>(&mut client).is_err() {
+                return;
+            }
+        }
+        let to = ["disc", "disc_only", "disc", "disc_only", "ram"][dice.below(5) as usize];
+        if to == "ram" {
+            moves.may_be_in_ram.store(true, Ordering::SeqCst);
+        }
+        let mut storage = redis::cmd("T.STORAGE");
+        storage.arg("rows").arg(to);
+        if to != "ram" {
+            storage.arg("DURABILITY").arg("commit");
+        }
+        match storage.query::<()>(&mut client) {
+            Ok(()) => {
+                moves.may_be_in_ram.store(to == "ram", Ordering::SeqCst);
+                moves.done.fetch_add(1, Ordering::SeqCst);
+            }
+            Err(error) if error.is_io_error() || error.is_connection_dropped() => return,
+            Err(error) => panic!("the move to {to}: {error}"),
+        }
     }
 }

@@ -172,6 +172,7 @@ impl Random {
             43 => self.draw_command(),
             44 => self.object_command(),
             45 | 46 => self.large_command(),
+            47 if self.one_in(2) => self.swap(),
             _ => self.connection_command(),
         }
     }
@@ -348,13 +349,15 @@ impl Random {
             7 => words(&["CONFIG", "SET", "nothing", "1"]),
             8 => words(&["EXEC", "now"][..=self.below(2)]),
             11 => self.getkeys(),
-            12..=14 => {
-                let number = |random: &mut Self| random.pick(&["0", "1", "0", "1", "x", "16", ""]);
-                words(&["SWAPDB", number(self), number(self)])
-            }
+            12..=14 => self.swap(),
             9 => words(&["DISCARD"]),
             _ => words(&["UNWATCH"]),
         }
+    }
+
+    fn swap(&mut self) -> Command {
+        let number = |random: &mut Self| random.pick(&["0", "1", "0", "1", "2", "x", "16", ""]);
+        words(&["SWAPDB", number(self), number(self)])
     }
 
     fn wrong_command(&mut self) -> Command {
