@@ -4,7 +4,10 @@
 //! or not at all and is durable when [`RowTree::ingest`] returns, so that whoever keeps the log knows what may be purged.
 //! Each tree has a generation: emptying a table is beginning a new one.
 
+mod block;
+mod contents;
 mod lsm;
+mod salvage;
 
 use std::fmt::Debug;
 use std::ops::Bound;
@@ -104,6 +107,24 @@ pub trait RowTrees: Debug + Send + Sync + 'static {
     /// # Errors
     /// `Corrupt`, `Missing`, `Io`.
     fn open(&self, table: u64, generation: u64) -> Result<Arc<dyn RowTree>, DiscError>;
+
+    /// Shows the intact keys and values of a tree in order, also of one that cannot be opened: nothing that is damaged, and nothing
+    /// that was overwritten or removed later.
+    ///
+    /// # Errors
+    /// When nothing can be made out; what was shown before is right.
+    fn salvage(
+        &self,
+        table: u64,
+        generation: u64,
+        visit: &mut dyn FnMut(&[u8], &[u8]),
+    ) -> Result<(), DiscError> {
+        let all = RowSpan { from: Bound::Unbounded, to: Bound::Unbounded, reverse: false };
+        self.open(table, generation)?.walk(all, &mut |key, value| {
+            visit(key, value);
+            true
+        })
+    }
 
     /// Removes all trees but these (table and generation). One that is still read goes when its last reader is gone.
     ///

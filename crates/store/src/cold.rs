@@ -23,7 +23,7 @@ use crate::row::Row;
 use crate::row_image;
 
 pub use flush::FlushReport;
-pub(crate) use merge::{Ahead, Beneath, check_all, rows_of};
+pub(crate) use merge::{Ahead, Beneath, Saved, check_all, saved_of};
 pub(crate) use meta::Meta;
 pub(crate) use space::Space;
 pub(crate) use table::{Cold, Found, Peek};

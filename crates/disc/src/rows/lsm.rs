@@ -18,7 +18,7 @@ use lsm_tree::config::{BlockSizePolicy, PartitioningPolicy, PinningPolicy};
 use lsm_tree::{AbstractTree, AnyTree, Cache, Config, DescriptorTable, Guard, SeqNo, SequenceNumberCounter};
 use parking_lot::Mutex;
 
-use super::{MAX_ROW_KEY_BYTES, RowChange, RowSpan, RowTree, RowTrees};
+use super::{MAX_ROW_KEY_BYTES, RowChange, RowSpan, RowTree, RowTrees, salvage};
 use crate::error::DiscError;
 
 /// Open files that all trees share.
@@ -32,7 +32,7 @@ const NEWEST: SeqNo = SeqNo::MAX;
 /// The file that names the newest list of runs: its number, its checksum and the checksum's kind.
 const CURRENT_NAME: &str = "current";
 const CURRENT_LEN: usize = 8 + 16 + 1;
-const RUNS_NAME: &str = "tables";
+pub(super) const RUNS_NAME: &str = "tables";
 
 /// Trees in one directory, with one cache.
 pub struct LsmTrees {
@@ -109,8 +109,20 @@ impl RowTrees for LsmTrees {
 
     fn open(&self, table: u64, generation: u64) -> Result<Arc<dyn RowTree>, DiscError> {
         let name = tree_name(table, generation);
-        check_current(&self.path.join(&name), &name)?;
+        let path = self.path.join(&name);
+        let list = check_current(&path, &name)?;
+        salvage::check_runs(&path, &name, &list)?;
         self.load(table, generation)
+    }
+
+    fn salvage(
+        &self,
+        table: u64,
+        generation: u64,
+        visit: &mut dyn FnMut(&[u8], &[u8]),
+    ) -> Result<(), DiscError> {
+        let name = tree_name(table, generation);
+        salvage::salvage(&self.path.join(&name), &name, visit)
     }
 
     fn retain(&self, kept: &[(u64, u64)]) -> Result<(), DiscError> {
@@ -302,8 +314,8 @@ fn sync_directory(path: &Path) -> io::Result<()> {
     fs::File::open(path)?.sync_all()
 }
 
-/// Whether the list of runs is what was written: the library itself does not look.
-fn check_current(path: &Path, name: &str) -> Result<(), DiscError> {
+/// Whether the list of runs is what was written: the library itself does not look. Gives its file.
+pub(super) fn check_current(path: &Path, name: &str) -> Result<String, DiscError> {
     let read = |file: &str| {
         let mut bytes = Vec::new();
         let opened = fs::File::open(path.join(file)).and_then(|mut file| file.read_to_end(&mut bytes));
@@ -325,14 +337,14 @@ fn check_current(path: &Path, name: &str) -> Result<(), DiscError> {
     let list = format!("v{}", u64::from_le_bytes(number));
     let found = xxhash_rust::xxh3::xxh3_128(&read(&list)?);
     if fields[24] == 0 && found == u128::from_le_bytes(checksum) {
-        Ok(())
+        Ok(list)
     } else {
         Err(corrupt(&list, "its checksum is wrong"))
     }
 }
 
 /// Does something with the library, whose errors and panics become ours.
-fn guarded<T>(
+pub(super) fn guarded<T>(
     operation: &'static str,
     name: &str,
     work: impl FnOnce() -> lsm_tree::Result<T>,

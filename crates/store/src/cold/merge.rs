@@ -7,6 +7,7 @@ use std::sync::Arc;
 use mnemon_disc::DiscError;
 use mnemon_disc::rows::RowTree;
 
+use super::meta::{META_KEY, Meta};
 use super::{Changes, ColdRows, Holds, TreeKey, decode, tree_key};
 use crate::row::Row;
 use crate::rows::{PAGE_ROWS, Position, Span, Walked};
@@ -142,22 +143,19 @@ impl ColdRows {
     }
 }
 
-/// Shows the rows of a table's tree, from one of its ends.
-///
-/// # Errors
-/// Of the tree; what was shown before is right.
-pub(crate) fn rows_of(tree: &dyn RowTree, reverse: bool, mut show: impl FnMut(Row)) -> Result<(), DiscError> {
-    let (from, to) = (Holds::Rows.prefix(), Holds::Rows.end());
-    let span = Span { from: Bound::Included(&from), to: Bound::Excluded(&to), reverse };
-    let mut failed = None;
-    tree.walk(span, &mut |_, bytes| {
-        match decode(bytes) {
-            Ok(row) => show(row),
-            Err(cause) => failed = Some(cause),
-        }
-        failed.is_none()
-    })?;
-    failed.map_or(Ok(()), Err)
+/// What a key of a tree and its value are, of use to who saves a damaged one.
+pub(crate) enum Saved {
+    Meta(Meta),
+    Row(Row),
+}
+
+/// `None` for what can be made anew.
+pub(crate) fn saved_of(key: &[u8], value: &[u8]) -> Option<Saved> {
+    if key == META_KEY {
+        return Meta::decode(value).ok().map(Saved::Meta);
+    }
+    let is_row = key.starts_with(&Holds::Rows.prefix());
+    if is_row { decode(value).ok().map(Saved::Row) } else { None }
 }
 
 /// Reads all of a tree, indexes and all.

@@ -46,10 +46,15 @@ impl Meta {
         let broken =
             |what: String| DiscError::Corrupt { file: format!("the rows of {tree:?}"), offset: 0, what };
         let bytes = tree.get(META_KEY)?.ok_or_else(|| broken("they do not say what they hold".to_owned()))?;
+        Self::decode(&bytes).map_err(broken)
+    }
+
+    /// From its bytes; else what is wrong with them.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, String> {
         match bytes.split_first() {
-            Some((&FORMAT, meta)) => postcard::from_bytes(meta).map_err(|cause| broken(cause.to_string())),
-            Some((format, _)) => Err(broken(format!("they have format {format}, known is {FORMAT}"))),
-            None => Err(broken("what they say they hold is empty".to_owned())),
+            Some((&FORMAT, meta)) => postcard::from_bytes(meta).map_err(|cause| cause.to_string()),
+            Some((format, _)) => Err(format!("they have format {format}, known is {FORMAT}")),
+            None => Err("what they say they hold is empty".to_owned()),
         }
     }
 }

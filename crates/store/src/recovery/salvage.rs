@@ -5,14 +5,12 @@
 use std::sync::atomic::Ordering;
 
 use mnemon_disc::log::Content;
-use mnemon_disc::rows::RowTree;
 use mnemon_disc::{CheckpointRef, DiscError, Salvage};
 
 use super::loading::TableLoad;
 use super::{Failure, Recovered, Replay};
 use crate::checkpoint::{StoreImage, TableImage};
-use crate::cold::{Meta, check_all, rows_of};
-use crate::copy::TableCopy;
+use crate::cold::{Saved, check_all, saved_of};
 use crate::error::StoreError;
 use crate::event::TableId;
 use crate::row_image;
@@ -128,8 +126,8 @@ impl Store {
         Ok(report)
     }
 
-    /// Takes in the rows of a table on disc only, where they are; of a damaged tree those before and behind the damage, which go
-    /// into a new one. Gives what is wrong.
+    /// Takes in the rows of a table on disc only, where they are; of a damaged tree those of its intact blocks, which go into
+    /// a new one. Gives what is wrong.
     fn salvage_tree(&self, image: TableImage, replay: &mut Replay) -> Result<Option<DiscError>, StoreError> {
         let generation = image.rows.unwrap_or(0);
         let table = image.table;
@@ -148,27 +146,24 @@ impl Store {
         self.create_found(TableImage { rows: Some(0), ..image }, None, replay)?;
         let copy = self.copy(table)?;
         copy.cold_part().iter().for_each(|cold| cold.begin_after(generation));
-        if let Ok(tree) = self.space()?.trees.open(u64::from(table.0), generation) {
-            let noted = Meta::read(&*tree).map_or(0, |meta| meta.clock);
-            let newest = self.save_rows(&copy, &*tree);
+        let (mut noted, mut newest) = (0, 0);
+        let saved = self.space()?.trees.salvage(u64::from(table.0), generation, &mut |key, value| {
+            match saved_of(key, value) {
+                Some(Saved::Meta(meta)) => noted = meta.clock,
+                Some(Saved::Row(row)) => {
+                    newest = newest.max(row.version());
+                    copy.restore(row);
+                    self.make_rows_room();
+                }
+                // Indexes and queues are made anew.
+                None => {}
+            }
+        });
+        if saved.is_ok() || newest > 0 {
             replay.rows.insert(table, noted.max(newest));
             replay.clock = replay.clock.max(noted).max(newest);
         }
         Ok(Some(cause))
-    }
-
-    /// Puts the rows that can be read from either end of a tree into a table. Gives the youngest one's version.
-    fn save_rows(&self, copy: &TableCopy, tree: &dyn RowTree) -> u64 {
-        let mut newest = 0;
-        for reverse in [false, true] {
-            // Where it ends is where the damage is.
-            let _ = rows_of(tree, reverse, |row| {
-                newest = newest.max(row.version());
-                copy.restore(row);
-                self.make_rows_room();
-            });
-        }
-        newest
     }
 
     /// Puts the rows of good blocks into their table, which is made by what the checkpoint says of it if need be.
