@@ -102,7 +102,9 @@ impl<'g> ShardLocks<'g> {
 
 /// Locks all indexes of a table. To be called with the table's shards locked, so that the list cannot be missing one
 /// that a building thread relies on.
+#[inline]
 pub(crate) fn lock_indexes(indexes: Option<&Vec<Arc<Index>>>) -> LockedIndexes<'_> {
-    let all = indexes.into_iter().flatten();
-    all.map(|index| -> LockedIndex<'_> { (&**index, index.entries.write()) }).collect()
+    // Most tables have none, and this is on the way of every write.
+    let Some(indexes) = indexes else { return LockedIndexes::new() };
+    indexes.iter().map(|index| -> LockedIndex<'_> { (&**index, index.entries.write()) }).collect()
 }
