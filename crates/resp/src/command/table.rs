@@ -116,7 +116,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     entry("pexpiretime", 2, READONLY | FAST, ONE_KEY, Generic, Run::Data(key::pexpiretime), "Get when a key expires, in milliseconds since the epoch").cost("O(1)"),
     entry("persist", 2, WRITE | FAST, ONE_KEY, Generic, Run::Data(key::persist), "Take a key's expiration away").cost("O(1)"),
     entry("dbsize", 1, READONLY | FAST, NO_KEYS, Generic, Run::Data(database::dbsize), "Count the keys of the selected database").cost("O(1)"),
-    entry("swapdb", 3, WRITE | FAST | DANGEROUS, NO_KEYS, Generic, Run::Data(database::swapdb), "Exchange two databases").cost("O(1)").differs("Subscribers of either database get a `lagged` event."),
+    entry("swapdb", 3, WRITE | FAST | DANGEROUS, NO_KEYS, Generic, Run::Data(database::swapdb), "Exchange two databases").cost("O(1)").differs("Subscribers of either database get a `lagged` event. After it, writing a key to one database aborts `EXEC` also of those who watched the key while it was absent from the other."),
     entry("flushdb", -1, WRITE | DANGEROUS, NO_KEYS, Generic, Run::Data(database::flushdb), "Delete all keys of the selected database").cost("O(1); memory is freed behind the answer").differs("ASYNC and SYNC do the same: the database is empty at once and memory freed behind the answer."),
     entry("flushall", -1, WRITE | DANGEROUS, NO_KEYS, Generic, Run::Data(database::flushall), "Delete all keys of all databases").cost("O(1); memory is freed behind the answer").differs("ASYNC and SYNC do the same; tables made by T.CREATE are not touched."),
     entry("hset", -4, WRITE | DENYOOM | FAST, ONE_KEY, Hash, Run::Data(hash::hset), "Set fields of a hash").cost("O(log n) a field, O(n) up to 128 fields"),
