@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mnemon_disc::DiscError;
 use mnemon_disc::rows::{MAX_ROW_KEY_BYTES, RowTree};
+use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::row::Row;
@@ -79,29 +80,50 @@ impl Holds {
 }
 
 /// Bytes of changes that are not on disc yet: of one table, and of all.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pending {
-    own: AtomicUsize,
+    own: Mutex<Own>,
     all: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+struct Own {
+    bytes: usize,
+    /// They are among those of all.
+    counted: bool,
 }
 
 impl Pending {
     pub(crate) fn of_all(all: Arc<AtomicUsize>) -> Self {
-        Self { own: AtomicUsize::new(0), all }
+        Self { own: Mutex::new(Own { bytes: 0, counted: true }), all }
     }
 
     pub(crate) fn own(&self) -> usize {
-        self.own.load(Ordering::Relaxed)
+        self.own.lock().bytes
     }
 
     fn add(&self, bytes: usize) {
-        self.own.fetch_add(bytes, Ordering::Relaxed);
-        self.all.fetch_add(bytes, Ordering::Relaxed);
+        let mut own = self.own.lock();
+        own.bytes += bytes;
+        if own.counted {
+            self.all.fetch_add(bytes, Ordering::Relaxed);
+        }
     }
 
     fn sub(&self, bytes: usize) {
-        self.own.fetch_sub(bytes, Ordering::Relaxed);
-        self.all.fetch_sub(bytes, Ordering::Relaxed);
+        let mut own = self.own.lock();
+        own.bytes = own.bytes.saturating_sub(bytes);
+        if own.counted {
+            self.all.fetch_sub(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// From here on they count no more: nobody writes them to the disc, they are gone with the last reader.
+    pub(crate) fn leave(&self) {
+        let mut own = self.own.lock();
+        if std::mem::take(&mut own.counted) {
+            self.all.fetch_sub(own.bytes, Ordering::Relaxed);
+        }
     }
 }
 

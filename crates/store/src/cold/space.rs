@@ -40,6 +40,13 @@ impl Space {
         self.pending.load(Ordering::Relaxed) > self.pending_bytes_max.saturating_mul(times)
     }
 
+    /// Has those who wait for room look again.
+    fn tell_waiting(&self) {
+        // Who has looked before there was room waits by now: they look under this lock.
+        drop(self.last.lock());
+        self.freed.notify_all();
+    }
+
     /// Begins work on the trees; `None` once that has ended for good.
     pub(crate) fn work(&self) -> Option<RwLockReadGuard<'_, ()>> {
         let at_work = self.at_work.read();
@@ -121,7 +128,17 @@ impl Store {
                 break;
             }
         }
+        // A checkpoint may have made room, or a move.
+        space.tell_waiting();
         Ok(())
+    }
+
+    /// Counts the changes of a copy that has been moved no more among those that wait: readers hold them, no flush writes them.
+    pub fn forgo_pending(&self, moved: &TableCopy) {
+        if let (Some(space), Some(cold)) = (self.space.get(), moved.cold_part()) {
+            cold.pending.leave();
+            space.tell_waiting();
+        }
     }
 
     /// Writes what has changed of a table that is being loaded, when it is much; it holds all commits up to this clock. On a full

@@ -82,6 +82,7 @@ impl Catalog {
         for moved in self.moved.lock().iter_mut().filter(|moved| Arc::ptr_eq(&moved.table, old)) {
             moved.clock = Some(clock);
         }
+        self.store().forgo_pending(old.copy());
         old.lead_to(new.clone());
         self.show(|tables| tables.insert(name.to_owned(), new.clone()));
     }

@@ -93,6 +93,28 @@ fn no_writer_waits_for_a_page_that_is_read_from_the_disc() {
     }
 }
 
+/// It waited for half a minute, and was refused: nobody told it, and what the moved rows had counted was never written.
+#[test]
+fn who_waits_for_room_goes_on_when_the_rows_that_took_it_have_moved() {
+    let (_disc, _trees, node) = on_disc(0);
+    let (store, copy) = (node.store(), node.copy());
+    let (wake, woken) = mpsc::channel();
+    store.set_flusher(move || wake.send(()).unwrap_or_default());
+    let write = |number| store.commit_one(&copy, START_MS, &put(number)).map(drop);
+    (0..)
+        .take_while(|_| store.pending_bytes() <= 2 * PENDING_BYTES)
+        .for_each(|number| write(number).unwrap());
+    woken.try_iter().for_each(drop);
+    let (told, answers) = mpsc::channel();
+    thread::scope(|threads| {
+        threads.spawn(|| told.send(write(7)));
+        woken.recv_timeout(DEADLINE).expect("it asks for room");
+        store.forgo_pending(&copy);
+        assert_eq!(answers.recv_timeout(DEADLINE), Ok(Ok(())), "it still waits");
+    });
+    assert_eq!(store.pending_bytes(), 0);
+}
+
 #[test]
 fn damaged_rows_close_their_table_until_it_is_cleared() {
     let (disc, trees, mut node) = on_disc(50);
