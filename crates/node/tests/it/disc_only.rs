@@ -15,18 +15,18 @@ use crate::DEADLINE;
 const CACHE_BYTES: u64 = 128 << 10;
 const ROWS: i64 = 3_000;
 
-fn place(name: &str) -> PathBuf {
+pub(crate) fn place(name: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&path);
     path
 }
 
-async fn start(data: &Path) -> Node {
+pub(crate) async fn start(data: &Path) -> Node {
     let builder = Node::builder().data(data).disc_cache_bytes(CACHE_BYTES).checkpoint_bytes(1 << 20);
     builder.start().await.expect("a node")
 }
 
-fn schema(name: &str, kind: Kind) -> Schema {
+pub(crate) fn schema(name: &str, kind: Kind) -> Schema {
     Schema::builder(name)
         .kind(kind)
         .attribute("id", AttributeType::Int)
@@ -40,7 +40,12 @@ fn schema(name: &str, kind: Kind) -> Schema {
 }
 
 fn record(id: i64, text: &str) -> Record {
-    let text = format!("{text} {}", "abcdefgh".repeat(40));
+    record_of(id, text, 40)
+}
+
+/// A record with so many words behind its text.
+pub(crate) fn record_of(id: i64, text: &str, words: usize) -> Record {
+    let text = format!("{text} {}", "abcdefgh".repeat(words));
     Record::new(&[Term::from(id), Term::from(id % 10), Term::from(text)]).expect("a record")
 }
 

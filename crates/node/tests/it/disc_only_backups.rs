@@ -1,16 +1,17 @@
 //! Backups of tables on disc only, and all that is made of them: kinds, indexes and times to live come back.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use mnemon_backup::Progress;
 use mnemon_backup::text::{TextFormat, TextOptions, export, import};
 use mnemon_node::{Mode, Node, RestorePlan};
-use mnemon_store::Durability;
-use mnemon_table::schema::{AttributeType, Kind, Schema, Storage};
+use mnemon_table::schema::{Kind, Storage};
 use mnemon_table::{Table, TableError};
 use mnemon_term::{Record, Term};
+
+use crate::disc_only::{place, record_of, schema, start};
 
 const KINDS: [(&str, Kind); 3] = [("set", Kind::Set), ("ordered", Kind::OrderedSet), ("bag", Kind::Bag)];
 const ROWS: i64 = 700;
@@ -18,33 +19,8 @@ const ROWS: i64 = 700;
 const EXPIRING: usize = 5;
 const FAR_MS: u64 = 3_600_000;
 
-fn place(name: &str) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = fs::remove_dir_all(&path);
-    path
-}
-
-async fn start(data: &Path) -> Node {
-    let builder = Node::builder().data(data).disc_cache_bytes(128 << 10).checkpoint_bytes(1 << 20);
-    builder.start().await.expect("a node")
-}
-
-fn schema(name: &str, kind: Kind) -> Schema {
-    Schema::builder(name)
-        .kind(kind)
-        .attribute("id", AttributeType::Int)
-        .attribute("group", AttributeType::Int)
-        .attribute("text", AttributeType::String)
-        .index("group")
-        .storage(Storage::DiscOnly)
-        .durability(Durability::Commit)
-        .build()
-        .expect("a schema")
-}
-
 fn record(id: i64, text: &str) -> Record {
-    let text = format!("{text} {}", "abcdefgh".repeat(20));
-    Record::new(&[Term::from(id), Term::from(id % 10), Term::from(text)]).expect("a record")
+    record_of(id, text, 20)
 }
 
 fn table(node: &Node, name: &str) -> Arc<Table> {

@@ -16,7 +16,7 @@ const COMMANDS: usize = 6_000;
 fn run(session: &mut Session, command: &[Vec<u8>]) {
     let args: ArgsBuf = command.iter().collect();
     if let Execution::Later(answering) = session.execute(args.as_args()) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(answering);
     }
 }

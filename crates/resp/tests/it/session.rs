@@ -60,7 +60,7 @@ impl Client {
         let answer = match self.session.execute(args.as_args()) {
             Execution::Done(answer) => answer,
             Execution::Later(answering) => {
-                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
                 runtime.block_on(answering)
             }
         };

@@ -58,6 +58,21 @@ impl Node {
         Ok(Self { local: Local::new(store), directory, log, workers, time, found })
     }
 
+    /// One whose damaged tables keep the others from nothing.
+    fn start_despite_damage(disc: &FaultyDisc, shards: usize) -> Result<Self, StoreError> {
+        let time = Arc::new(ManualClock::at(START_MS));
+        let store = Store::new(StoreConfig { shards, ..StoreConfig::new(Box::new(time.clone())) });
+        let disc_error = |cause: mnemon_disc::DiscError| StoreError::Disc(cause.to_string());
+        let directory = DataDirectory::on(Arc::new(disc.clone()), || [7; 16]).map_err(disc_error)?;
+        let config = LogConfig { segment_bytes: 16 << 10, retry_ms: 1, ..LogConfig::default() };
+        let (found, opened, loading) =
+            store.begin_recovery(&directory, config, Box::new(SystemTicker::new()))?;
+        let (log, workers, _) = opened.start().map_err(disc_error)?;
+        store.set_log(log.clone());
+        loading.run(&store, |_| 0, |_| ()).map_err(|failure| failure.cause)?;
+        Ok(Self { local: Local::new(store), directory, log, workers, time, found })
+    }
+
     fn store(&self) -> &Store {
         self.local.store()
     }

@@ -169,14 +169,22 @@ fn matching(pattern: &[u8], table: &Table, state: State<'_>) -> Result<Reply, Ta
     Ok(Reply::Array(keys))
 }
 
-/// One of the rows behind a random place. Rows behind a wide gap are drawn a little more often.
+/// One of the rows behind a random place, on a ring: the first row comes after the last. All rows of a small table have the
+/// same chance; of a big one, those in a region with wide gaps are drawn a little more often.
 fn any_key(random: u64, table: &Table, state: State<'_>) -> Result<Reply, TableError> {
-    let mut swept = table.sweep(state, random >> (u64::BITS - PLACE_BITS), DRAWN_FROM)?;
-    if swept.rows.is_empty() {
-        swept = table.sweep(state, 0, DRAWN_FROM)?;
+    let swept = table.sweep(state, random >> (u64::BITS - PLACE_BITS), DRAWN_FROM)?;
+    let mut rows = swept.rows;
+    if swept.next.is_none() {
+        let first = table.sweep(state, 0, DRAWN_FROM)?;
+        if first.next.is_none() {
+            rows = first.rows;
+        } else {
+            let wanted = DRAWN_FROM.saturating_sub(rows.len());
+            rows.extend(first.rows.into_iter().take(wanted));
+        }
     }
-    let draw = dice::nth(random, 1).checked_rem(swept.rows.len() as u64);
-    let row = draw.and_then(|draw| swept.rows.get(usize::try_from(draw).ok()?));
+    let draw = dice::nth(random, 1).checked_rem(rows.len() as u64);
+    let row = draw.and_then(|draw| rows.get(usize::try_from(draw).ok()?));
     Ok(row.map_or(Reply::Null, |row| Reply::bulk(row.key())))
 }
 

@@ -66,6 +66,8 @@ fn a_database_answers_loading_until_it_is_there_and_others_answer_meanwhile() {
     for command in ["GET k", "SET k w", "DEL k", "DBSIZE", "KEYS *", "MOVE k 1", "FLUSHALL", "SWAPDB 0 1"] {
         ask(&mut client, command, text);
     }
+    let waited = client.say("T.WAIT 0 db1 db0");
+    assert!(waited.starts_with("-LOADING table \"db0\" "), "{waited}");
     ask(&mut client, "PING", "+PONG\r\n");
     ask(&mut client, "MULTI", "+OK\r\n");
     ask(&mut client, "GET k", text);
@@ -79,6 +81,7 @@ fn a_database_answers_loading_until_it_is_there_and_others_answer_meanwhile() {
     ask(&mut client, "SELECT 0", "+OK\r\n");
 
     loading.run(second.catalog.store(), |_| 0, |_| second.catalog.note_loaded()).unwrap();
+    ask(&mut client, "T.WAIT 0 db1 db0", "+OK\r\n");
     ask(&mut client, "GET k", "$1\r\nv\r\n");
     ask(&mut client, "APPEND k w", ":2\r\n");
     let info = String::from_utf8(client.call(&[b"INFO", b"persistence"])).unwrap();

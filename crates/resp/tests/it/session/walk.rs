@@ -1,6 +1,6 @@
 //! Walks over keys and fields, and random draws.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Client, Node, check};
 
@@ -126,13 +126,30 @@ fn draws_give_as_many_as_there_are() {
 }
 
 #[test]
-fn every_key_is_drawn_sooner_or_later() {
+fn every_key_is_drawn_as_often_as_the_others() {
+    for keys in [1, 2, 30, 60] {
+        let mut client = Node::new().client();
+        for key in 0..keys {
+            client.say(&format!("SET k{key} v"));
+        }
+        let mut drawn: BTreeMap<String, usize> = BTreeMap::new();
+        for _ in 0..100 * keys {
+            *drawn.entry(client.say("RANDOMKEY")).or_default() += 1;
+        }
+        // 100 each, give or take 10: five times that is no chance.
+        assert_eq!(drawn.len(), keys);
+        assert!(drawn.values().all(|times| (50..=150).contains(times)), "{drawn:?}");
+    }
+}
+
+#[test]
+fn every_key_of_a_big_database_is_drawn_sooner_or_later() {
     let mut client = Node::new().client();
-    for key in 0..30 {
+    for key in 0..300 {
         client.say(&format!("SET k{key} v"));
     }
-    let drawn: BTreeSet<String> = (0..3_000).map(|_| client.say("RANDOMKEY")).collect();
-    assert_eq!(drawn.len(), 30);
+    let drawn: BTreeSet<String> = (0..30_000).map(|_| client.say("RANDOMKEY")).collect();
+    assert_eq!(drawn.len(), 300);
 }
 
 #[test]
