@@ -149,6 +149,7 @@ impl BackupError {
             Self::Table(TableError::OutcomeUnknown(_)) => "OUTCOMEUNKNOWN",
             Self::Table(TableError::Loading { .. }) => "LOADING",
             Self::Table(TableError::Damaged { .. }) => "DAMAGED",
+            Self::Table(TableError::Transforming(_)) => "TRYAGAIN",
             Self::Table(_) | Self::Unsupported(_) => "ERR",
         }
     }

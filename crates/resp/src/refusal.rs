@@ -64,6 +64,7 @@ pub(crate) fn of_table(error: &TableError) -> Answer {
         TableError::Cancelled(_) => "CANCELLED",
         TableError::NoChange(_) => "NOCHANGE",
         TableError::NotLoaded { .. } => "NOTLOADED",
+        TableError::Transforming(_) => "TRYAGAIN",
         TableError::Store(StoreError::Disc(_)) => "DISCERROR",
         TableError::Refused { cause: OpError::WrongType, .. } => "WRONGTYPE",
         _ => "ERR",

@@ -64,8 +64,8 @@ pub enum TableError {
     /// There is no change of the table that could be cancelled.
     #[error("no change of table {0:?} is under way; it has ended, or was never begun")]
     NoChange(String),
-    /// The table's records are being transformed or restored.
-    #[error("table {0:?} is being transformed or restored; try again when it is done")]
+    /// The table's records are being transformed, moved or restored.
+    #[error("table {0:?} is being transformed, moved or restored; try again when it is done")]
     Transforming(String),
     /// The attribute has no index.
     #[error("table {table:?} has no index on {attribute:?}; add one or match without it")]

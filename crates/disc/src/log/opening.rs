@@ -109,28 +109,22 @@ pub fn open<E: From<DiscError>>(
     let names = disc.list().map_err(DiscError::io("list", "the data directory"))?;
     let firsts = segments(&names);
     let begin = first_needed(&firsts, from)?;
-    let mut walk = Walk {
-        disc: &*disc,
-        node,
-        from,
-        found: Found::default(),
-        assembler: Assembler::default(),
-        offset: 0,
-    };
+    let mut walk =
+        Walk { disc: &*disc, node, from, found: Found::default(), assembler: Assembler::default() };
     let mut ledger = Ledger::new(node, config.segment_bytes, from.max(1));
     let mut releases = Vec::new();
-    let mut walk_end = None;
+    let mut last = None;
     // Those before are no longer needed; the next purge frees them.
     let unread = firsts.iter().take(begin).map(|first| Sealed { first: *first, streams: Streams::new() });
     ledger.sealed.extend(unread);
     for (place, first) in firsts.iter().enumerate().skip(begin) {
         let followed_by = firsts.get(place + 1).copied();
-        let streams = walk.segment(*first, followed_by, &mut releases, &mut replay)?;
+        let (streams, good) = walk.segment(*first, followed_by, &mut releases, &mut replay)?;
         // An empty last segment is replaced when the next one is begun: it would have the same name.
         if walk.found.next > *first {
             ledger.sealed.push_back(Sealed { first: *first, streams });
             ledger.placed(*first);
-            walk_end = Some((*first, walk.offset));
+            last = Some((*first, good));
         }
         ledger.next = walk.found.next;
     }
@@ -141,8 +135,8 @@ pub fn open<E: From<DiscError>>(
         return Err(DiscError::Missing { file: "the end of the log".to_owned(), what }.into());
     }
     // Even a log that says it was closed: that it says so does not mean that it reached the disc.
-    if let Some((first, end)) = walk_end {
-        settle(&*disc, first, end)?;
+    if let Some((first, good)) = last {
+        settle(&*disc, first, &good)?;
     }
     for (stream, below) in releases {
         ledger.release(stream, below);
@@ -152,12 +146,10 @@ pub fn open<E: From<DiscError>>(
 
 /// What was replayed must not vanish in the next crash: a killed process may have left it unsynced. It is written again, not
 /// only synced: after a sync that failed, the operating system shows bytes that it will never write by itself.
-fn settle(disc: &dyn Disc, first: u64, end: u64) -> Result<(), DiscError> {
+fn settle(disc: &dyn Disc, first: u64, good: &[u8]) -> Result<(), DiscError> {
     let name = segment_name(first);
-    let mut bytes = read_whole(disc, &name, segment::MAX_LEN)?;
-    bytes.truncate(usize::try_from(end).unwrap_or(usize::MAX));
     let file = disc.open(&name).map_err(DiscError::io("open", &name))?;
-    file.write_at(0, &bytes).map_err(DiscError::io("write", &name))?;
+    file.write_at(0, good).map_err(DiscError::io("write", &name))?;
     file.sync().map_err(DiscError::io("sync", &name))
 }
 
@@ -242,21 +234,20 @@ struct Walk<'d> {
     from: u64,
     found: Found,
     assembler: Assembler,
-    /// Where the good frames of the last segment that was read end.
-    offset: u64,
 }
 
 impl Walk<'_> {
-    /// Reads one segment. `followed_by`: the first sequence number of the next one.
+    /// Reads one segment and gives it up to the end of its good frames. `followed_by`: the first sequence number of the
+    /// next one.
     fn segment<E: From<DiscError>>(
         &mut self,
         first: u64,
         followed_by: Option<u64>,
         releases: &mut Vec<(StreamId, u64)>,
         replay: &mut impl FnMut(Record<'_>) -> Result<(), E>,
-    ) -> Result<Streams, E> {
+    ) -> Result<(Streams, Vec<u8>), E> {
         let name = segment_name(first);
-        let (bytes, salt) = load(self.disc, first, self.node)?;
+        let (mut bytes, salt) = load(self.disc, first, self.node)?;
         let mut scan = Scan::new(&bytes, salt, first);
         let mut streams = Streams::new();
         loop {
@@ -278,11 +269,12 @@ impl Walk<'_> {
             }
         }
         self.found.segments += 1;
-        self.offset = scan.offset() as u64;
-        self.found.bytes += self.offset;
+        let end = scan.offset();
+        self.found.bytes += end as u64;
         self.found.next = scan.expected();
         self.finish(&name, &scan, followed_by)?;
-        Ok(streams)
+        bytes.truncate(end);
+        Ok((streams, bytes))
     }
 
     /// Decides what it means that the segment's good frames end here.
@@ -321,7 +313,7 @@ pub(crate) fn read_prefix<E: From<DiscError>>(
     let from = from.or(firsts.first().copied()).unwrap_or(1);
     let begin = first_needed(&firsts, from)?;
     let (found, assembler) = (Found::default(), Assembler::default());
-    let mut walk = Walk { disc, node, from, found, assembler, offset: 0 };
+    let mut walk = Walk { disc, node, from, found, assembler };
     for (place, first) in firsts.iter().enumerate().skip(begin) {
         walk.segment(*first, firsts.get(place + 1).copied(), &mut Vec::new(), &mut replay)?;
     }
@@ -343,7 +335,7 @@ pub(crate) fn survey_segment(
     let mut scan = Scan::new(&bytes, salt, first);
     while scan.next_frame().is_some() {}
     let (found, assembler) = (Found::default(), Assembler::default());
-    let mut walk = Walk { disc, node, from: 0, found, assembler, offset: 0 };
+    let mut walk = Walk { disc, node, from: 0, found, assembler };
     let ended = walk.finish(&name, &scan, followed_by);
     (scan.expected() - first, scan.offset() as u64, ended.map(|()| walk.found.torn))
 }

@@ -4,139 +4,30 @@ mod cold;
 mod damage;
 mod exchanging;
 mod moving;
+mod node;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use mnemon_disc::log::Workers;
 use mnemon_disc::testing::{Fate, Fault, FaultyDisc, MemoryTrees};
 use mnemon_disc::time::SystemTicker;
-use mnemon_disc::{DataDirectory, Log, LogConfig};
+use mnemon_disc::{DataDirectory, LogConfig};
 use mnemon_sim::TableState;
 use mnemon_store::{
-    Clock, Commit, CopySpec, Durability, Expiry, Kind, Local, ManualClock, Op, Recovered, Replica, Row,
-    SchemaChange, Store, StoreConfig, StoreError, TableCopy, TableId, TableOp, When,
+    Clock, Commit, CopySpec, Durability, Expiry, Kind, Local, Op, Replica, Row, SchemaChange, Store,
+    StoreConfig, StoreError, TableCopy, TableId, TableOp, When,
 };
 use parking_lot::{Mutex, RwLock};
 use proptest::prelude::*;
 
 use crate::config;
 use crate::step::{Content, START_MS, Step, step};
+use node::{Node, seen};
 
 const TABLE: TableId = TableId(7);
 /// Bytes of changes of rows on disc that stay in memory.
 const PENDING_BYTES: usize = 1_500;
 const SYNC_WITHIN: Duration = Duration::from_secs(20);
-
-/// A store over a data directory.
-struct Node {
-    local: Local,
-    directory: DataDirectory,
-    log: Log,
-    workers: Workers,
-    time: Arc<ManualClock>,
-    found: Vec<Recovered>,
-}
-
-impl Node {
-    fn start(disc: &FaultyDisc, shards: usize) -> Result<Self, StoreError> {
-        Self::start_over(disc, &MemoryTrees::default(), shards)
-    }
-
-    /// The same with rows on disc.
-    fn start_over(disc: &FaultyDisc, rows: &MemoryTrees, shards: usize) -> Result<Self, StoreError> {
-        let time = Arc::new(ManualClock::at(START_MS));
-        let store = Store::new(StoreConfig { shards, ..StoreConfig::new(Box::new(time.clone())) });
-        store.set_rows(Arc::new(rows.clone()), PENDING_BYTES);
-        let disc_error = |cause: mnemon_disc::DiscError| StoreError::Disc(cause.to_string());
-        let directory = DataDirectory::on(Arc::new(disc.clone()), || [7; 16]).map_err(disc_error)?;
-        let config = LogConfig { segment_bytes: 64 << 10, retry_ms: 1, ..LogConfig::default() };
-        let (found, opened) = store.recover(&directory, config, Box::new(SystemTicker::new()))?;
-        let (log, workers, _) = opened.start().map_err(disc_error)?;
-        store.set_log(log.clone());
-        Ok(Self { local: Local::new(store), directory, log, workers, time, found })
-    }
-
-    /// One whose damaged tables keep the others from nothing.
-    fn start_despite_damage(disc: &FaultyDisc, shards: usize) -> Result<Self, StoreError> {
-        let time = Arc::new(ManualClock::at(START_MS));
-        let store = Store::new(StoreConfig { shards, ..StoreConfig::new(Box::new(time.clone())) });
-        let disc_error = |cause: mnemon_disc::DiscError| StoreError::Disc(cause.to_string());
-        let directory = DataDirectory::on(Arc::new(disc.clone()), || [7; 16]).map_err(disc_error)?;
-        let config = LogConfig { segment_bytes: 16 << 10, retry_ms: 1, ..LogConfig::default() };
-        let (found, opened, loading) =
-            store.begin_recovery(&directory, config, Box::new(SystemTicker::new()))?;
-        let (log, workers, _) = opened.start().map_err(disc_error)?;
-        store.set_log(log.clone());
-        loading.run(&store, |_| 0, |_| ()).map_err(|failure| failure.cause)?;
-        Ok(Self { local: Local::new(store), directory, log, workers, time, found })
-    }
-
-    fn store(&self) -> &Store {
-        self.local.store()
-    }
-
-    fn create(&self, kind: Kind) {
-        self.create_as(kind, false).unwrap();
-    }
-
-    fn create_as(&self, kind: Kind, disc_only: bool) -> Result<(), StoreError> {
-        let spec = CopySpec { disc: Some(Durability::Commit), disc_only, ..CopySpec::new(kind) };
-        self.local.change_schema(&SchemaChange::create(TABLE, spec)).ready().unwrap()
-    }
-
-    fn copy(&self) -> Arc<TableCopy> {
-        self.store().copy(TABLE).unwrap()
-    }
-
-    /// Does a step that writes; others are passed over.
-    fn perform(&mut self, step: &Step) -> Result<(), StoreError> {
-        let time_ms = self.store().now_ms();
-        match step {
-            Step::One(op) => self.local.commit_one(&self.copy(), time_ms, op).ready().unwrap().map(drop),
-            Step::Commit(_, ops) => {
-                let ops = ops.iter().map(|op| TableOp { table: TABLE, op: op.clone() }).collect();
-                let commit = Commit { time_ms, checks: Vec::new(), ops, with_before: false };
-                self.local.commit(&commit).ready().unwrap().map(drop)
-            }
-            Step::Advance(by_ms) => {
-                self.time.advance(*by_ms);
-                Ok(())
-            }
-            Step::AddIndex(attribute) => {
-                let add = SchemaChange::AddIndex { table: TABLE, attribute: *attribute };
-                match self.local.change_schema(&add).ready().unwrap() {
-                    Err(StoreError::Exists(_)) => Ok(()),
-                    answer => answer,
-                }
-            }
-            // Stands for a checkpoint here.
-            Step::Maintain => {
-                let Self { local, directory, .. } = self;
-                local.store().checkpoint(directory).map(drop)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn sync(&self) {
-        self.log.sync(SYNC_WITHIN).unwrap();
-    }
-
-    fn seen(&self) -> String {
-        seen(self.store())
-    }
-}
-
-/// What readers see.
-fn seen(store: &Store) -> String {
-    let copy = store.copy(TABLE).unwrap();
-    let state = TableState::of(store, &copy);
-    state.check_indexes().unwrap();
-    let indexed = copy.indexed().into_iter().map(|at| (at, state.index_rows(at).len()));
-    format!("{:?} {:?}", state.rows(), indexed.collect::<BTreeMap<_, _>>())
-}
 
 /// Runs steps, loses power, and comes back: the state is that of some moment not before the last sync. With rows in memory, and
 /// on disc only.

@@ -131,7 +131,7 @@ fn write_late(address: SocketAddr) -> (u64, u64) {
 }
 
 fn is_moving(error: &redis::RedisError) -> bool {
-    error.code() == Some("NOTABLE") || error.to_string().contains("is being transformed")
+    matches!(error.code(), Some("NOTABLE" | "TRYAGAIN"))
 }
 
 /// Moves a table between RAM, RAM and disc, and disc only.

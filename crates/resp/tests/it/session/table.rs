@@ -273,3 +273,17 @@ fn a_change_that_is_not_there_cannot_be_cancelled() {
     error(&mut client, "T.CANCEL users", "NOCHANGE");
     error(&mut client, "T.CANCEL", "ERR");
 }
+
+#[test]
+fn a_table_that_is_being_restored_asks_writers_to_try_again_and_answers_readers() {
+    let node = Node::new();
+    let mut client = users(&node);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let refill = runtime.block_on(node.catalog.refill_in_place("users")).unwrap();
+    for command in ["T.WRITE users [7,1,2]", "T.COUNTER users 1 age 1", "T.DELETE users 1", "T.CLEAR users"] {
+        error(&mut client, command, "TRYAGAIN");
+    }
+    assert_eq!(client.strings("T.READ users 1").len(), 1);
+    runtime.block_on(refill.finish()).unwrap();
+    assert_eq!(client.say("T.DELETE users 1"), ":1\r\n");
+}
