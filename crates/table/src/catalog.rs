@@ -406,14 +406,16 @@ impl Catalog {
         }
     }
 
-    /// With the table's name where the error is about one that loads, is damaged or has just moved.
+    /// With the table's name where the error is about one that loads, is damaged, takes no writes or has just moved.
     fn explain(&self, error: StoreError) -> TableError {
         if let StoreError::NoTable(id) = error
             && let Some(name) = self.name_of_moved(id)
         {
             return TableError::Transforming(name);
         }
-        let (StoreError::Loading(id) | StoreError::Damaged { table: id, .. }) = &error else {
+        let (StoreError::Loading(id) | StoreError::Sealed(id) | StoreError::Damaged { table: id, .. }) =
+            &error
+        else {
             return error.into();
         };
         let found = self.tables().into_iter().find(|table| table.id() == *id);
