@@ -58,6 +58,8 @@ pub(crate) struct Connection<S> {
     stalled: bool,
     /// What the client's buffers take, as it was noted last.
     noted: usize,
+    /// When its thread has seen it last, for [`Coalescing`](crate::coalescing::Coalescing).
+    seen: u64,
 }
 
 impl<S> Drop for Connection<S> {
@@ -105,6 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             unweighed: 0,
             stalled: false,
             noted: 0,
+            seen: 0,
             host,
         };
         connection.take_over_bounds();
@@ -163,7 +166,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.epoch != self.host.tuning.epoch() {
             self.take_over_bounds();
         }
-        let Self { session, parser, input, output, host, place, meter, bounds, .. } = self;
+        let Self { session, parser, input, output, host, place, meter, bounds, seen, .. } = self;
         let stats = place.stats();
         session.begin_batch();
         let mut commands = 0;
@@ -212,6 +215,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         };
         ThreadStats::count(&stats.commands, commands);
+        stats.coalescing.serve(seen);
         if let Some(lookups) = session.lookups().take() {
             ThreadStats::count(&stats.hits, lookups.hits);
             ThreadStats::count(&stats.misses, lookups.misses);

@@ -15,6 +15,7 @@
 mod answer;
 mod bounds;
 mod broker;
+mod coalescing;
 mod command;
 mod connection;
 mod dice;

@@ -164,7 +164,7 @@ impl Server {
         let (mut threads, mut runtimes, mut plans) = (vec![], vec![], vec![]);
         for number in 0..count {
             let (plan, given) = oneshot::channel();
-            let (thread, runtime) = thread::start(number, given, alive.clone())?;
+            let (thread, runtime) = thread::start(number, host.clone(), given, alive.clone())?;
             threads.push(thread);
             plans.push(plan);
             runtimes.push(runtime);

@@ -5,6 +5,7 @@ mod latency;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
+use crate::coalescing::Coalescing;
 use crate::limit::{Limit, LimitCounters};
 pub(crate) use commands::CommandCounters;
 pub use commands::CommandTotals;
@@ -24,6 +25,7 @@ pub(crate) struct ThreadStats {
     pub(crate) misses: AtomicU64,
     pub(crate) per_command: CommandCounters,
     pub(crate) latencies: Latencies,
+    pub(crate) coalescing: Coalescing,
 }
 
 impl ThreadStats {

@@ -7,7 +7,9 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::coalescing::rest_precisely;
 use crate::error::RespError;
+use crate::host::Host;
 use crate::server::door::say_goodbye;
 use crate::server::tree::Plan;
 
@@ -20,6 +22,7 @@ const QUERIES_WITHIN: Duration = Duration::from_secs(2);
 /// dropped when it ends.
 pub(super) fn start(
     number: usize,
+    host: Arc<Host>,
     plan: oneshot::Receiver<Arc<Plan>>,
     alive: mpsc::Sender<()>,
 ) -> Result<(JoinHandle<()>, Handle), RespError> {
@@ -27,12 +30,14 @@ pub(super) fn start(
     let failed = |cause| RespError::Thread { name: name.clone(), cause };
     let runtime = Builder::new_current_thread()
         .enable_all()
+        .on_thread_park(move || host.stats.thread(number).coalescing.out_of_work())
         .max_blocking_threads(QUERY_THREADS)
         .thread_name(format!("{name}-query"))
         .build()
         .map_err(failed)?;
     let handle = runtime.handle().clone();
     let run = move || {
+        rest_precisely();
         runtime.block_on(async {
             // Dropped: the server could not be started.
             let Ok(plan) = plan.await else { return };
