@@ -12,16 +12,24 @@ const ONE: i128 = 10i128.pow(SCALE);
 /// An integer, written as Redis writes them: no sign but `-`, no leading zeros, no spaces.
 #[must_use]
 pub fn parse_integer(text: &[u8]) -> Option<i64> {
-    let digits = text.strip_prefix(b"-").unwrap_or(text);
-    let canonical = match digits {
-        [] => false,
-        [b'0'] => digits.len() == text.len(),
-        [first, ..] => *first != b'0' && digits.iter().all(u8::is_ascii_digit),
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
     };
-    if !canonical || digits.len() > 19 {
-        return None;
+    match digits {
+        [b'0'] if !negative => return Some(0),
+        [b'1'..=b'9', ..] if digits.len() <= 19 => {}
+        _ => return None,
     }
-    std::str::from_utf8(text).ok()?.parse().ok()
+    // Nineteen digits fit.
+    let mut magnitude = 0_u64;
+    for digit in digits {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        magnitude = magnitude * 10 + u64::from(digit - b'0');
+    }
+    if negative { 0_i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
 }
 
 /// An integer as text, without allocating.
@@ -139,11 +147,16 @@ mod tests {
     fn integers_are_taken_as_redis_takes_them() {
         assert_eq!(parse_integer(b"-9223372036854775808"), Some(i64::MIN));
         assert_eq!(parse_integer(b"0"), Some(0));
-        for bad in ["", "-", "-0", "01", "+1", " 1", "1 ", "9223372036854775808", "1.0"] {
+        let great =
+            ["9223372036854775808", "-9223372036854775809", "9999999999999999999", "99999999999999999999"];
+        for bad in
+            ["", "-", "-0", "01", "-01", "00", "+1", " 1", "1 ", "1.0", "1-", "--1"].into_iter().chain(great)
+        {
             assert_eq!(parse_integer(bad.as_bytes()), None, "{bad}");
         }
         for value in [0, 7, -7, i64::MAX, i64::MIN] {
             assert_eq!(integer_text(value).as_str(), value.to_string());
+            assert_eq!(parse_integer(integer_text(value).as_bytes()), Some(value));
         }
     }
 

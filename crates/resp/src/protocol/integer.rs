@@ -2,27 +2,7 @@
 //!
 //! The rule is Redis's: no plus sign, no leading zero, no `-0`, no blanks.
 
-/// The number `text` spells, or `None` if it is not its one canonical spelling or does not fit. O(length), at most 20
-/// bytes are looked at.
-pub(super) fn parse(text: &[u8]) -> Option<i64> {
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
-    match digits {
-        [b'0'] if !negative => return Some(0),
-        [b'1'..=b'9', ..] if digits.len() <= 19 => {}
-        _ => return None,
-    }
-    let mut magnitude = 0_i128;
-    for &digit in digits {
-        if !digit.is_ascii_digit() {
-            return None;
-        }
-        magnitude = magnitude * 10 + i128::from(digit - b'0');
-    }
-    i64::try_from(if negative { -magnitude } else { magnitude }).ok()
-}
+pub(super) use mnemon_store::decimal::parse_integer as parse;
 
 /// The fast road for a whole line of `tag`, at most three digits and `\r\n` at the head of `rest`: the number and the
 /// length of the line. `None` says only that the slow road must look.
@@ -44,31 +24,6 @@ pub(super) fn parse_short_line(rest: &[u8], tag: u8) -> Option<(usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_the_canonical_spelling_is_a_number() {
-        for (text, number) in [
-            ("0", Some(0)),
-            ("7", Some(7)),
-            ("-1", Some(-1)),
-            ("9223372036854775807", Some(i64::MAX)),
-            ("-9223372036854775808", Some(i64::MIN)),
-            ("9223372036854775808", None),
-            ("-9223372036854775809", None),
-            ("99999999999999999999999999999999999999999999", None),
-            ("", None),
-            ("-", None),
-            ("-0", None),
-            ("00", None),
-            ("01", None),
-            ("+1", None),
-            (" 1", None),
-            ("1 ", None),
-            ("1x", None),
-        ] {
-            assert_eq!(parse(text.as_bytes()), number, "{text:?}");
-        }
-    }
 
     #[test]
     fn the_fast_road_agrees_with_the_slow_one() {

@@ -44,7 +44,8 @@ pub(super) fn increment(cell: &mut Cell<'_, '_>, by: i64) -> Result<i64, OpError
             Value::Collection(_) => return Err(OpError::WrongType),
         },
     };
-    cell.put_bytes(decimal::integer_text(sum).as_bytes(), expires_at);
+    // In place it could not be done.
+    cell.replace_bytes(decimal::integer_text(sum).as_bytes(), expires_at);
     Ok(sum)
 }
 
