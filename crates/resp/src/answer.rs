@@ -164,7 +164,7 @@ impl From<bool> for Answer {
 }
 
 /// The forms of a push differ in their first byte.
-fn write_message(bytes: &[u8], version: Version, out: &mut Vec<u8>) {
+pub(crate) fn write_message(bytes: &[u8], version: Version, out: &mut Vec<u8>) {
     out.reserve(bytes.len());
     match (version, bytes) {
         (Version::Resp3, [_, rest @ ..]) => {

@@ -11,6 +11,7 @@ mod meter;
 mod output;
 mod waiting;
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::bounds::Bounds;
 use crate::command;
 use crate::host::Host;
 use crate::limit::Limit;
+use crate::presence::Message;
 use crate::protocol::{Limits, Parser, Progress};
 use crate::server::Place;
 use crate::session::{Answering, Execution, Session};
@@ -43,6 +45,8 @@ pub(crate) struct Connection<S> {
     parser: Parser,
     input: Input,
     output: Output,
+    /// Messages on their way from the mailbox to the output; empty between two looks.
+    messages: VecDeque<Message>,
     host: Arc<Host>,
     place: Place,
     /// Clients must authenticate, so the parser has to know whether this one has.
@@ -98,6 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             parser: Parser::new(limits),
             input: Input::default(),
             output: Output::default(),
+            messages: VecDeque::new(),
             place,
             guarded,
             meter: Meter::default(),

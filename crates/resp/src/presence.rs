@@ -7,6 +7,7 @@ mod mailbox;
 mod memory;
 mod roster;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize};
@@ -15,7 +16,7 @@ use std::task::Waker;
 use parking_lot::Mutex;
 
 use mailbox::Mailbox;
-pub(crate) use mailbox::Message;
+pub(crate) use mailbox::{KEPT_ROOM, Message};
 pub(crate) use memory::ClientMemory;
 pub(crate) use roster::Roster;
 
@@ -216,6 +217,11 @@ impl Presence {
     /// The oldest message that was not taken.
     pub(crate) fn take_message(&self) -> Option<Message> {
         self.mailbox.take()
+    }
+
+    /// All messages that were not taken, unless they are more than `most` or take more than `most_bytes`.
+    pub(crate) fn take_messages(&self, most: usize, most_bytes: usize, into: &mut VecDeque<Message>) -> bool {
+        self.mailbox.take_all(most, most_bytes, into)
     }
 
     /// Bytes of messages that were not taken.

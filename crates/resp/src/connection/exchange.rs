@@ -9,8 +9,9 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{Connection, OUTPUT_HIGH};
+use crate::answer::write_message;
 use crate::limit::Limit;
-use crate::presence::Order;
+use crate::presence::{KEPT_ROOM, Order};
 use crate::stats::ThreadStats;
 
 /// Messages that one client may be given before others of its thread get their turn.
@@ -98,6 +99,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if !self.session.has_pushes() {
             return Ok(false);
         }
+        self.take_messages();
         for _ in 0..BATCH_PUSHES {
             if self.output.len() > OUTPUT_HIGH && self.session.subscriptions() == 0 {
                 return Ok(true);
@@ -110,6 +112,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         }
         Ok(true)
+    }
+
+    /// Takes over all messages at once, where there is room for all; else they are taken one by one.
+    fn take_messages(&mut self) {
+        let hard = self.bounds.output_pubsub.hard;
+        let most = if hard > 0 { hard.min(OUTPUT_HIGH) } else { OUTPUT_HIGH };
+        let room = most.saturating_sub(self.output.len());
+        if self.session.presence().take_messages(BATCH_PUSHES, room, &mut self.messages) {
+            let version = self.session.version();
+            self.messages
+                .drain(..)
+                .for_each(|message| write_message(&message, version, &mut self.output.bytes));
+            self.messages.shrink_to(KEPT_ROOM);
+        }
     }
 
     /// Writes until nothing is pending or the socket takes no more.

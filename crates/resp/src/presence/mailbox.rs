@@ -15,6 +15,8 @@ pub(crate) type Message = Arc<[u8]>;
 
 /// What a message costs beside its bytes.
 const OVERHEAD: usize = 32;
+/// Messages for which an empty queue keeps room: a burst does not leave a large one behind.
+pub(crate) const KEPT_ROOM: usize = 64;
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,10 +68,21 @@ impl Mailbox {
         let message = contents.messages.pop_front()?;
         contents.bytes = contents.bytes.saturating_sub(message.len() + OVERHEAD);
         if contents.messages.is_empty() {
-            // A burst does not leave a large queue behind.
-            contents.messages.shrink_to(64);
+            contents.messages.shrink_to(KEPT_ROOM);
         }
         Some(message)
+    }
+
+    /// Takes all messages, unless they are more than `most` or take more than `most_bytes`; into a queue that is empty, which the
+    /// mailbox goes on with. O(1): whoever delivers does not wait while they are written.
+    pub(super) fn take_all(&self, most: usize, most_bytes: usize, into: &mut VecDeque<Message>) -> bool {
+        let mut contents = self.0.lock();
+        if contents.messages.len() > most || contents.bytes > most_bytes || !into.is_empty() {
+            return false;
+        }
+        std::mem::swap(&mut contents.messages, into);
+        contents.bytes = 0;
+        true
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -100,6 +113,22 @@ impl Contents {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_messages_are_taken_at_once_or_none() {
+        let limit = OutputLimit { hard: 0, soft: 0, soft_seconds: 0 };
+        let (mailbox, mut taken) = (Mailbox::default(), VecDeque::new());
+        let messages: Vec<Message> = (0..3_u8).map(|n| Arc::from(vec![n; 10])).collect();
+        let put = |message| mailbox.put(message, limit, 0, 0);
+        assert_eq!(messages.iter().map(put).collect::<Vec<_>>()[..2], [Delivery::First, Delivery::Queued]);
+        let bytes = mailbox.bytes();
+        assert!(!mailbox.take_all(2, bytes, &mut taken) && !mailbox.take_all(3, bytes - 1, &mut taken));
+        assert_eq!((mailbox.bytes(), taken.len()), (bytes, 0));
+        assert!(mailbox.take_all(3, bytes, &mut taken));
+        assert_eq!((mailbox.bytes(), taken.make_contiguous() == messages), (0, true));
+        assert_eq!(put(&messages[0]), Delivery::First, "who has taken all is to be woken");
+        assert!(!mailbox.take_all(3, bytes, &mut taken), "what was taken is not written yet");
+    }
 
     #[test]
     fn the_soft_limit_gives_time() {
