@@ -4,7 +4,12 @@
 //! most that long, growth of the table included. Whoever touches memory first waits for the operating system, and in a
 //! virtual machine for the one below it, which gives out 2 MiB at a time and takes milliseconds to clear them; so inserts
 //! that met a page fault are in a histogram of their own. The others are of wall time, without and with a scan.
+//!
+//! A virtual machine is stopped now and then in the middle of anything, and counts that as processor time. So plain arithmetic,
+//! which no lock and no memory can hold up, is timed in turns with the operations: what its histogram has above a
+//! millisecond is the machine's.
 
+use std::hint::black_box;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +28,10 @@ use crate::options::Options;
 use crate::report::{Record, Report};
 
 const SNAPSHOT_TTL_MS: u64 = 600_000;
+/// Steps of arithmetic at a time: about as long as a page of a scan.
+const STEPS: u64 = 60_000;
+/// Inserts between two times of arithmetic: about as long.
+const INSERTS_A_TURN: u64 = 128;
 
 /// Measures and reports.
 ///
@@ -37,10 +46,11 @@ pub(crate) fn run(options: &Options, report: &mut Report<impl Write>) -> Result<
 
 fn measure(options: &Options, report: &mut Report<impl Write>, kind: Kind) -> Result<(), Error> {
     let rows: u64 = if options.quick { 1_000_000 } else { 10_000_000 };
-    let Filled { store, copy, inserts, faulting } = filled(kind, rows)?;
+    let Filled { store, copy, inserts, faulting, machine } = filled(kind, rows)?;
     report.add(line("insert, processor time", kind, rows, &inserts))?;
     report.add(line("insert with a page fault, processor time", kind, rows, &faulting))?;
-    let mut pages = histogram()?;
+    report.add(line("arithmetic beside inserts, processor time", kind, rows, &machine))?;
+    let (mut pages, mut machine) = (histogram()?, histogram()?);
     let snapshot = store.snapshot(SNAPSHOT_TTL_MS);
     let mut scan = Scan::all();
     loop {
@@ -50,9 +60,11 @@ fn measure(options: &Options, report: &mut Report<impl Write>, kind: Kind) -> Re
         if page.is_none() {
             break;
         }
+        record(&mut machine, arithmetic());
     }
     drop(snapshot);
     report.add(line("page of a scan, processor time", kind, rows, &pages))?;
+    report.add(line("arithmetic beside pages, processor time", kind, rows, &machine))?;
     let quiet = writes(&store, &copy, rows, options.phase(), false)?;
     let scanned = writes(&store, &copy, rows, options.phase(), true)?;
     report.add(line("write, wall time", kind, rows, &quiet))?;
@@ -67,12 +79,14 @@ struct Filled {
     inserts: Histogram<u64>,
     /// Inserts during which the operating system had to find memory.
     faulting: Histogram<u64>,
+    /// Arithmetic in turns with the inserts.
+    machine: Histogram<u64>,
 }
 
 fn filled(kind: Kind, rows: u64) -> Result<Filled, Error> {
     let store = Store::new(StoreConfig::new(Box::new(SystemClock)));
     let copy = store.create(TableId(1), CopySpec::new(kind))?;
-    let (mut inserts, mut faulting) = (histogram()?, histogram()?);
+    let (mut inserts, mut faulting, mut machine) = (histogram()?, histogram()?, histogram()?);
     let mut faults = page_faults();
     for number in 0..rows {
         let before = cpu_time();
@@ -80,8 +94,18 @@ fn filled(kind: Kind, rows: u64) -> Result<Filled, Error> {
         let took = cpu_time().saturating_sub(before);
         let faults_before = std::mem::replace(&mut faults, page_faults());
         record(if faults == faults_before { &mut inserts } else { &mut faulting }, took);
+        if number % INSERTS_A_TURN == 0 {
+            record(&mut machine, arithmetic());
+        }
     }
-    Ok(Filled { store, copy, inserts, faulting })
+    Ok(Filled { store, copy, inserts, faulting, machine })
+}
+
+/// Processor time of some plain arithmetic.
+fn arithmetic() -> u64 {
+    let before = cpu_time();
+    (0..STEPS).fold(before, |number, step| black_box(number.wrapping_mul(6_364_136_223_846_793_005) ^ step));
+    cpu_time().saturating_sub(before)
 }
 
 /// Wall times of a writer, alone or beside a thread that scans a snapshot again and again.

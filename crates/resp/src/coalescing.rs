@@ -7,7 +7,8 @@
 //!
 //! What must stay true: nobody waits for nothing. A thread rests only when several clients have been served since it rested
 //! last, and these are at most a third of those that it serves lately: the others have read their answers, or will, and what they
-//! send next arrives during the rest. Few clients, and those that have all been answered, are served at once.
+//! send next arrives during the rest. Few clients, and those that have all been answered, are served at once; and while answers
+//! wait for a sync, its end is not kept waiting.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -31,6 +32,18 @@ pub(crate) struct Coalescing {
     /// Clients served in this window, and in the one before.
     clients: AtomicU64,
     lately: AtomicU64,
+    /// Clients whose answers wait for another thread.
+    unresting: AtomicU64,
+}
+
+/// Keeps a thread from resting until this is dropped.
+#[must_use]
+pub(crate) struct Unresting<'c>(&'c Coalescing);
+
+impl Drop for Unresting<'_> {
+    fn drop(&mut self) {
+        self.0.unresting.fetch_sub(1, Relaxed);
+    }
 }
 
 impl Coalescing {
@@ -44,6 +57,12 @@ impl Coalescing {
             *seen = window;
             add(&self.clients);
         }
+    }
+
+    /// Keeps the thread awake: another one is about to have something for it.
+    pub(crate) fn unresting(&self) -> Unresting<'_> {
+        self.unresting.fetch_add(1, Relaxed);
+        Unresting(self)
     }
 
     /// Rests, if that pays, as the thread has run out of work and is about to sleep.
@@ -65,7 +84,8 @@ impl Coalescing {
             self.lately.store(self.clients.load(Relaxed), Relaxed);
             self.clients.store(0, Relaxed);
         }
-        (served >= LEAST && served * AMONG <= self.lately.load(Relaxed)).then_some(REST)
+        let pays = served >= LEAST && served * AMONG <= self.lately.load(Relaxed);
+        (pays && self.unresting.load(Relaxed) == 0).then_some(REST)
     }
 }
 
@@ -109,6 +129,27 @@ mod tests {
         for (clients, at_once) in [(1, 1), (2, 2), (4, 4), (11, 4), (50, 3), (50, 17), (50, 50), (1_000, 1)] {
             assert_eq!(rests(clients, at_once, 1_000), 0, "{at_once} of {clients}");
         }
+    }
+
+    #[test]
+    fn nobody_rests_while_answers_wait_for_another_thread() {
+        let coalescing = Coalescing::default();
+        let mut seen = [0; 50];
+        let mut rests = |waiting: bool| {
+            let unresting = waiting.then(|| coalescing.unresting());
+            let mut rests = 0;
+            for _ in 0..4 * WINDOW {
+                for seen in &mut seen[..6] {
+                    coalescing.serve(seen);
+                }
+                seen.rotate_left(6);
+                rests += u64::from(coalescing.rest().is_some());
+            }
+            drop(unresting);
+            rests
+        };
+        assert_eq!(rests(true), 0);
+        assert_eq!(rests(false), 4 * WINDOW);
     }
 
     #[test]

@@ -220,7 +220,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         };
         ThreadStats::count(&stats.commands, commands);
-        stats.coalescing.serve(seen);
+        if commands > 0 {
+            stats.coalescing.serve(seen);
+        }
         if let Some(lookups) = session.lookups().take() {
             ThreadStats::count(&stats.hits, lookups.hits);
             ThreadStats::count(&stats.misses, lookups.misses);

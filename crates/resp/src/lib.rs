@@ -32,6 +32,7 @@ mod server;
 mod session;
 mod slowlog;
 mod stats;
+mod syncing;
 mod tuning;
 mod users;
 

@@ -1,4 +1,5 @@
-//! Counters of what the server does, one set a thread, so that counting shares no cache line between threads.
+//! Counters of what the server does, one set a thread, so that counting shares no cache line between threads. Beside them stands
+//! what the clients of a thread have in common.
 
 mod commands;
 mod latency;
@@ -11,6 +12,8 @@ pub(crate) use commands::CommandCounters;
 pub use commands::CommandTotals;
 pub use latency::FamilyLatency;
 use latency::Latencies;
+
+use crate::syncing::Syncing;
 
 /// The counters of one I/O thread. Padded to lines of their own.
 #[derive(Debug, Default)]
@@ -26,6 +29,7 @@ pub(crate) struct ThreadStats {
     pub(crate) per_command: CommandCounters,
     pub(crate) latencies: Latencies,
     pub(crate) coalescing: Coalescing,
+    pub(crate) syncing: Syncing,
 }
 
 impl ThreadStats {

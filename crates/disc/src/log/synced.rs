@@ -120,6 +120,12 @@ impl Synced {
         Self { shared, sequence, ticket: None }
     }
 
+    /// Whether the append is durable. One read of memory.
+    #[must_use]
+    pub fn is_durable(&self) -> bool {
+        self.sequence < self.shared.durable.until()
+    }
+
     /// Blocks the thread until the append is durable.
     ///
     /// # Errors

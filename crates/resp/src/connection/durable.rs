@@ -17,7 +17,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return Ok(true);
         }
         let Some(synced) = self.host.catalog.store().unsynced() else { return Ok(true) };
-        let Err(cause) = synced.await else { return Ok(true) };
+        let unresting = self.stats().coalescing.unresting();
+        let waited = self.stats().syncing.wait(synced).await;
+        drop(unresting);
+        let Err(cause) = waited else { return Ok(true) };
         tracing::error!(client = self.session.id(), %cause, "the disc failed before answers were durable");
         self.output.take_back(first);
         let text = format!(
