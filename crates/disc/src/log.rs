@@ -55,7 +55,7 @@ use shared::Shared;
 /// When an entry is synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Durability {
-    /// At once, together with whatever else waits.
+    /// Once somebody waits for it, together with whatever was appended meanwhile; a few milliseconds later at the latest.
     #[default]
     Commit,
     /// This many milliseconds later at the latest. Handed to the operating system within a few milliseconds.
@@ -222,18 +222,9 @@ impl Log {
         Ok(Position { sequence, last })
     }
 
-    /// A future, or blocking wait, for an entry to be durable. It is synced at once, whatever was asked for when it was
-    /// appended.
+    /// A future, or blocking wait, for an entry to be durable. Once it is polled the entry is synced at once, whatever was asked
+    /// for when it was appended.
     pub fn synced(&self, position: Position) -> Synced {
-        if !self.is_durable(position) {
-            let mut ledger = self.shared.ledger.lock();
-            let wake = ledger.sync_wanted <= position.last
-                && note_durability(&mut ledger, position.last, Durability::Commit);
-            drop(ledger);
-            if wake {
-                self.shared.work.notify_one();
-            }
-        }
         Synced::new(self.shared.clone(), position.last)
     }
 
@@ -395,6 +386,7 @@ fn note_durability(ledger: &mut Ledger, last: u64, durability: Durability) -> bo
     match ledger.mood {
         Mood::Busy => false,
         Mood::Asleep => true,
-        Mood::Napping => durability == Durability::Commit || ledger.batch.bytes >= WRITE_AT_BYTES,
+        // For a sync the one who waits for it wakes it: until then others may join.
+        Mood::Napping => ledger.batch.bytes >= WRITE_AT_BYTES,
     }
 }

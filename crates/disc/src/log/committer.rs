@@ -201,7 +201,7 @@ impl Committer {
             if ledger.closing {
                 return if !ledger.marked || ledger.next > durable { Call::Work } else { Call::Rest };
             }
-            if ledger.sync_wanted > durable || ledger.batch.bytes >= WRITE_AT_BYTES {
+            if ledger.awaited > durable || ledger.batch.bytes >= WRITE_AT_BYTES {
                 break;
             }
             let nap = if !ledger.batch.pieces.is_empty() {

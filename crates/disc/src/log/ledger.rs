@@ -59,8 +59,10 @@ pub(crate) struct Ledger {
     /// Bytes taken by the committer that are not written yet.
     pub(crate) in_flight: u64,
     pub(crate) batch: Batch,
-    /// Up to which sequence number a sync is wanted at once.
+    /// Up to which sequence number the next batch is to be synced.
     pub(crate) sync_wanted: u64,
+    /// Up to which sequence number somebody waits, so that the next batch is not to wait for more.
+    pub(crate) awaited: u64,
     /// The shortest interval asked for since the last sync.
     pub(crate) interval_ms: Option<u32>,
     /// When the sync for it is due, once the committer has looked.
@@ -113,6 +115,7 @@ impl Ledger {
             in_flight: 0,
             batch: Batch::default(),
             sync_wanted: 0,
+            awaited: 0,
             interval_ms: None,
             due_us: None,
             demand: 0,

@@ -164,6 +164,7 @@ fn assemble(
     found.next = ledger.next;
     ledger.floor = ledger.next;
     ledger.sync_wanted = ledger.next;
+    ledger.awaited = ledger.next;
     let spares: Vec<&String> = names.iter().filter(|name| parse_spare_name(name).is_some()).collect();
     let last_spare = spares.iter().filter_map(|name| parse_spare_name(name)).max().unwrap_or(0);
     // Their content is whatever the crash left: they are cleared before they are used.

@@ -8,7 +8,7 @@ use std::task::Waker;
 use parking_lot::{Condvar, Mutex};
 
 use super::config::LogConfig;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Mood};
 use super::shift::Post;
 use super::statistics::Counters;
 use super::synced::Durable;
@@ -70,6 +70,21 @@ impl Shared {
         let overseer = duty.overseer.take();
         drop(ledger);
         overseer.into_iter().for_each(Waker::wake);
+    }
+
+    /// Has the committer sync now what was appended up to this sequence number.
+    pub(crate) fn ask_for_sync(&self, sequence: u64) {
+        let mut ledger = self.ledger.lock();
+        if ledger.awaited > sequence {
+            return;
+        }
+        ledger.awaited = sequence + 1;
+        ledger.sync_wanted = ledger.sync_wanted.max(sequence + 1);
+        let wake = ledger.mood != Mood::Busy;
+        drop(ledger);
+        if wake {
+            self.work.notify_one();
+        }
     }
 
     /// Ends the log after all that was appended is durable.

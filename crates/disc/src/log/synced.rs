@@ -106,18 +106,27 @@ impl Durable {
     }
 }
 
-/// Comes true when an append is durable. Dropping it changes nothing for the append.
+/// Comes true when an append is durable. The sync is asked for when this is first polled, so that what is appended until then
+/// shares it. Dropping it changes nothing for the append.
 #[derive(Debug)]
 #[must_use = "nothing is awaited until it is polled or waited for"]
 pub struct Synced {
     shared: Arc<Shared>,
     sequence: u64,
     ticket: Option<u64>,
+    asked: bool,
 }
 
 impl Synced {
     pub(crate) fn new(shared: Arc<Shared>, sequence: u64) -> Self {
-        Self { shared, sequence, ticket: None }
+        Self { shared, sequence, ticket: None, asked: false }
+    }
+
+    /// Has the committer sync now, once.
+    fn ask(&mut self) {
+        if !std::mem::replace(&mut self.asked, true) && !self.is_durable() {
+            self.shared.ask_for_sync(self.sequence);
+        }
     }
 
     /// Whether the append is durable. One read of memory.
@@ -135,6 +144,7 @@ impl Synced {
         let ticker = &self.shared.ticker;
         let deadline_us =
             ticker.now_us().saturating_add(u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX));
+        self.ask();
         loop {
             if let Poll::Ready(outcome) = self.shared.durable.poll(self.sequence, &mut self.ticket, &waker) {
                 return outcome;
@@ -154,6 +164,7 @@ impl Future for Synced {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        this.ask();
         this.shared.durable.poll(this.sequence, &mut this.ticket, context.waker())
     }
 }
