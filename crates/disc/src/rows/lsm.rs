@@ -71,7 +71,7 @@ impl LsmTrees {
         self.path.canonicalize()?.parent().map_or(Ok(()), sync_directory)
     }
 
-    fn load(&self, table: u64, generation: u64) -> Result<Arc<dyn RowTree>, DiscError> {
+    fn load(&self, table: u64, generation: u64) -> Result<Arc<LsmTree>, DiscError> {
         let name = tree_name(table, generation);
         let path = self.path.join(&name);
         let seqno = SequenceNumberCounter::default();
@@ -93,9 +93,7 @@ impl LsmTrees {
         sync_directory(&self.path).map_err(DiscError::io("sync", "rows"))?;
         let (changing, compacting) = (Mutex::default(), Mutex::default());
         let discarded = AtomicBool::new(false);
-        let tree = Arc::new(LsmTree { tree: Some(tree), seqno, path, name, changing, compacting, discarded });
-        self.open.lock().insert((table, generation), Arc::downgrade(&tree));
-        Ok(tree)
+        Ok(Arc::new(LsmTree { tree: Some(tree), seqno, path, name, changing, compacting, discarded }))
     }
 }
 
@@ -103,8 +101,12 @@ impl RowTrees for LsmTrees {
     fn create(&self, table: u64, generation: u64) -> Result<Arc<dyn RowTree>, DiscError> {
         self.make_directory().map_err(DiscError::io("make the directory", "rows"))?;
         let name = tree_name(table, generation);
+        // Held until it is known to be open: `retain` must not take its directory for one that nobody needs.
+        let mut open = self.open.lock();
         remove_tree(&self.path.join(&name)).map_err(DiscError::io("remove", &name))?;
-        self.load(table, generation)
+        let tree = self.load(table, generation)?;
+        open.insert((table, generation), Arc::downgrade(&tree));
+        Ok(tree)
     }
 
     fn open(&self, table: u64, generation: u64) -> Result<Arc<dyn RowTree>, DiscError> {
@@ -112,7 +114,9 @@ impl RowTrees for LsmTrees {
         let path = self.path.join(&name);
         let list = check_current(&path, &name)?;
         salvage::check_runs(&path, &name, &list)?;
-        self.load(table, generation)
+        let tree = self.load(table, generation)?;
+        self.open.lock().insert((table, generation), Arc::downgrade(&tree));
+        Ok(tree)
     }
 
     fn salvage(

@@ -6,7 +6,7 @@ use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use mnemon_disc::DiscError;
 use mnemon_disc::rows::{LsmTrees, MAX_ROW_KEY_BYTES, RowChange, RowSpan, RowTree, RowTrees};
@@ -278,6 +278,28 @@ fn a_flipped_byte_is_found_and_never_served() {
     let (found, harmless) = flip(&place, &model, |len| (0..40).map(|step| len * step / 40).collect());
     // A filter's or an unused field's bits may be read by nobody.
     assert!(found > 10 * harmless.max(1), "{found} found, {harmless} not met");
+}
+
+#[test]
+fn a_tree_that_is_being_made_is_not_taken_for_one_that_nobody_needs() {
+    let place = Place::new();
+    let trees = place.trees();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let sweeping = scope.spawn(|| {
+            while !done.load(Ordering::SeqCst) {
+                trees.retain(&[]).expect("a sweep");
+            }
+        });
+        let made = (1..=150).try_for_each(|generation| {
+            let tree = trees.create(1, generation)?;
+            ingest(&*tree, &many(0, 3, "kept "))?;
+            tree.get(b"nothing").map(drop)
+        });
+        done.store(true, Ordering::SeqCst);
+        sweeping.join().expect("the sweeper");
+        made.expect("a tree that is made while others are swept");
+    });
 }
 
 /// Every byte there is.

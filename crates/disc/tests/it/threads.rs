@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use mnemon_disc::log::{Content, LogPlace, ShiftEnd, Workers, open};
 use mnemon_disc::testing::{Fault, FaultyDisc};
-use mnemon_disc::time::SystemTicker;
+use mnemon_disc::time::{SystemTicker, Ticker};
 use mnemon_disc::{Disc, DiscError, Durability, FsDisc, Log, LogConfig, StreamId};
 
 use crate::script::NODE;
@@ -108,6 +108,21 @@ fn a_future_is_woken_when_its_entry_is_durable() {
 }
 
 #[test]
+fn an_entry_that_nobody_waits_for_is_synced_soon() {
+    let (log, workers, _) = start(Arc::new(FaultyDisc::new()));
+    for _ in 0..50 {
+        let position = append(&log, b"left alone", Durability::Commit);
+        drop(log.synced(position));
+        let given_up = SystemTicker::new();
+        while !log.is_durable(position) {
+            assert!(u128::from(given_up.now_us()) < WAIT.as_micros(), "it was never synced");
+            std::thread::yield_now();
+        }
+    }
+    workers.close().unwrap();
+}
+
+#[test]
 fn a_wait_has_a_deadline_and_a_dropped_one_leaves_nothing() {
     let disc = Arc::new(FaultyDisc::new());
     let place =
@@ -170,7 +185,7 @@ fn writers_wait_for_room_and_go_on_by_themselves() {
             Ok(room) => break log.append(room, StreamId::LOCAL, &[2; 5000], Durability::Commit).unwrap(),
             Err(cause) => assert!(cause.is_retryable(), "{cause}"),
         }
-        assert!(mnemon_disc::time::Ticker::now_us(&ticker) < 30_000_000, "no room after 30 s");
+        assert!(ticker.now_us() < 30_000_000, "no room after 30 s");
         std::thread::yield_now();
     };
     log.synced(position).wait(WAIT).unwrap();
