@@ -126,7 +126,8 @@ pub trait RowTrees: Debug + Send + Sync + 'static {
         })
     }
 
-    /// Removes all trees but these (table and generation). One that is still read goes when its last reader is gone.
+    /// Removes all trees but these (table and generation). One that is still read stays for its reader; it goes with the last
+    /// one when a newer generation is among these, else with the next call, as it may be named by then.
     ///
     /// # Errors
     /// `Io`.

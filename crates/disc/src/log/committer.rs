@@ -213,7 +213,8 @@ impl Committer {
             };
             match nap {
                 Some(nap) => {
-                    ledger.mood = Mood::Napping;
+                    // Entries that come before a distant sync is due are to be written soon.
+                    ledger.mood = if ledger.batch.pieces.is_empty() { Mood::Asleep } else { Mood::Napping };
                     if self.shared.work.wait_for(&mut ledger, nap).timed_out() {
                         break;
                     }

@@ -87,9 +87,9 @@ pub(crate) struct Ledger {
 pub(crate) enum Mood {
     /// It will look at the batch by itself.
     Busy,
-    /// It will look in a moment; wake it for what is urgent.
+    /// It will look in a few milliseconds; wake it for what is urgent.
     Napping,
-    /// It waits to be woken.
+    /// It waits to be woken, or for a sync that is due in a while.
     Asleep,
 }
 

@@ -145,7 +145,9 @@ impl RowTrees for LsmTrees {
             let Some(of) = name.to_str().and_then(parse_tree_name) else { continue };
             let is_kept = kept.contains(&of);
             if let Some(tree) = open.get(&of).and_then(Weak::upgrade) {
-                tree.discarded.store(!is_kept, Ordering::SeqCst);
+                // One that is not named at all may be newer than what is kept, and be named the next time.
+                let is_outdated = kept.iter().any(|(table, newer)| *table == of.0 && *newer > of.1);
+                tree.discarded.store(is_outdated, Ordering::SeqCst);
             } else if !is_kept {
                 let shown = tree_name(of.0, of.1);
                 remove_tree(&entry.path()).map_err(DiscError::io("remove", &shown))?;

@@ -217,6 +217,23 @@ fn trees_that_do_not_count_go_when_nobody_reads_them() {
     assert!(all(&*again, false).unwrap().is_empty());
 }
 
+#[test]
+fn a_new_tree_that_is_not_named_yet_outlives_its_reader() {
+    let place = Place::new();
+    let trees = place.trees();
+    drop(trees.create(1, 1).unwrap());
+    for new in [(1, 2), (2, 1)] {
+        let tree = trees.create(new.0, new.1).unwrap();
+        ingest(&*tree, &many(0, 10, "new ")).unwrap();
+        // A checkpoint that began before the tree was made.
+        trees.retain(&[(1, 1)]).unwrap();
+        drop(tree);
+        assert_eq!(all(&*trees.open(new.0, new.1).unwrap(), false).unwrap().len(), 10);
+    }
+    trees.retain(&[]).unwrap();
+    assert!(!place.0.join("1.1").exists() && !place.0.join("1.2").exists() && !place.0.join("2.1").exists());
+}
+
 fn files(path: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()

@@ -110,7 +110,16 @@ fn a_future_is_woken_when_its_entry_is_durable() {
 #[test]
 fn an_entry_that_nobody_waits_for_is_synced_soon() {
     let (log, workers, _) = start(Arc::new(FaultyDisc::new()));
-    for _ in 0..50 {
+    // Also while the next sync that is due is far away.
+    for far in [false, true].into_iter().flat_map(|far| [far; 25]) {
+        if far {
+            append(&log, b"in an hour", Durability::Interval(3_600_000));
+            let written = SystemTicker::new();
+            while log.status().buffered_bytes > 0 {
+                assert!(u128::from(written.now_us()) < WAIT.as_micros(), "it was never written");
+                std::thread::yield_now();
+            }
+        }
         let position = append(&log, b"left alone", Durability::Commit);
         drop(log.synced(position));
         let given_up = SystemTicker::new();
@@ -360,23 +369,23 @@ fn a_preparer_that_panics_is_seen_and_replaced_and_the_log_goes_on() {
     let shift = workers.take_preparer_shift().unwrap();
     log.synced(append(&log, b"first", Durability::Commit)).wait(WAIT).unwrap();
     disc.is_armed.store(true, Ordering::SeqCst);
-    // Until a segment is used up, and another one is to be made.
-    let mut written = 1;
-    while disc.is_armed.load(Ordering::SeqCst) {
-        log.synced(append(&log, &[7; 5000], Durability::Commit)).wait(WAIT).unwrap();
-        written += 1;
-    }
-    assert_eq!(block_on(shift), ShiftEnd::Crashed);
-    let shift = workers.take_preparer_shift().unwrap();
-    // More than all segments that were ready before take.
-    for _ in 0..100 {
-        log.synced(append(&log, &[8; 5000], Durability::Commit)).wait(WAIT).unwrap();
-    }
+    let shift = std::thread::scope(|scope| {
+        // More than all segments that were ready before take: it waits for the next preparer, if need be.
+        let writer = scope.spawn(|| {
+            for _ in 0..200 {
+                log.synced(append(&log, &[7; 5000], Durability::Commit)).wait(WAIT).unwrap();
+            }
+        });
+        assert_eq!(block_on(shift), ShiftEnd::Crashed);
+        let shift = workers.take_preparer_shift().unwrap();
+        writer.join().unwrap();
+        shift
+    });
     workers.close().unwrap();
     assert_eq!(block_on(shift), ShiftEnd::Closed);
     drop(log);
     let (_log, _workers, entries) = start(disc);
-    assert_eq!(entries.len(), written + 100);
+    assert_eq!(entries.len(), 201);
 }
 
 #[test]
