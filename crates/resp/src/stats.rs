@@ -8,14 +8,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use crate::coalescing::Coalescing;
 use crate::limit::{Limit, LimitCounters};
+use crate::syncing::Syncing;
 pub(crate) use commands::CommandCounters;
 pub use commands::CommandTotals;
 pub use latency::FamilyLatency;
 use latency::Latencies;
 
-use crate::syncing::Syncing;
-
-/// The counters of one I/O thread. Padded to lines of their own.
+/// The counters of one I/O thread, and what its clients have in common. Padded to lines of their own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct ThreadStats {

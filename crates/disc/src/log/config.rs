@@ -17,8 +17,8 @@ pub struct LogConfig {
     pub max_buffered_bytes: u64,
     /// Bytes of the largest entry. Default 1 GiB; at most 4 GiB − 1.
     pub max_entry_bytes: u64,
-    /// How long entries that need no sync may wait to be handed to the operating system, in milliseconds: what a killed
-    /// process may lose of them. Default 2.
+    /// How long entries whose sync nobody waits for may wait to be handed to the operating system, in milliseconds: what a
+    /// killed process may lose of them. Default 2.
     pub write_delay_ms: u64,
     /// How often reserving space is tried again when the disc is full, in milliseconds. Default 200.
     pub retry_ms: u64,

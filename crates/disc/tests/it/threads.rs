@@ -39,6 +39,15 @@ fn append(log: &Log, payload: &[u8], durability: Durability) -> mnemon_disc::Pos
     log.append(reservation, StreamId::LOCAL, payload, durability).unwrap()
 }
 
+/// Looks until it is so.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let ticker = SystemTicker::new();
+    while !is_so() {
+        assert!(u128::from(ticker.now_us()) < WAIT.as_micros(), "in vain: {what}");
+        std::thread::yield_now();
+    }
+}
+
 fn directory(name: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("mnemon-disc-{name}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&path);
@@ -114,19 +123,11 @@ fn an_entry_that_nobody_waits_for_is_synced_soon() {
     for far in [false, true].into_iter().flat_map(|far| [far; 25]) {
         if far {
             append(&log, b"in an hour", Durability::Interval(3_600_000));
-            let written = SystemTicker::new();
-            while log.status().buffered_bytes > 0 {
-                assert!(u128::from(written.now_us()) < WAIT.as_micros(), "it was never written");
-                std::thread::yield_now();
-            }
+            until("it is written", || log.status().buffered_bytes == 0);
         }
         let position = append(&log, b"left alone", Durability::Commit);
         drop(log.synced(position));
-        let given_up = SystemTicker::new();
-        while !log.is_durable(position) {
-            assert!(u128::from(given_up.now_us()) < WAIT.as_micros(), "it was never synced");
-            std::thread::yield_now();
-        }
+        until("it is synced", || log.is_durable(position));
     }
     workers.close().unwrap();
 }

@@ -1,15 +1,9 @@
 //! Backups of nodes with and without a data directory, and what a start finds to do.
 
-use std::path::PathBuf;
-
 use mnemon_node::{BackupError, Mode, Node, RestorePlan};
 use mnemon_store::{Expiry, Op, When};
 
-fn place(name: &str) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    drop(std::fs::remove_dir_all(&path));
-    path
-}
+use crate::place;
 
 fn set(node: &Node, key: &str, value: &str) -> Result<(), mnemon_table::TableError> {
     let put = Op::Put {

@@ -10,13 +10,7 @@ use mnemon_table::schema::{AttributeType, Schema, Storage};
 use mnemon_table::{Table, TableError};
 use mnemon_term::{Record, Term};
 
-use crate::DEADLINE;
-
-fn place(name: &str) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = fs::remove_dir_all(&path);
-    path
-}
+use crate::{DEADLINE, place};
 
 async fn start(data: &Path) -> Result<Node, mnemon_node::NodeError> {
     Node::builder().data(data).database_durability(Durability::Commit).start().await

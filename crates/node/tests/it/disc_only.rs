@@ -9,17 +9,11 @@ use mnemon_table::schema::{AttributeType, Kind, Schema, Storage};
 use mnemon_table::{KeyRange, Table, TableError};
 use mnemon_term::{Record, Term};
 
-use crate::DEADLINE;
+use crate::{DEADLINE, place};
 
 /// Far less than what the tables hold.
 const CACHE_BYTES: u64 = 128 << 10;
 const ROWS: i64 = 3_000;
-
-pub(crate) fn place(name: &str) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = fs::remove_dir_all(&path);
-    path
-}
 
 pub(crate) async fn start(data: &Path) -> Node {
     let builder = Node::builder().data(data).disc_cache_bytes(CACHE_BYTES).checkpoint_bytes(1 << 20);

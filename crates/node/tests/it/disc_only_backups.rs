@@ -11,7 +11,8 @@ use mnemon_table::schema::{Kind, Storage};
 use mnemon_table::{Table, TableError};
 use mnemon_term::{Record, Term};
 
-use crate::disc_only::{place, record_of, schema, start};
+use crate::disc_only::{record_of, schema, start};
+use crate::place;
 
 const KINDS: [(&str, Kind); 3] = [("set", Kind::Set), ("ordered", Kind::OrderedSet), ("bag", Kind::Bag)];
 const ROWS: i64 = 700;

@@ -11,11 +11,19 @@ mod rewriting;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mnemon_node::Node;
 
 const DEADLINE: Duration = Duration::from_secs(30);
+
+/// An empty place of this name for a node's data, made by whoever needs it.
+fn place(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    drop(std::fs::remove_dir_all(&path));
+    path
+}
 
 fn connect(addr: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(addr).expect("it listens");

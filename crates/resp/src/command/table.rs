@@ -103,7 +103,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     entry("move", 3, WRITE | FAST, ONE_KEY, Generic, Run::Data(key::carry::move_key), "Move a key to another database").cost("O(1), O(n) in the length of a string"),
     entry("scan", -2, READONLY, NO_KEYS, Generic, Run::Data(key::walk::scan), "Walk over the keys in small steps").cost("O(1) a call, O(n) for a whole walk").differs("Cursors are numbers below 2^53, no multiples of a size."),
     entry("keys", 2, READONLY | DANGEROUS, NO_KEYS, Generic, Run::Data(key::walk::keys), "Find all keys that match a pattern").cost("O(n) in the number of keys"),
-    entry("randomkey", 1, READONLY, NO_KEYS, Generic, Run::Data(key::walk::randomkey), "Get a random key").cost("O(1)").differs("Some keys come up more often than others."),
+    entry("randomkey", 1, READONLY, NO_KEYS, Generic, Run::Data(key::walk::randomkey), "Get a random key").cost("O(1)").differs("Some keys of a large database come up a little more often than others."),
     entry("object", -2, READONLY, SECOND_KEY, Generic, Run::Data(key::object::object), "What is known of a key's value").with(key::object::OBJECT_SUBCOMMANDS).cost("O(1)").differs("IDLETIME is refused, because reads leave no trace; REFCOUNT is always 1; ENCODING tells int, embstr and raw by the value alone, and a hash turns from listpack to hashtable at 128 fields instead of 512."),
     entry("type", 2, READONLY | FAST, ONE_KEY, Generic, Run::Data(key::type_of), "Get the type of a key's value").cost("O(1)"),
     entry("expire", -3, WRITE | FAST, ONE_KEY, Generic, Run::Data(key::expire), "Set a key's time to live in seconds").cost("O(1)"),
