@@ -44,6 +44,8 @@ pub enum Answer {
     Int(i64),
     /// The string that a row holds.
     Body(Row),
+    /// The key of a row.
+    Key(Row),
     /// The hash that a row holds.
     Hash(Row, HashPart),
     /// Any reply.
@@ -113,6 +115,7 @@ impl Answer {
             Self::Message(bytes) => bytes.len(),
             Self::Int(_) => 24,
             Self::Body(row) => row.body().len(),
+            Self::Key(row) => row.key().len(),
             Self::Hash(row, _) => row.memory(),
             Self::Refusal(text) => text.len(),
             Self::All(answers) | Self::Several(answers) => {
@@ -130,14 +133,12 @@ impl Answer {
             Self::Static(bytes) => out.extend_from_slice(bytes),
             Self::Int(value) => writer::write_int(out, *value),
             Self::Body(row) => writer::write_bulk(out, row.body()),
+            Self::Key(row) => writer::write_bulk(out, row.key()),
             Self::Hash(row, part) => write_hash(row, *part, version, out),
             Self::Reply(reply) => writer::write(reply, version, out),
             Self::Refusal(text) => write_refusal(text, out),
-            Self::All(answers) => {
-                writer::write_array_header(out, answers.len());
-                answers.iter().for_each(|answer| answer.write(version, out));
-            }
-            Self::Several(answers) => answers.iter().for_each(|answer| answer.write(version, out)),
+            Self::All(answers) => write_array(answers, version, out),
+            Self::Several(answers) => write_each(answers, version, out),
             Self::Message(bytes) => write_message(bytes, version, out),
         }
     }
@@ -172,6 +173,17 @@ pub(crate) fn write_message(bytes: &[u8], version: Version, out: &mut Vec<u8>) {
             out.extend_from_slice(rest);
         }
         _ => out.extend_from_slice(bytes),
+    }
+}
+
+fn write_array(answers: &[Answer], version: Version, out: &mut Vec<u8>) {
+    writer::write_array_header(out, answers.len());
+    write_each(answers, version, out);
+}
+
+fn write_each(answers: &[Answer], version: Version, out: &mut Vec<u8>) {
+    for answer in answers {
+        answer.write(version, out);
     }
 }
 
@@ -213,6 +225,7 @@ mod tests {
     #[test]
     fn rows_are_written_as_they_are() {
         let row = Row::bytes(1, None, b"k", b"v\r\n");
+        assert_eq!(Answer::Key(row.clone()).to_bytes(Version::Resp2), b"$1\r\nk\r\n");
         assert_eq!(Answer::Body(row).to_bytes(Version::Resp2), b"$3\r\nv\r\n\r\n");
         let several = Answer::Several(vec![Answer::ONE, Answer::All(vec![Answer::NULL])]);
         assert_eq!(several.to_bytes(Version::Resp3), b":1\r\n*1\r\n_\r\n");

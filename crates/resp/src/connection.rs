@@ -214,7 +214,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
                 Err(error) => {
                     host.stats.limits.hit(Limit::Request, &session.presence().peer, host.heartbeat_ms());
-                    error.write_reply(&mut output.bytes);
+                    error.write_reply(output.buffer());
                     break Turn::Close;
                 }
             }
@@ -273,6 +273,6 @@ fn put(answer: &Answer, session: &Session, output: &mut Output, bounds: &Bounds)
             return false;
         }
     }
-    answer.write(session.version(), &mut output.bytes);
+    answer.write(session.version(), output.buffer());
     hard == 0 || output.len() <= hard
 }

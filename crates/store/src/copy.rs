@@ -343,6 +343,7 @@ impl TableCopy {
 
     /// Whether the copy holds more than its bounds allow.
     #[must_use]
+    #[inline]
     pub fn is_over_bounds(&self) -> bool {
         let over = |value: &AtomicI64, max: Option<u64>| {
             max.is_some_and(|max| u64::try_from(value.load(Ordering::Relaxed)).is_ok_and(|value| value > max))

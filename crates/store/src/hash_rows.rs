@@ -5,7 +5,7 @@
 //! and a scan that remembers the hash where it stopped meets every row that stays exactly once, splits or not.
 
 use crate::row::Row;
-use crate::segment::{SEGMENT_ROWS, Segment};
+use crate::segment::{Run, SEGMENT_ROWS, Segment};
 
 /// The directory holds at most this many entries a segment; beyond, a full segment grows in place. Only keys whose
 /// hashes collide on purpose get there, and they must not buy memory with it.
@@ -16,7 +16,6 @@ const DEPTH_MAX: u8 = 32;
 pub(crate) type Hasher = ahash::RandomState;
 
 /// A segment with the length of the prefix that its rows' hashes share, after the shard's bits.
-#[derive(Default)]
 struct Leaf {
     segment: Segment,
     depth: u8,
@@ -35,9 +34,9 @@ pub(crate) struct HashRows {
     hasher: Hasher,
 }
 
-/// Rows of one segment from a scan position on, and where to go on.
+/// Rows of one segment from a scan position on, some at least if there are any, and where to go on.
 pub(crate) struct Page<'a> {
-    segment: &'a Segment,
+    run: Run<'a>,
     hasher: &'a Hasher,
     from: u64,
     /// The first hash behind this page; `None` at the end of the shard.
@@ -47,8 +46,13 @@ pub(crate) struct Page<'a> {
 impl<'a> Page<'a> {
     /// The rows with their hashes, in no order within the page.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (u64, &'a Row)> + '_ {
-        let hashed = self.segment.iter().map(|row| (self.hasher.hash_one(row.key()), row));
-        hashed.filter(|(hash, _)| *hash >= self.from)
+        let hashed = self.run.rows().map(|row| (self.hasher.hash_one(row.key()), row));
+        hashed.filter(|(hash, _)| *hash >= self.from && self.run.end.is_none_or(|end| *hash < end))
+    }
+
+    /// Whether the next page is of another segment.
+    pub(crate) fn ends_segment(&self) -> bool {
+        self.run.end.is_none()
     }
 }
 
@@ -56,23 +60,14 @@ impl HashRows {
     /// Rows whose hashes begin with the `shard_bits` bits of the number `shard`.
     pub(crate) fn new(shard: u64, shard_bits: u8, hasher: Hasher) -> Self {
         let first_hash = if shard_bits == 0 { 0 } else { shard << (64 - shard_bits) };
-        let leaves = vec![Leaf::default()];
+        let leaves = vec![Leaf { segment: Segment::new(shard_bits), depth: 0 }];
         Self { directory: vec![0], leaves, depth: 0, shard_bits, first_hash, len: 0, hasher }
     }
 
     /// The same shard without rows.
     pub(crate) fn emptied(&self) -> Self {
-        let (shard_bits, first_hash) = (self.shard_bits, self.first_hash);
-        let leaves = vec![Leaf::default()];
-        Self {
-            directory: vec![0],
-            leaves,
-            depth: 0,
-            shard_bits,
-            first_hash,
-            len: 0,
-            hasher: self.hasher.clone(),
-        }
+        let shard = self.first_hash.checked_shr(64 - u32::from(self.shard_bits)).unwrap_or(0);
+        Self::new(shard, self.shard_bits, self.hasher.clone())
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -145,8 +140,10 @@ impl HashRows {
         let hasher = &self.hasher;
         // Both halves have the full size from the start: segments that grew on the way would leave holes in the
         // heap, all of one size and at the same time, because segments fill at the same pace.
-        let (mut lower, mut upper) = (Segment::full_size(), Segment::full_size());
-        for row in std::mem::take(&mut self.leaves[at].segment).into_rows() {
+        let prefix_bits = self.shard_bits + depth;
+        let (mut lower, mut upper) = (Segment::full_size(prefix_bits), Segment::full_size(prefix_bits));
+        let full = std::mem::replace(&mut self.leaves[at].segment, Segment::new(prefix_bits));
+        for row in full.into_rows() {
             let hash = hasher.hash_one(row.key());
             let half = if hash & bit == 0 { &mut lower } else { &mut upper };
             half.insert_new(hash, row, |row| hasher.hash_one(row.key()));
@@ -166,14 +163,15 @@ impl HashRows {
         self.first_hash
     }
 
-    /// The rows of the segment that holds `from`, which have hashes of at least `from`.
+    /// Rows of the segment that holds `from`, which have hashes of at least `from`.
     pub(crate) fn page(&self, from: u64) -> Page<'_> {
         let leaf = &self.leaves[self.leaf_at(from)];
+        let run = leaf.segment.run(from);
         let below = |bits: u32| if bits == 0 { u64::MAX } else { u64::MAX >> bits };
         let last = from | below(u32::from(self.shard_bits) + u32::from(leaf.depth));
         let shard_last = from | below(u32::from(self.shard_bits));
-        let next = if last >= shard_last { None } else { last.checked_add(1) };
-        Page { segment: &leaf.segment, hasher: &self.hasher, from, next }
+        let behind = if last >= shard_last { None } else { last.checked_add(1) };
+        Page { next: run.end.or(behind), run, hasher: &self.hasher, from }
     }
 }
 

@@ -220,25 +220,38 @@ fn hashed_position(hash: u64, key: &[u8]) -> Position {
     position
 }
 
-/// A whole segment is looked at, and of what is found only the first are put in order and copied.
-fn first_hashed(rows: &HashRows, span: Span<'_>, most: usize) -> (Vec<Row>, Option<Position>) {
-    let page = rows.page(first_hash(rows, span));
-    let mut found: Vec<(u64, &Row)> =
-        page.rows().filter(|(hash, row)| is_within(span, *hash, row.key())).collect();
-    let order = |one: &(u64, &Row), other: &(u64, &Row)| {
-        one.0.cmp(&other.0).then_with(|| one.1.key().cmp(other.1.key()))
-    };
-    let is_cut = found.len() > most;
-    if is_cut {
-        found.select_nth_unstable_by(most - 1, order);
-        found.truncate(most);
+/// The rows of a span in order, of one segment at most and about `most`, with their hashes; and the hash to go on from.
+fn hashed_rows<'r>(rows: &'r HashRows, span: Span<'_>, most: usize) -> (Vec<(u64, &'r Row)>, Option<u64>) {
+    let mut found: Vec<(u64, &Row)> = Vec::with_capacity(most.min(SEGMENT_ROWS));
+    let mut from = first_hash(rows, span);
+    loop {
+        let page = rows.page(from);
+        let before = found.len();
+        found.extend(page.rows().filter(|(hash, row)| is_within(span, *hash, row.key())));
+        found[before..].sort_unstable_by(|one, other| {
+            one.0.cmp(&other.0).then_with(|| one.1.key().cmp(other.1.key()))
+        });
+        match page.next {
+            Some(next) if !page.ends_segment() && found.len() < most => from = next,
+            next => return (found, next),
+        }
     }
-    found.sort_unstable_by(order);
+}
+
+fn first_hashed(rows: &HashRows, span: Span<'_>, most: usize) -> (Vec<Row>, Option<Position>) {
+    let (mut found, next) = hashed_rows(rows, span, most);
+    let is_cut = found.len() > most;
+    found.truncate(most);
     let stopped_at = match (is_cut, found.last()) {
         (true, Some((hash, row))) => Some(hashed_position(*hash, row.key())),
-        _ => page.next.map(|hash| Position::from_slice(&hash.to_be_bytes())),
+        _ => next.map(bare_position),
     };
     (found.into_iter().map(|(_, row)| row.clone()).collect(), stopped_at)
+}
+
+/// The position before all rows of a hash.
+fn bare_position(hash: u64) -> Position {
+    Position::from_slice(&hash.to_be_bytes())
 }
 
 /// Whether a span holds a hashed row. Seldom more than a look at the hash.
@@ -260,15 +273,9 @@ fn first_hash(rows: &HashRows, span: Span<'_>) -> u64 {
 
 fn walk_hashed(rows: &HashRows, span: Span<'_>) -> Walked {
     const { assert!(SEGMENT_ROWS <= PAGE_ROWS) };
-    let page = rows.page(first_hash(rows, span));
-    let mut found: Vec<(Position, Row)> = page
-        .rows()
-        .map(|(hash, row)| (hashed_position(hash, row.key()), row.clone()))
-        .filter(|(position, _)| span.contains(position))
-        .collect();
-    found.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-    let stopped_at = page.next.map(|hash| Position::from_slice(&hash.to_be_bytes()));
-    Walked { found, stopped_at }
+    let (found, next) = hashed_rows(rows, span, usize::MAX);
+    let found = found.into_iter().map(|(hash, row)| (hashed_position(hash, row.key()), row.clone()));
+    Walked { found: found.collect(), stopped_at: next.map(bare_position) }
 }
 
 /// The hash that a position of hashed rows begins with.

@@ -3,6 +3,8 @@
 //! A chunk is one cache line: seven rows and a byte of each one's hash, compared all at once. A row that finds its
 //! chunk full goes to the next one and leaves a count behind, so that a search knows when it may stop; removing a
 //! row takes the count back, so there are no tombstones.
+//!
+//! Chunks stand in the order of the hashes, so that a scan of a few rows looks at a few chunks.
 
 use crate::row::Row;
 
@@ -25,10 +27,29 @@ struct Chunk {
 }
 
 /// Up to [`SEGMENT_ROWS`] rows, more when their hashes collide.
-#[derive(Default)]
 pub(crate) struct Segment {
+    /// A power of two of them, or none.
     chunks: Box<[Chunk]>,
-    len: usize,
+    len: u32,
+    /// Leading bits that all its hashes share.
+    prefix_bits: u8,
+    /// By how many bits, after one, what follows the prefix is shifted to be a chunk's number.
+    shift: u8,
+}
+
+/// Neighbouring chunks that hold all rows whose hashes are at least `from` and below `end`, and some others.
+pub(crate) struct Run<'s> {
+    chunks: &'s [Chunk],
+    /// Where rows went that found no place in the segment's last chunks.
+    wrapped: &'s [Chunk],
+    /// `None`: the segment's end.
+    pub(crate) end: Option<u64>,
+}
+
+impl<'s> Run<'s> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &'s Row> + use<'s> {
+        self.chunks.iter().chain(self.wrapped).flat_map(|chunk| &chunk.rows).flatten()
+    }
 }
 
 fn mark(hash: u64) -> u8 {
@@ -48,22 +69,57 @@ fn empty_chunks(count: usize) -> Box<[Chunk]> {
 }
 
 impl Segment {
-    /// A segment that need not grow before it is full.
-    pub(crate) fn full_size() -> Self {
-        Self { chunks: empty_chunks(CHUNKS_MAX), len: 0 }
+    /// An empty segment for hashes that share so many leading bits, 63 at most.
+    pub(crate) fn new(prefix_bits: u8) -> Self {
+        Self::of_chunks(0, prefix_bits)
+    }
+
+    /// The same, which need not grow before it is full.
+    pub(crate) fn full_size(prefix_bits: u8) -> Self {
+        Self::of_chunks(CHUNKS_MAX, prefix_bits)
+    }
+
+    fn of_chunks(count: usize, prefix_bits: u8) -> Self {
+        let shift = 63 - count.checked_ilog2().unwrap_or(0) as u8;
+        Self { chunks: empty_chunks(count), len: 0, prefix_bits, shift }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.len as usize
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Row> {
-        self.chunks.iter().flat_map(|chunk| &chunk.rows).flatten()
+    /// The chunk where the rows of a hash begin; 0 where there is none.
+    fn home(&self, hash: u64) -> usize {
+        (((hash << self.prefix_bits) >> 1) >> self.shift) as usize
+    }
+
+    /// The least hash with this home, or one shortly before it, where `like` has the same prefix.
+    fn first_of(&self, home: usize, like: u64) -> u64 {
+        let prefix = like & !(u64::MAX >> self.prefix_bits);
+        prefix | ((home as u64) << self.shift << 1) >> self.prefix_bits
+    }
+
+    /// The rows from a hash on, in as few chunks as hold none that belong further ahead. Runs that follow each other
+    /// give every row once.
+    pub(crate) fn run(&self, from: u64) -> Run<'_> {
+        let first = self.home(from);
+        let last = self.chunks.len().saturating_sub(1);
+        for at in first..last {
+            let end = self.first_of(at + 1, from);
+            if self.chunks[at].marks[PASSED] == 0 && end > from {
+                return Run { chunks: &self.chunks[first..=at], wrapped: &[], end: Some(end) };
+            }
+        }
+        let mut wrapped = 0;
+        while wrapped < first && self.chunks[wrapped.checked_sub(1).unwrap_or(last)].marks[PASSED] > 0 {
+            wrapped += 1;
+        }
+        Run { chunks: &self.chunks[first..], wrapped: &self.chunks[..wrapped], end: None }
     }
 
     fn place(&self, hash: u64, is_it: impl Fn(&Row) -> bool) -> Option<(usize, usize)> {
         let mask = self.chunks.len().wrapping_sub(1);
-        let mut at = hash as usize & mask;
+        let mut at = self.home(hash);
         for _ in 0..self.chunks.len() {
             let chunk = &self.chunks[at];
             let mut found = candidates(chunk.marks, mark(hash));
@@ -95,15 +151,15 @@ impl Segment {
 
     /// Adds a row whose key is not there yet. `hash_of` is asked when the segment has to grow.
     pub(crate) fn insert_new(&mut self, hash: u64, row: Row, hash_of: impl Fn(&Row) -> u64) {
-        if self.len >= self.chunks.len() * SLOTS * 9 / 10 {
+        if self.len() >= self.chunks.len() * SLOTS * 9 / 10 {
             self.grow(hash_of);
         }
         self.put(hash, row);
     }
 
     fn grow(&mut self, hash_of: impl Fn(&Row) -> u64) {
-        let larger = empty_chunks((self.chunks.len() * 2).max(1));
-        let old = std::mem::replace(self, Self { chunks: larger, len: 0 });
+        let larger = Self::of_chunks((self.chunks.len() * 2).max(1), self.prefix_bits);
+        let old = std::mem::replace(self, larger);
         for row in old.into_rows() {
             self.put(hash_of(&row), row);
         }
@@ -112,7 +168,7 @@ impl Segment {
     /// Puts a row into the first free slot on its way; there is one.
     fn put(&mut self, hash: u64, row: Row) {
         let mask = self.chunks.len() - 1;
-        let mut at = hash as usize & mask;
+        let mut at = self.home(hash);
         loop {
             let chunk = &mut self.chunks[at];
             if let Some(slot) = chunk.rows.iter().position(Option::is_none) {
@@ -132,11 +188,11 @@ impl Segment {
         self.chunks[found].marks[slot] = 0;
         self.len -= 1;
         if self.len == 0 {
-            self.chunks = Box::default();
+            *self = Self::new(self.prefix_bits);
             return Some(row);
         }
         let mask = self.chunks.len() - 1;
-        let mut at = hash as usize & mask;
+        let mut at = self.home(hash);
         while at != found {
             let passed = &mut self.chunks[at].marks[PASSED];
             if *passed != PASSED_MAX {
@@ -179,7 +235,7 @@ mod tests {
         fn a_segment_is_a_map(steps in prop::collection::vec((any::<bool>(), 0u16..300), 0..1_500), spread in 1u64..40) {
             let hash = |key: u16| (u64::from(key) % spread).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             let hash_of = |row: &Row| hash(u16::from_be_bytes(row.key().try_into().unwrap()));
-            let mut segment = Segment::default();
+            let mut segment = Segment::new(0);
             let mut model: HashMap<u16, ()> = HashMap::new();
             for (insert, key) in steps {
                 if insert && !model.contains_key(&key) {
@@ -194,7 +250,48 @@ mod tests {
             for key in 0..300 {
                 prop_assert_eq!(segment.find(hash(key), is(key)).is_some(), model.contains_key(&key));
             }
-            prop_assert_eq!(segment.iter().count(), model.len());
+            prop_assert_eq!(segment.into_rows().count(), model.len());
+        }
+
+        /// Every row whose hash has the segment's prefix is in one run, and in the order of the hashes but for a run's
+        /// own.
+        #[test]
+        fn runs_give_each_row_from_a_hash_on_once(
+            bytes in prop::collection::vec(any::<u8>(), 0..400),
+            removed in prop::collection::vec(any::<prop::sample::Index>(), 0..100),
+            prefix_bits in prop::sample::select(vec![0_u8, 3, 12, 44, 62]),
+            from in any::<u8>(),
+        ) {
+            let prefix = 0xa5a5_a5a5_a5a5_a5a5 & !(u64::MAX >> prefix_bits);
+            // Few bits, so that homes are crowded, and some of those behind the last bit that can tell chunks apart.
+            let hash_of_byte = |byte: u8| prefix | (u64::from(byte) << 56 | u64::from(byte)) >> prefix_bits;
+            let hash = |key: u16| hash_of_byte(bytes[usize::from(key)]);
+            let hash_of = |row: &Row| hash(u16::from_be_bytes(row.key().try_into().unwrap()));
+            let mut segment = Segment::new(prefix_bits);
+            let mut left: Vec<u16> = (0..bytes.len() as u16).collect();
+            for key in &left {
+                segment.insert_new(hash(*key), row(*key), hash_of);
+            }
+            for index in removed {
+                if !left.is_empty() {
+                    let key = left.swap_remove(index.index(left.len()));
+                    prop_assert!(segment.remove(hash(key), is(key)).is_some());
+                }
+            }
+            let start = hash_of_byte(from);
+            let mut expected: Vec<u64> = left.iter().map(|key| hash(*key)).filter(|hash| *hash >= start).collect();
+            expected.sort_unstable();
+            let (mut found, mut next) = (Vec::new(), Some(start));
+            while let Some(from) = next {
+                let run = segment.run(from);
+                let is_of_run = |hash: &u64| *hash >= from && run.end.is_none_or(|end| *hash < end);
+                let mut hashes: Vec<u64> = run.rows().map(hash_of).filter(is_of_run).collect();
+                hashes.sort_unstable();
+                found.extend(hashes);
+                prop_assert!(run.end.is_none_or(|end| end > from));
+                next = run.end;
+            }
+            prop_assert_eq!(found, expected);
         }
     }
 }

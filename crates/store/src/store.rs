@@ -415,14 +415,20 @@ impl Store {
         subscribed.then(|| self.sequencer.lock())
     }
 
+    #[inline]
     pub(crate) fn publish(&self, sequence: Option<MutexGuard<'_, ()>>, stamp: &mut Stamp) {
-        let changes = std::mem::take(&mut stamp.changes);
-        if let Some(sink) = &self.sink
-            && !changes.is_empty()
-        {
-            sink.publish(Batch { clock: stamp.version, changes });
+        if !stamp.changes.is_empty() {
+            self.publish_changes(stamp);
         }
         drop(sequence);
+    }
+
+    #[cold]
+    fn publish_changes(&self, stamp: &mut Stamp) {
+        let changes = std::mem::take(&mut stamp.changes);
+        if let Some(sink) = &self.sink {
+            sink.publish(Batch { clock: stamp.version, changes });
+        }
     }
 
     /// Starts or stops reporting a table's changes. Returns the clock after which every commit is reported: all

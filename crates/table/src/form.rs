@@ -418,12 +418,17 @@ impl TableForm {
         }
     }
 
-    /// Evicts rows while the table is over its bounds. The victims go as deletes, in commits of their own, so that
-    /// every copy drops the same rows.
+    /// Evicts rows while the table is over its bounds.
+    #[inline]
     pub(crate) fn make_room(&self, near: Option<&[u8]>) {
-        if !self.copy.is_over_bounds() {
-            return;
+        if self.copy.is_over_bounds() {
+            self.evict(near);
         }
+    }
+
+    /// The victims go as deletes, in commits of their own, so that every copy drops the same rows.
+    #[cold]
+    fn evict(&self, near: Option<&[u8]>) {
         let near = near.unwrap_or_default();
         for _ in 0..EVICTION_BATCH {
             let Some(row) = self.copy.victim(near) else { return };

@@ -46,14 +46,40 @@ const fn index() -> [u8; SLOTS] {
     index
 }
 
+/// The name as a number. Its ends are read as words that overlap: a loop over the bytes would cost as much as a read of
+/// the row.
 #[inline]
 const fn pack(name: &[u8]) -> u128 {
-    let (mut packed, mut at) = (0, 0);
-    while at < name.len() && at < LONGEST {
-        packed |= (name[at].to_ascii_uppercase() as u128) << (8 * at);
-        at += 1;
+    let len = name.len();
+    let (first, last) = if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+        (u64::from_le_bytes(*first) as u128, (u64::from_le_bytes(*last) as u128) << (8 * (len - 8)))
+    } else if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+        (u32::from_le_bytes(*first) as u128, (u32::from_le_bytes(*last) as u128) << (8 * (len - 4)))
+    } else if let [first, .., last] = name {
+        let middle = (name[len / 2] as u128) << (8 * (len / 2));
+        (*first as u128 | middle, (*last as u128) << (8 * (len - 1)))
+    } else if let [only] = name {
+        (*only as u128, 0)
+    } else {
+        (0, 0)
+    };
+    upper_case(first | last)
+}
+
+/// Sixteen bytes in upper case, all at once.
+#[inline]
+const fn upper_case(bytes: u128) -> u128 {
+    /// The same byte sixteen times.
+    const fn each(byte: u8) -> u128 {
+        u128::from_le_bytes([byte; 16])
     }
-    packed
+    // Each sum has the byte's highest bit if the byte is at least that letter; none carries into the next byte.
+    let low = bytes & each(0x7f);
+    let from_a = low + each(0x80 - b'a');
+    let past_z = low + each(0x80 - b'z' - 1);
+    let letters = from_a & !past_z & !bytes & each(0x80);
+    // The highest bit, two places lower, is what tells the cases apart.
+    bytes ^ (letters >> 2)
 }
 
 #[inline]
@@ -100,6 +126,21 @@ mod tests {
         for command in COMMANDS {
             for name in [command.name.to_ascii_uppercase(), command.name.to_ascii_lowercase()] {
                 assert_eq!(find(name.as_bytes()).map(|found| found.name), Some(command.name));
+            }
+        }
+    }
+
+    #[test]
+    fn names_of_every_length_and_byte_are_packed_in_upper_case() {
+        for len in 0..=LONGEST {
+            for byte in 0..=u8::MAX {
+                for at in 0..len.max(1) {
+                    let mut name = vec![b'x'; len];
+                    name.get_mut(at).into_iter().for_each(|place| *place = byte);
+                    let mut expected = [0; LONGEST];
+                    expected[..len].copy_from_slice(&name.to_ascii_uppercase());
+                    assert_eq!(pack(&name), u128::from_le_bytes(expected), "{name:?}");
+                }
             }
         }
     }

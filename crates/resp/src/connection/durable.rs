@@ -26,7 +26,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let text = format!(
             "-OUTCOMEUNKNOWN the disc failed before the commands were synced: {cause}; look before you repeat them\r\n"
         );
-        self.output.bytes.extend_from_slice(text.as_bytes());
+        self.output.buffer().extend_from_slice(text.as_bytes());
         Ok(false)
     }
 }

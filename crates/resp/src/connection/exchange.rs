@@ -105,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return Ok(true);
             }
             let Poll::Ready(push) = self.session.poll_push(context) else { return Ok(false) };
-            push.write(self.session.version(), &mut self.output.bytes);
+            push.write(self.session.version(), self.output.buffer());
             let hard = self.bounds.output_pubsub.hard;
             if hard > 0 && self.output.len() > hard {
                 self.overflow()?;
@@ -120,10 +120,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let most = if hard > 0 { hard.min(OUTPUT_HIGH) } else { OUTPUT_HIGH };
         let room = most.saturating_sub(self.output.len());
         if self.session.presence().take_messages(BATCH_PUSHES, room, &mut self.messages) {
-            let version = self.session.version();
-            self.messages
-                .drain(..)
-                .for_each(|message| write_message(&message, version, &mut self.output.bytes));
+            let (version, buffer) = (self.session.version(), self.output.buffer());
+            self.messages.drain(..).for_each(|message| write_message(&message, version, buffer));
             self.messages.shrink_to(KEPT_ROOM);
         }
     }
@@ -133,6 +131,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut total = 0;
         let done = loop {
             if self.output.len() == 0 {
+                self.output.give_back();
                 // TLS keeps a last record back until it is told.
                 break Pin::new(&mut self.stream).poll_flush(context);
             }

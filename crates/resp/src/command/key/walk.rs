@@ -141,37 +141,36 @@ impl KeyWalk {
 
     /// Answers from some state.
     pub(crate) fn answer_in(&self, table: &Table, state: State<'_>) -> Answer {
-        let reply = match self {
+        let answer = match self {
             Self::Scan(scan) => scan_page(scan, table, state),
             Self::Keys(pattern) => matching(pattern, table, state),
             Self::Random(random) => any_key(*random, table, state),
         };
-        reply.map_or_else(|error| refusal::of_table(&error), Answer::from)
+        answer.unwrap_or_else(|error| refusal::of_table(&error))
     }
 }
 
-fn scan_page(scan: &Scan, table: &Table, state: State<'_>) -> Result<Reply, TableError> {
+fn scan_page(scan: &Scan, table: &Table, state: State<'_>) -> Result<Answer, TableError> {
     let swept = table.sweep(state, scan.from, scan.count)?;
-    let wanted = swept.rows.iter().filter(|row| scan.wants(row));
-    let keys = wanted.map(|row| Reply::bulk(row.key())).collect();
-    let next = swept.next.unwrap_or(0);
-    Ok(Reply::Array(vec![Reply::Bulk(next.to_string().into_bytes()), Reply::Array(keys)]))
+    let keys = swept.rows.into_iter().filter(|row| scan.wants(row)).map(Answer::Key).collect();
+    let next = Reply::Bulk(swept.next.unwrap_or(0).to_string().into_bytes());
+    Ok(Answer::All(vec![next.into(), Answer::All(keys)]))
 }
 
-fn matching(pattern: &[u8], table: &Table, state: State<'_>) -> Result<Reply, TableError> {
+fn matching(pattern: &[u8], table: &Table, state: State<'_>) -> Result<Answer, TableError> {
     let mut keys = Vec::new();
     table.sweep_each(state, 0, &mut |row| {
         if pattern == b"*" || glob::matches_exactly(pattern, row.key()) {
-            keys.push(Reply::bulk(row.key()));
+            keys.push(Answer::Key(row.clone()));
         }
         true
     })?;
-    Ok(Reply::Array(keys))
+    Ok(Answer::All(keys))
 }
 
 /// One of the rows behind a random place, on a ring: the first row comes after the last. All rows of a small table have the
 /// same chance; of a big one, those in a region with wide gaps are drawn a little more often.
-fn any_key(random: u64, table: &Table, state: State<'_>) -> Result<Reply, TableError> {
+fn any_key(random: u64, table: &Table, state: State<'_>) -> Result<Answer, TableError> {
     let swept = table.sweep(state, random >> (u64::BITS - PLACE_BITS), DRAWN_FROM)?;
     let mut rows = swept.rows;
     if swept.next.is_none() {
@@ -185,7 +184,7 @@ fn any_key(random: u64, table: &Table, state: State<'_>) -> Result<Reply, TableE
     }
     let draw = dice::nth(random, 1).checked_rem(rows.len() as u64);
     let row = draw.and_then(|draw| rows.get(usize::try_from(draw).ok()?));
-    Ok(row.map_or(Reply::Null, |row| Reply::bulk(row.key())))
+    Ok(row.map_or(Answer::NULL, |row| Answer::Key(row.clone())))
 }
 
 #[cfg(test)]
