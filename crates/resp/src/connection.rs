@@ -174,12 +174,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let Self { session, parser, input, output, host, place, meter, bounds, seen, .. } = self;
         let stats = place.stats();
         session.begin_batch();
-        let mut commands = 0;
+        let (mut commands, mut looked_at) = (0, 0);
         let turn = loop {
             if commands >= bounds.batch_commands || output.len() > OUTPUT_HIGH {
                 break Turn::Pause;
             }
             let unread = input.unread();
+            if commands >= looked_at && commands > 0 && !unread.is_empty() {
+                looked_at = commands + session.look_ahead(unread);
+            }
             match parser.advance(unread) {
                 Ok(Progress::Command { consumed }) => {
                     let args = parser.args(unread);

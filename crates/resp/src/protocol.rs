@@ -27,7 +27,7 @@ mod decode;
 mod double;
 mod error;
 mod inline;
-mod integer;
+pub(crate) mod integer;
 mod limits;
 mod reply;
 mod request;

@@ -3,6 +3,7 @@
 //! What must stay true: a command outside `MULTI` that needs one operation allocates nothing but its row; inside `MULTI`
 //! nothing runs before `EXEC`, and `EXEC` is one commit; nothing here waits, what must wait is handed out as a future.
 
+mod ahead;
 mod closed;
 mod exec;
 mod following;
@@ -289,6 +290,15 @@ impl Session {
         }
         self.spoil();
         Execution::Done(unknown_command(args))
+    }
+
+    /// Has the rows fetched from memory that the next commands of a pipeline name. After how many commands to look again.
+    pub(crate) fn look_ahead(&self, pipeline: &[u8]) -> u64 {
+        let copy = self.database.copy();
+        if copy.outgrows_caches() {
+            copy.prefetch(ahead::keys(pipeline));
+        }
+        ahead::COMMANDS
     }
 
     /// How often keys were found, since it was last taken.

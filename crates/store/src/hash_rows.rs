@@ -95,6 +95,16 @@ impl HashRows {
         self.leaves[at].segment.find_mut(hash, |row| row.key() == key)
     }
 
+    /// As [`Segment::chunk_address`].
+    pub(crate) fn chunk_address(&self, hash: u64) -> *const u8 {
+        self.segment_at(hash).chunk_address(hash)
+    }
+
+    /// As [`Segment::row_address`].
+    pub(crate) fn row_address(&self, hash: u64) -> *const u8 {
+        self.segment_at(hash).row_address(hash)
+    }
+
     /// A row whose key has this hash.
     pub(crate) fn any_with_hash(&self, hash: u64) -> Option<&Row> {
         self.segment_at(hash).find(hash, |row| self.hasher.hash_one(row.key()) == hash)
@@ -258,7 +268,7 @@ mod tests {
 
     #[test]
     fn equal_hashes_grow_one_segment_and_stay_correct() {
-        let mut segment = Segment::default();
+        let mut segment = Segment::new(0);
         for i in 0..1_000u32 {
             segment.insert_new(42, Row::bytes(1, None, &i.to_be_bytes(), b"v"), |_| 42);
         }

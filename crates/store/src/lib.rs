@@ -54,6 +54,7 @@ mod journal;
 mod lock;
 mod moved;
 pub mod op;
+mod prefetch;
 mod recovery;
 mod removals;
 pub mod replica;

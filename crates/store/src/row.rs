@@ -86,6 +86,11 @@ impl Row {
         Self::build(version, expires_at, self.key(), self.body(), self.header().collection.clone())
     }
 
+    /// Where the row is in memory; nothing is read.
+    pub(crate) fn address(&self) -> *const u8 {
+        self.0.heap_ptr().cast()
+    }
+
     fn header(&self) -> &Header {
         &self.0.header.header
     }

@@ -228,9 +228,8 @@ fn hashed_rows<'r>(rows: &'r HashRows, span: Span<'_>, most: usize) -> (Vec<(u64
         let page = rows.page(from);
         let before = found.len();
         found.extend(page.rows().filter(|(hash, row)| is_within(span, *hash, row.key())));
-        found[before..].sort_unstable_by(|one, other| {
-            one.0.cmp(&other.0).then_with(|| one.1.key().cmp(other.1.key()))
-        });
+        found[before..]
+            .sort_unstable_by(|one, other| one.0.cmp(&other.0).then_with(|| one.1.key().cmp(other.1.key())));
         match page.next {
             Some(next) if !page.ends_segment() && found.len() < most => from = next,
             next => return (found, next),

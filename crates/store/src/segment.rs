@@ -6,6 +6,7 @@
 //!
 //! Chunks stand in the order of the hashes, so that a scan of a few rows looks at a few chunks.
 
+use crate::prefetch::{LINE, fetch_line};
 use crate::row::Row;
 
 const SLOTS: usize = 7;
@@ -125,8 +126,12 @@ impl Segment {
             let mut found = candidates(chunk.marks, mark(hash));
             while found != 0 {
                 let slot = found.trailing_zeros() as usize / 8;
-                if chunk.rows[slot].as_ref().is_some_and(&is_it) {
-                    return Some((at, slot));
+                if let Some(row) = &chunk.rows[slot] {
+                    // The key is found to be the right one on the first line or two; who asks for the row reads on.
+                    fetch_line(row.address().wrapping_add(LINE));
+                    if is_it(row) {
+                        return Some((at, slot));
+                    }
                 }
                 found &= found - 1;
             }
@@ -136,6 +141,19 @@ impl Segment {
             at = (at + 1) & mask;
         }
         None
+    }
+
+    /// Where a search for this hash begins; null where there are no rows. Nothing is read.
+    pub(crate) fn chunk_address(&self, hash: u64) -> *const u8 {
+        self.chunks.get(self.home(hash)).map_or(std::ptr::null(), |chunk| std::ptr::from_ref(chunk).cast())
+    }
+
+    /// Where the row is that probably has this hash, null if there seems to be none. Only the first chunk is read.
+    pub(crate) fn row_address(&self, hash: u64) -> *const u8 {
+        let Some(chunk) = self.chunks.get(self.home(hash)) else { return std::ptr::null() };
+        let slot = candidates(chunk.marks, mark(hash)).trailing_zeros() as usize / 8;
+        let row = chunk.rows.get(slot).and_then(Option::as_ref);
+        row.map_or(std::ptr::null(), Row::address)
     }
 
     /// The row of this hash that `is_it`.

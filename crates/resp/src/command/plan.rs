@@ -95,8 +95,12 @@ impl<'a> Plan<'a> {
         ops: impl IntoIterator<Item = Op<'a>>,
         finish: FinishMany,
     ) -> Self {
-        let table = context.database.id();
-        Self::Many(Target::Database, ops.into_iter().map(|op| TableOp { table, op }).collect(), finish)
+        let (table, copy) = (context.database.id(), context.database.copy());
+        let ops: Vec<TableOp<'a>> = ops.into_iter().map(|op| TableOp { table, op }).collect();
+        if ops.len() > 1 && copy.outgrows_caches() {
+            copy.prefetch(ops.iter().filter_map(|op| op.op.key()));
+        }
+        Self::Many(Target::Database, ops, finish)
     }
 }
 

@@ -7,7 +7,7 @@ pub(super) use mnemon_store::decimal::parse_integer as parse;
 /// The fast road for a whole line of `tag`, at most three digits and `\r\n` at the head of `rest`: the number and the
 /// length of the line. `None` says only that the slow road must look.
 #[inline]
-pub(super) fn parse_short_line(rest: &[u8], tag: u8) -> Option<(usize, usize)> {
+pub(crate) fn parse_short_line(rest: &[u8], tag: u8) -> Option<(usize, usize)> {
     let digit = |byte: u8| usize::from(byte - b'0');
     match *rest {
         [t, a @ b'0'..=b'9', b'\r', b'\n', ..] if t == tag => Some((digit(a), 4)),
