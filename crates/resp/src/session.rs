@@ -292,10 +292,12 @@ impl Session {
         Execution::Done(unknown_command(args))
     }
 
-    /// Has the rows fetched from memory that the next commands of a pipeline name. After how many commands to look again.
+    /// Has the rows, or fields of one hash, fetched from memory that the next commands of a pipeline name. After how many commands to look again.
     pub(crate) fn look_ahead(&self, pipeline: &[u8]) -> u64 {
         let copy = self.database.copy();
-        if copy.outgrows_caches() {
+        if let Some(key) = ahead::common_key(pipeline) {
+            copy.prefetch_fields(key, ahead::fields(pipeline, key));
+        } else if copy.outgrows_caches() {
             copy.prefetch(ahead::keys(pipeline));
         }
         ahead::COMMANDS

@@ -68,6 +68,15 @@ impl Check<'_> {
             | Self::Exchanged { table, .. } => *table,
         }
     }
+
+    /// The key whose row was read, when it was one.
+    #[must_use]
+    pub fn key(&self) -> Option<&[u8]> {
+        match self {
+            Self::Key { key, .. } => Some(key),
+            _ => None,
+        }
+    }
 }
 
 /// One operation on one table.

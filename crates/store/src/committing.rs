@@ -148,7 +148,7 @@ impl Store {
             Ok(())
         };
         for (check, spot) in commit.checks.iter().zip(&spots.checks) {
-            if let Check::Key { key, .. } = check {
+            if let Some(key) = check.key() {
                 look(spot.copy, key)?;
             }
         }
@@ -185,14 +185,19 @@ impl<'c> Spots<'c> {
             let at = copies[copy].at(key);
             Spot { copy, hash: at.hash, shard: copies[copy].shard_of(at) }
         };
-        let mut checks = SmallVec::with_capacity(commit.checks.len());
+        let mut checks: SmallVec<[Spot; 2]> = SmallVec::with_capacity(commit.checks.len());
         for check in &commit.checks {
-            let key = if let Check::Key { key, .. } = check { Some(&**key) } else { None };
-            checks.push(spot(check.table(), key));
+            checks.push(spot(check.table(), check.key()));
         }
         let mut ops = SmallVec::with_capacity(commit.ops.len());
         for op in &commit.ops {
-            ops.push(spot(op.table, op.op.key()));
+            // What is written was mostly read just before.
+            let read = commit.checks.last().filter(|check| check.key().is_some());
+            let read = read.filter(|check| check.table() == op.table && check.key() == op.op.key());
+            ops.push(match (read, checks.last()) {
+                (Some(_), Some(known)) => *known,
+                _ => spot(op.table, op.op.key()),
+            });
         }
         Ok(Self { copies, checks, ops })
     }
@@ -215,16 +220,20 @@ impl<'c> Spots<'c> {
 
     /// The shards that the commit reads and writes.
     fn needs(&self, commit: &Commit<'_>) -> SmallVec<[Need; 4]> {
-        let mut needs = SmallVec::new();
+        let mut needs: SmallVec<[Need; 4]> = SmallVec::new();
         let mut add = |spot: &Spot, has_key: bool, write: bool| {
             let Spot { copy, shard, .. } = *spot;
             // Rows that are only read are brought in too.
             let write = write || self.copies[copy].is_disc_only();
-            if has_key {
-                needs.push(Need { copy, shard, write });
-            } else {
+            if !has_key {
                 let all = 0..self.copies[copy].shard_count();
                 needs.extend(all.map(|shard| Need { copy, shard, write }));
+            } else if let Some(last) =
+                needs.last_mut().filter(|last| (last.copy, last.shard) == (copy, shard))
+            {
+                last.write |= write;
+            } else {
+                needs.push(Need { copy, shard, write });
             }
         };
         for (op, spot) in commit.ops.iter().zip(&self.ops) {

@@ -6,12 +6,14 @@
 
 use smallvec::SmallVec;
 
+use crate::collection::Collection;
 use crate::copy::{Kind, TableCopy};
 use crate::hash_rows::HashRows;
+use crate::row::Row;
 use crate::rows::{At, Rows};
 
 /// Keys that are fetched at once, at most: few enough that the first are still there when they are used.
-const KEYS_MAX: usize = 32;
+pub(crate) const KEYS_MAX: usize = 32;
 /// The rows of a smaller table are likely to be in a cache anyway.
 const ROWS_MIN: usize = 8 * 1024;
 /// Bytes of a cache line.
@@ -47,6 +49,26 @@ impl TableCopy {
         // The chunks of all before the first row: by then they have arrived.
         self.fetch(&places, HashRows::chunk_address);
         self.fetch(&places, HashRows::row_address);
+    }
+
+    /// The same for fields of one row, 32 at most; where that is a large hash. O(fields).
+    ///
+    /// ```
+    /// # use mnemon_store::{CopySpec, Kind, Store, StoreConfig, SystemClock, TableId};
+    /// # let store = Store::new(StoreConfig::new(Box::new(SystemClock)));
+    /// # let copy = store.create(TableId(1), CopySpec::new(Kind::Set))?;
+    /// copy.prefetch_fields(b"hash", [&b"one"[..], b"two"]);
+    /// # Ok::<(), mnemon_store::StoreError>(())
+    /// ```
+    pub fn prefetch_fields<'f>(&self, key: &[u8], fields: impl IntoIterator<Item = &'f [u8]>) {
+        let at = self.at(key);
+        let shard = self.shard(at).read();
+        let collection = shard.get(at).and_then(Row::as_collection);
+        if let Some(Collection::Hash(hash)) = collection.map(|collection| &**collection)
+            && hash.len() >= ROWS_MIN
+        {
+            hash.prefetch(fields.into_iter());
+        }
     }
 
     fn fetch(&self, places: &[At<'_>], address: impl Fn(&HashRows, u64) -> *const u8) {

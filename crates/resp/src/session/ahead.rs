@@ -1,8 +1,6 @@
-//! Looks ahead in a pipeline: which keys its commands are about.
+//! Looks ahead in a pipeline: which keys, or fields of one hash, its commands are about.
 //!
-//! A guess, made without the parser: the argument behind each name. Nothing but speed depends on it.
-
-use smallvec::SmallVec;
+//! A guess, made without the parser: the first two arguments behind each name. Nothing but speed depends on it.
 
 use crate::protocol::integer::parse_short_line;
 
@@ -11,34 +9,54 @@ pub(super) const COMMANDS: u64 = 16;
 /// A command of more arguments ends the look: to skip them costs more than it may give.
 const ARGS_MAX: usize = 8;
 
-/// The different keys of the next commands, if they are whole and short.
-pub(super) fn keys(mut bytes: &[u8]) -> SmallVec<[&[u8]; COMMANDS as usize]> {
-    let mut keys: SmallVec<[&[u8]; COMMANDS as usize]> = SmallVec::new();
-    for _ in 0..COMMANDS {
-        let Some((key, rest)) = command(bytes) else { break };
-        bytes = rest;
-        // Counters of one hash, say, need it once.
-        if let Some(key) = key
-            && keys.last() != Some(&key)
-        {
-            keys.push(key);
-        }
-    }
-    keys
+/// What a command is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Subject<'b> {
+    key: Option<&'b [u8]>,
+    field: Option<&'b [u8]>,
 }
 
-/// The key of a command, and what stands behind the command.
-fn command(bytes: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
+/// The keys of the next commands, if these are whole and short.
+pub(super) fn keys(pipeline: &[u8]) -> impl Iterator<Item = &[u8]> {
+    subjects(pipeline).filter_map(|subject| subject.key)
+}
+
+/// The key that the next two commands share, if they may be about its fields.
+pub(super) fn common_key(pipeline: &[u8]) -> Option<&[u8]> {
+    let mut subjects = subjects(pipeline);
+    let (one, other) = (subjects.next()?, subjects.next()?);
+    one.key.filter(|_| one.key == other.key && one.field.is_some() && other.field.is_some())
+}
+
+/// The fields of the next commands that have this key.
+pub(super) fn fields<'b>(pipeline: &'b [u8], key: &[u8]) -> impl Iterator<Item = &'b [u8]> {
+    subjects(pipeline).take_while(move |subject| subject.key == Some(key)).filter_map(|subject| subject.field)
+}
+
+fn subjects(mut pipeline: &[u8]) -> impl Iterator<Item = Subject<'_>> {
+    (0..COMMANDS).map_while(move |_| {
+        let (subject, rest) = command(pipeline)?;
+        pipeline = rest;
+        Some(subject)
+    })
+}
+
+/// The subject of a command, and what stands behind the command.
+#[inline]
+fn command(bytes: &[u8]) -> Option<(Subject<'_>, &[u8])> {
     let (count, head) = parse_short_line(bytes, b'*').filter(|(count, _)| (1..=ARGS_MAX).contains(count))?;
-    let (mut rest, mut key) = (bytes.get(head..)?, None);
+    let (mut rest, mut subject) = (bytes.get(head..)?, Subject::default());
     for at in 0..count {
         let (len, head) = parse_short_line(rest, b'$')?;
-        if at == 1 {
-            key = Some(rest.get(head..head + len)?);
+        let argument = rest.get(head..head + len)?;
+        match at {
+            1 => subject.key = Some(argument),
+            2 => subject.field = Some(argument),
+            _ => {}
         }
         rest = rest.get(head + len + 2..)?;
     }
-    Some((key, rest))
+    Some((subject, rest))
 }
 
 #[cfg(test)]
@@ -53,16 +71,25 @@ mod tests {
     }
 
     #[test]
-    fn the_keys_of_whole_commands_are_seen_once_each_in_a_row() {
+    fn the_keys_of_whole_commands_are_seen() {
+        let bytes = pipeline(&[&["GET", "one"], &["PING"], &["SET", "two", "a value"], &["INCR", "one"]]);
+        assert!(keys(&bytes).eq([&b"one"[..], b"two", b"one"]));
+        assert!(keys(&bytes[..bytes.len() - 1]).eq([&b"one"[..], b"two"]), "the last one is not whole");
+        assert_eq!(common_key(&bytes), None);
+    }
+
+    #[test]
+    fn the_fields_of_one_hash_are_seen() {
         let bytes = pipeline(&[
-            &["GET", "one"],
-            &["PING"],
-            &["SET", "two", "a value"],
-            &["HSET", "two", "field", "value"],
-            &["INCR", "one"],
+            &["HSET", "hash", "one", "value"],
+            &["HGET", "hash", "two"],
+            &["HLEN", "hash"],
+            &["HDEL", "hash", "three"],
+            &["HGET", "other", "four"],
         ]);
-        assert_eq!(keys(&bytes)[..], [&b"one"[..], b"two", b"one"]);
-        assert_eq!(keys(&bytes[..bytes.len() - 1])[..], [&b"one"[..], b"two"], "the last one is not whole");
+        assert_eq!(common_key(&bytes), Some(&b"hash"[..]));
+        assert!(fields(&bytes, b"hash").eq([&b"one"[..], b"two", b"three"]));
+        assert_eq!(common_key(&pipeline(&[&["INCR", "one"], &["INCR", "one"]])), None);
     }
 
     #[test]
@@ -70,9 +97,9 @@ mod tests {
         let names: Vec<String> = (0..100).map(|number| number.to_string()).collect();
         let commands: Vec<[&str; 2]> = names.iter().map(|name| ["GET", name.as_str()]).collect();
         let commands: Vec<&[&str]> = commands.iter().map(|command| &command[..]).collect();
-        assert_eq!(keys(&pipeline(&commands)).len() as u64, COMMANDS);
+        assert_eq!(keys(&pipeline(&commands)).count() as u64, COMMANDS);
         let long: Vec<&str> = names.iter().map(String::as_str).collect();
-        assert!(keys(&pipeline(&[&long, &["GET", "one"]])).is_empty());
+        assert_eq!(keys(&pipeline(&[&long, &["GET", "one"]])).count(), 0);
     }
 
     #[test]
@@ -80,7 +107,8 @@ mod tests {
         for bytes in
             ["", "*", "*2\r\n", "*0\r\n", "PING\r\n", "*2\r\n$3\r\nGET\r\n$999\r\nx\r\n", "*-1\r\n", "$1\r\n"]
         {
-            assert!(keys(bytes.as_bytes()).is_empty(), "{bytes:?}");
+            assert_eq!(keys(bytes.as_bytes()).count(), 0, "{bytes:?}");
+            assert_eq!(common_key(bytes.as_bytes()), None, "{bytes:?}");
         }
     }
 }

@@ -94,6 +94,13 @@ impl Hash {
         }
     }
 
+    /// See [`TableCopy::prefetch_fields`](crate::TableCopy::prefetch_fields).
+    pub(crate) fn prefetch<'f>(&self, fields: impl Iterator<Item = &'f [u8]>) {
+        if let Form::Large(pages) = &self.form {
+            pages.prefetch(fields);
+        }
+    }
+
     /// Sets a field; whether it is new. O(log n), and a page of at most a few KiB is copied when it is shared or full.
     pub fn insert(&mut self, field: &[u8], value: &[u8]) -> bool {
         self.grow_for(field, value);

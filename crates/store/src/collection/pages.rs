@@ -9,6 +9,7 @@
 //!
 //! What fields and values mean is left to [`hash`](super::hash).
 
+mod ahead;
 mod node;
 pub(crate) mod page;
 mod rank;

@@ -40,18 +40,18 @@ pub(super) struct Branch(ThinArc<u64, Node>);
 pub(super) struct Sought<'a> {
     field: &'a [u8],
     /// Its bits in the round of the level.
-    bits: u64,
+    pub(super) bits: u64,
     /// The level of the branch that it has come to.
-    level: u32,
+    pub(super) level: u32,
 }
 
 /// What a node stands for: some values of the bits that the branch above it looks at.
 #[derive(Clone, Copy)]
-struct Stand {
+pub(super) struct Stand {
     /// The branch's level.
-    level: u32,
+    pub(super) level: u32,
     /// How many values; a power of two.
-    values: u32,
+    pub(super) values: u32,
 }
 
 /// What putting an element did.
@@ -69,7 +69,7 @@ impl<'a> Sought<'a> {
     }
 
     /// The field one level further down, where another round of hashing may begin.
-    fn below<R: Rank>(self) -> Self {
+    pub(super) fn below<R: Rank>(self) -> Self {
         let level = self.level + 1;
         let bits = if level.is_multiple_of(ROUND_LEVELS) {
             R::bits(self.field, level / ROUND_LEVELS)
@@ -91,7 +91,7 @@ impl Stand {
     }
 
     /// The first eight bits in which the elements of a page may differ.
-    fn tag(self, bits: u64) -> u8 {
+    pub(super) fn tag(self, bits: u64) -> u8 {
         let alike = BRANCH_BITS * (self.level % ROUND_LEVELS + 1) - self.values.trailing_zeros();
         (bits << alike >> 56) as u8
     }
@@ -110,6 +110,11 @@ impl Branch {
     /// A branch with one child.
     pub(super) fn over(child: Node) -> Self {
         Self(ThinArc::from_header_and_iter(1, std::iter::once(child)))
+    }
+
+    /// Where the branch is in memory; nothing is read.
+    pub(super) fn address(&self) -> *const u8 {
+        self.0.heap_ptr().cast()
     }
 
     pub(super) fn children(&self) -> &[Node] {

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use triomphe::{Arc, ThinArc};
 
 use super::Element;
+use crate::prefetch::fetch_line;
 
 /// The longest field and value, taken together, that stand in the page itself.
 const INLINE_MAX: usize = 512;
@@ -167,6 +168,25 @@ impl Page {
             if before(self.get(middle)) { from = middle + 1 } else { to = middle }
         }
         from
+    }
+
+    /// Where the page is in memory; nothing is read.
+    pub(super) fn address(&self) -> *const u8 {
+        self.0.heap_ptr().cast()
+    }
+
+    /// Has the element fetched that probably has this tag.
+    pub(super) fn fetch(&self, tag: u8) {
+        let tags = self.0.slice[..self.slots()].as_chunks().0;
+        let at = tags.iter().enumerate().find_map(|(at, tags)| {
+            let found = candidates(*tags, tag);
+            (found != 0).then(|| at * TAGS_AT_ONCE + found.trailing_zeros() as usize / 8)
+        });
+        if let Some(at) = at.filter(|at| *at < self.len()) {
+            let element = self.0.slice[3 * self.slots() + self.place(at)..].as_ptr();
+            fetch_line(element);
+            fetch_line(element.wrapping_add(TOUCHED));
+        }
     }
 
     /// Where the field is; `tag` is the one it was put in with.
