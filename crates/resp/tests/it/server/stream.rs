@@ -26,6 +26,46 @@ fn commands_may_arrive_byte_by_byte() {
     assert_eq!(client.receive().0, Reply::simple("PONG"));
 }
 
+/// So many that rows and fields are fetched ahead.
+#[test]
+fn pipelines_on_many_keys_and_fields_find_what_was_written() {
+    const MANY: usize = 10_000;
+    let server = serve(|config| config.threads = 2);
+    let mut client = Client::connect(server.local_addr());
+    // Some too long to stand beside others.
+    let value = |number: usize| if number.is_multiple_of(50) { "x".repeat(700) } else { number.to_string() };
+    let mut ask = |command: &dyn Fn(usize) -> Vec<String>, expected: &dyn Fn(usize) -> Reply| {
+        let mut bytes = Vec::new();
+        (0..MANY).for_each(|number| writer::write_command(&mut bytes, command(number).iter()));
+        let mut sender = client.stream.try_clone().unwrap();
+        let sending = std::thread::spawn(move || std::io::Write::write_all(&mut sender, &bytes).unwrap());
+        for number in 0..MANY {
+            assert_eq!(client.receive().0, expected(number), "{:?}", command(number));
+        }
+        sending.join().unwrap();
+    };
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<String>>();
+    let name = |number: usize| format!("name:{number}");
+    ask(&|number| words(&["SET", &name(number), &value(number)]), &|_| Reply::OK);
+    ask(&|number| words(&["HSET", "hash", &name(number), &value(number)]), &|_| Reply::Int(1));
+    ask(&|number| words(&["GET", &name(number)]), &|number| Reply::bulk(value(number)));
+    ask(&|number| words(&["HGET", "hash", &name(number)]), &|number| Reply::bulk(value(number)));
+    // Mixed, with what is absent and what is of another type.
+    let mixed = |number: usize| match number % 5 {
+        0 => words(&["GET", &name(number)]),
+        1 => words(&["HGET", "hash", &name(number)]),
+        2 => words(&["HDEL", "hash", "absent", &name(number)]),
+        3 => words(&["GET", "absent"]),
+        _ => words(&["EXISTS", &name(number), "absent", &name(0), &name(1)]),
+    };
+    ask(&mixed, &|number| match number % 5 {
+        0 | 1 => Reply::bulk(value(number)),
+        2 => Reply::Int(1),
+        3 => Reply::Null,
+        _ => Reply::Int(3),
+    });
+}
+
 #[test]
 fn a_long_pipeline_is_answered_in_order() {
     const COMMANDS: usize = 50_000;
