@@ -153,10 +153,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
                 Turn::Paused => self.wait_out_pause().await?,
                 Turn::Later(answering, slow) => {
-                    if !self.wait_for(answering, slow).await? {
+                    let Some(first) = self.wait_for(answering, slow).await? else {
                         return self.overflow();
-                    }
-                    if !self.wait_until_durable(self.output.end()).await? {
+                    };
+                    // It has looked at rows until now, whatever was durable when it began.
+                    self.session.touch_rows();
+                    if !self.wait_until_durable(first).await? {
                         return self.say_goodbye().await;
                     }
                 }
@@ -269,6 +271,7 @@ fn put(answer: &Answer, session: &Session, output: &mut Output, bounds: &Bounds)
     if hard > 0 {
         let weight = match answer {
             Answer::Body(row) => row.body().len(),
+            Answer::Key(row) => row.key().len(),
             Answer::All(_) | Answer::Several(_) | Answer::Hash(..) => answer.weight(),
             _ => 0,
         };

@@ -313,6 +313,11 @@ impl Session {
         std::mem::take(&mut self.touched)
     }
 
+    /// Notes that an answer shows rows that must be durable before it is told.
+    pub(crate) fn touch_rows(&mut self) {
+        self.touched = true;
+    }
+
     /// Notes the tables of a plan.
     #[inline]
     fn touch(&mut self, plan: &Plan<'_>) {

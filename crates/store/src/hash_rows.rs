@@ -34,7 +34,7 @@ pub(crate) struct HashRows {
     hasher: Hasher,
 }
 
-/// Rows of one segment from a scan position on, some at least if there are any, and where to go on.
+/// Rows of one segment from a scan position on, a few of them or none, and where to go on.
 pub(crate) struct Page<'a> {
     run: Run<'a>,
     hasher: &'a Hasher,

@@ -222,7 +222,7 @@ fn hashed_position(hash: u64, key: &[u8]) -> Position {
 
 /// The rows of a span in order, of one segment at most and about `most`, with their hashes; and the hash to go on from.
 fn hashed_rows<'r>(rows: &'r HashRows, span: Span<'_>, most: usize) -> (Vec<(u64, &'r Row)>, Option<u64>) {
-    let mut found: Vec<(u64, &Row)> = Vec::with_capacity(most.min(SEGMENT_ROWS));
+    let mut found: Vec<(u64, &Row)> = Vec::with_capacity(most.min(SEGMENT_ROWS).min(rows.len()));
     let mut from = first_hash(rows, span);
     loop {
         let page = rows.page(from);

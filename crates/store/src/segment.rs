@@ -4,7 +4,8 @@
 //! chunk full goes to the next one and leaves a count behind, so that a search knows when it may stop; removing a
 //! row takes the count back, so there are no tombstones.
 //!
-//! Chunks stand in the order of the hashes, so that a scan of a few rows looks at a few chunks.
+//! Chunks stand in the order of the hashes, so that a scan of a few rows looks at a few chunks. Not so in a segment that had to
+//! grow over its size: rows that come in the order of their hashes, as they do from a scan of another table, would crowd there.
 
 use crate::prefetch::{LINE, fetch_line};
 use crate::row::Row;
@@ -34,7 +35,8 @@ pub(crate) struct Segment {
     len: u32,
     /// Leading bits that all its hashes share.
     prefix_bits: u8,
-    /// By how many bits, after one, what follows the prefix is shifted to be a chunk's number.
+    /// By how many bits a hash is rotated, and then shifted, after one more, to be a chunk's number.
+    rotation: u8,
     shift: u8,
 }
 
@@ -81,8 +83,10 @@ impl Segment {
     }
 
     fn of_chunks(count: usize, prefix_bits: u8) -> Self {
-        let shift = 63 - count.checked_ilog2().unwrap_or(0) as u8;
-        Self { chunks: empty_chunks(count), len: 0, prefix_bits, shift }
+        let bits = count.checked_ilog2().unwrap_or(0) as u8;
+        // What follows the prefix, or the lowest bits.
+        let rotation = if count <= CHUNKS_MAX { prefix_bits } else { 64 - bits };
+        Self { chunks: empty_chunks(count), len: 0, prefix_bits, rotation, shift: 63 - bits }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -91,7 +95,7 @@ impl Segment {
 
     /// The chunk where the rows of a hash begin; 0 where there is none.
     fn home(&self, hash: u64) -> usize {
-        (((hash << self.prefix_bits) >> 1) >> self.shift) as usize
+        ((hash.rotate_left(self.rotation.into()) >> 1) >> self.shift) as usize
     }
 
     /// The least hash with this home, or one shortly before it, where `like` has the same prefix.
@@ -103,6 +107,9 @@ impl Segment {
     /// The rows from a hash on, in as few chunks as hold none that belong further ahead. Runs that follow each other
     /// give every row once.
     pub(crate) fn run(&self, from: u64) -> Run<'_> {
+        if self.chunks.len() > CHUNKS_MAX {
+            return Run { chunks: &self.chunks, wrapped: &[], end: None };
+        }
         let first = self.home(from);
         let last = self.chunks.len().saturating_sub(1);
         for at in first..last {
@@ -245,6 +252,26 @@ mod tests {
     #[test]
     fn a_chunk_is_one_cache_line() {
         assert_eq!(size_of::<Chunk>(), 64);
+    }
+
+    #[test]
+    fn rows_in_the_order_of_their_hashes_do_not_crowd_a_segment_that_outgrows_its_size() {
+        const ROWS: u64 = 20_000;
+        // All in the first thousandth of the hashes that the segment is for.
+        let hash = |number: u64| number * (u64::MAX / 1_000 / ROWS);
+        let row_of = |number: u64| Row::bytes(1, None, &number.to_be_bytes(), &[]);
+        let hash_of = |row: &Row| hash(u64::from_be_bytes(row.key().try_into().unwrap()));
+        let mut segment = Segment::new(0);
+        for number in 0..ROWS {
+            segment.insert_new(hash(number), row_of(number), hash_of);
+        }
+        let mask = segment.chunks.len() - 1;
+        let chunks = segment.chunks.iter().enumerate();
+        let ways = chunks.flat_map(|(at, chunk)| chunk.rows.iter().flatten().map(move |row| (at, row)));
+        let longest = ways.map(|(at, row)| at.wrapping_sub(segment.home(hash_of(row))) & mask).max();
+        assert!(longest < Some(64), "{longest:?} chunks are searched for a row");
+        let run = segment.run(hash(ROWS / 2));
+        assert_eq!((run.rows().count() as u64, run.end), (ROWS, None));
     }
 
     proptest! {

@@ -142,7 +142,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     total += count;
                 }
                 Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
-                Poll::Pending => break Poll::Pending,
+                Poll::Pending => {
+                    self.output.settle();
+                    break Poll::Pending;
+                }
             }
         };
         if total > 0 {

@@ -3,16 +3,43 @@
 //! Answers are mostly written as soon as they are made, so a connection has no buffer of its own until its client is slower:
 //! those of one thread fill the same one in turn, which stays in the processor's cache, and idle clients cost nothing.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
-/// A thread keeps a buffer of at most so much.
+/// A thread keeps buffers of at most so much together, and so many.
 const KEEP: usize = 2 * 1024 * 1024;
+const KEEP_COUNT: usize = 64;
+/// The least that a buffer is made for.
+const FIRST: usize = 1024;
+/// Room that a slow client's buffer may have over what it needs.
+const SLACK: usize = 16 * 1024;
 /// Written bytes are dropped from the front of a buffer that still holds others once there are so many.
 const DROP: usize = 256 * 1024;
 
+/// Empty buffers that no connection of a thread uses now. Mostly one; several where answers wait to be durable.
+#[derive(Default)]
+struct Spares {
+    buffers: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
 thread_local! {
-    /// The buffer that no connection of this thread uses now.
-    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static SPARES: RefCell<Spares> = RefCell::default();
+}
+
+impl Spares {
+    fn take(&mut self) -> Vec<u8> {
+        let Some(buffer) = self.buffers.pop() else { return Vec::with_capacity(FIRST) };
+        self.bytes -= buffer.capacity();
+        buffer
+    }
+
+    fn put(&mut self, mut buffer: Vec<u8>) {
+        if self.buffers.len() < KEEP_COUNT && self.bytes + buffer.capacity() <= KEEP {
+            buffer.clear();
+            self.bytes += buffer.capacity();
+            self.buffers.push(buffer);
+        }
+    }
 }
 
 /// Bytes that wait to be written.
@@ -27,7 +54,7 @@ impl Output {
     #[inline]
     pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
         if self.bytes.capacity() == 0 {
-            self.bytes = SPARE.take();
+            self.bytes = SPARES.with_borrow_mut(Spares::take);
         }
         &mut self.bytes
     }
@@ -35,11 +62,18 @@ impl Output {
     /// Gives the buffer, in which nothing waits, to the thread.
     pub(super) fn give_back(&mut self) {
         self.written = 0;
-        let mut bytes = std::mem::take(&mut self.bytes);
-        if (1..=KEEP).contains(&bytes.capacity()) {
-            bytes.clear();
-            let other = SPARE.take();
-            SPARE.set(if other.capacity() > bytes.capacity() { other } else { bytes });
+        let bytes = std::mem::take(&mut self.bytes);
+        if bytes.capacity() > 0 {
+            SPARES.with_borrow_mut(|spares| spares.put(bytes));
+        }
+    }
+
+    /// The client takes no more for now: what waits gets a buffer of its own size, if this one is much larger.
+    pub(super) fn settle(&mut self) {
+        if self.bytes.capacity() > self.len().saturating_mul(4).saturating_add(SLACK) {
+            let own = self.pending().to_vec();
+            self.give_back();
+            self.bytes = own;
         }
     }
 
@@ -104,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_of_a_thread_share_a_buffer_and_keep_none() {
+    fn connections_of_a_thread_share_buffers_and_keep_none() {
         let fill = |output: &mut Output, count: usize| {
             output.buffer().resize(count, 1);
             (output.pending().as_ptr(), output.bytes.capacity())
@@ -114,22 +148,44 @@ mod tests {
         one.wrote(100_000);
         assert_eq!(fill(&mut other, 10), first, "what the one has filled");
         fill(&mut one, 10);
-        other.wrote(10);
         one.wrote(10);
+        other.wrote(10);
         assert_eq!((one.bytes.capacity(), other.bytes.capacity()), (0, 0));
-        assert_eq!(fill(&mut one, 10), first, "the larger of two");
+        assert_eq!(fill(&mut one, 10), first, "the one that was given back last");
         one.wrote(10);
         fill(&mut one, KEEP + 1);
         one.wrote(KEEP + 1);
-        assert!(SPARE.take().capacity() <= KEEP);
+        let mut many: Vec<Output> = (0..2 * KEEP_COUNT).map(|_| Output::default()).collect();
+        for output in &mut many {
+            fill(output, 30_000);
+        }
+        many.iter_mut().for_each(|output| output.wrote(30_000));
+        SPARES.with_borrow(|spares| {
+            let bytes: usize = spares.buffers.iter().map(Vec::capacity).sum();
+            assert_eq!(bytes, spares.bytes);
+            assert!(bytes <= KEEP && spares.buffers.len() <= KEEP_COUNT);
+        });
+    }
+
+    #[test]
+    fn a_slow_client_keeps_no_more_than_it_needs() {
+        let mut output = Output::default();
+        output.buffer().resize(1 << 20, 1);
+        output.wrote((1 << 20) - 100);
+        output.settle();
+        assert_eq!((output.len(), output.bytes.capacity()), (100, 100));
+        output.buffer().extend_from_slice(&[2; 50]);
+        assert_eq!(output.pending()[99..101], [1, 2]);
+        let mut other = Output::default();
+        assert!(other.buffer().capacity() >= 1 << 20, "the large one is the thread's again");
     }
 
     #[test]
     fn a_buffer_that_nothing_was_put_into_goes_back() {
         let mut output = Output::default();
-        output.buffer().reserve(100);
+        output.buffer().reserve(5_000);
         output.give_back();
         assert_eq!(output.bytes.capacity(), 0);
-        assert!(SPARE.take().capacity() >= 100);
+        assert!(Output::default().buffer().capacity() >= 5_000);
     }
 }

@@ -22,12 +22,13 @@ const CLOSE_DRAIN: usize = 16 << 20;
 const PAUSE_STEP_MS: u64 = 10_000;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    /// Waits for an answer; whether it may wait to be read. What was answered before leaves meanwhile.
+    /// Waits for an answer, and gives its place in the output; `None`: it may not wait there to be read. What was answered before
+    /// leaves meanwhile.
     pub(super) async fn wait_for(
         &mut self,
         mut answering: Answering,
         slow: Option<Slow>,
-    ) -> io::Result<bool> {
+    ) -> io::Result<Option<usize>> {
         let at_once = poll_fn(|context| Poll::Ready(answering.as_mut().poll(context))).await;
         let answer: Answer = match at_once {
             Poll::Ready(answer) => answer,
@@ -51,7 +52,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         };
         self.meter.end_later(slow, &self.session, &answer, self.stats(), &self.bounds);
-        Ok(put(&answer, &self.session, &mut self.output, &self.bounds))
+        let first = self.output.end();
+        Ok(put(&answer, &self.session, &mut self.output, &self.bounds).then_some(first))
     }
 
     /// Waits until clients may go on. What was answered before leaves meanwhile.

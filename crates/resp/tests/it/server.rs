@@ -1,5 +1,6 @@
 //! The server over real sockets.
 
+mod durable;
 mod hostile;
 mod limits;
 mod operators;

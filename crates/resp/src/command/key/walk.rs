@@ -158,14 +158,15 @@ fn scan_page(scan: &Scan, table: &Table, state: State<'_>) -> Result<Answer, Tab
 }
 
 fn matching(pattern: &[u8], table: &Table, state: State<'_>) -> Result<Answer, TableError> {
+    // Copied: the thread that writes the answer has other clients, and shall not wait for the memory of all rows.
     let mut keys = Vec::new();
     table.sweep_each(state, 0, &mut |row| {
         if pattern == b"*" || glob::matches_exactly(pattern, row.key()) {
-            keys.push(Answer::Key(row.clone()));
+            keys.push(Reply::bulk(row.key()));
         }
         true
     })?;
-    Ok(Answer::All(keys))
+    Ok(Reply::Array(keys).into())
 }
 
 /// One of the rows behind a random place, on a ring: the first row comes after the last. All rows of a small table have the
