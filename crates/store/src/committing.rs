@@ -190,14 +190,12 @@ impl<'c> Spots<'c> {
             checks.push(spot(check.table(), check.key()));
         }
         let mut ops = SmallVec::with_capacity(commit.ops.len());
+        // What is written was mostly read just before.
+        let read = commit.checks.last().zip(checks.last()).filter(|(check, _)| check.key().is_some());
         for op in &commit.ops {
-            // What is written was mostly read just before.
-            let read = commit.checks.last().filter(|check| check.key().is_some());
-            let read = read.filter(|check| check.table() == op.table && check.key() == op.op.key());
-            ops.push(match (read, checks.last()) {
-                (Some(_), Some(known)) => *known,
-                _ => spot(op.table, op.op.key()),
-            });
+            let key = op.op.key();
+            let known = read.filter(|(check, _)| check.table() == op.table && check.key() == key);
+            ops.push(known.map_or_else(|| spot(op.table, key), |(_, known)| *known));
         }
         Ok(Self { copies, checks, ops })
     }

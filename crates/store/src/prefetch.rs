@@ -45,7 +45,8 @@ impl TableCopy {
     /// ```
     pub fn prefetch<'k>(&self, keys: impl IntoIterator<Item = &'k [u8]>) {
         let places = keys.into_iter().take(KEYS_MAX).map(|key| self.at(key));
-        let places: SmallVec<[At<'_>; KEYS_MAX]> = places.collect();
+        let mut places: SmallVec<[At<'_>; KEYS_MAX]> = places.collect();
+        places.dedup_by_key(|at| at.hash);
         // The chunks of all before the first row: by then they have arrived.
         self.fetch(&places, HashRows::chunk_address);
         self.fetch(&places, HashRows::row_address);
@@ -76,7 +77,7 @@ impl TableCopy {
             if let Rows::Hashed(rows) = &self.shard(*at).read().rows.rows {
                 let address = address(rows, at.hash);
                 fetch_line(address);
-                // A row's key is at the end of its first line or in the next one; a chunk has one, and this is its neighbour.
+                // Where a row's key ends; or the chunk to which rows go on from a full one.
                 fetch_line(address.wrapping_add(LINE));
             }
         }

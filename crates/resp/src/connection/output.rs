@@ -22,6 +22,7 @@ struct Spares {
     bytes: usize,
 }
 
+// Not a process global in disguise: an I/O thread belongs to one server, and an empty buffer tells nothing.
 thread_local! {
     static SPARES: RefCell<Spares> = RefCell::default();
 }

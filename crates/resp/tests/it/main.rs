@@ -9,6 +9,7 @@
 mod client;
 mod clients;
 mod differential;
+mod disc;
 mod protocol;
 mod replica;
 mod server;

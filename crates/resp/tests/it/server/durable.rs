@@ -1,20 +1,17 @@
 //! Answers that must wait until what they show is durable.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use mnemon_disc::log::Workers;
 use mnemon_disc::testing::{Fault, FaultyDisc};
-use mnemon_disc::time::SystemTicker;
-use mnemon_disc::{DataDirectory, LogConfig};
 use mnemon_resp::protocol::Reply;
 use mnemon_resp::{Server, ServerConfig};
+use mnemon_store::SystemClock;
 use mnemon_store::clock::Clock;
-use mnemon_store::{Durability, StoreConfig, StoreError, SystemClock};
-use mnemon_table::{Catalog, TableError};
 use parking_lot::Mutex;
 
 use crate::client::Client;
+use crate::disc::recover;
 
 /// A clock at which queries that run aside stop: each tells of itself and waits until it may go on.
 struct Gate {
@@ -35,20 +32,7 @@ impl Clock for Gate {
 
 /// A server over a new directory on this disc.
 fn serve_on(disc: &FaultyDisc, clock: Gate) -> (Server, Workers) {
-    let directory = DataDirectory::on(Arc::new(disc.clone()), || [7; 16]).unwrap();
-    let mut begun = None;
-    let config = StoreConfig::new(Box::new(clock));
-    let catalog = Catalog::recovered(config, Some(Durability::None), |store| {
-        let begin = store.begin_recovery(&directory, LogConfig::default(), Box::new(SystemTicker::new()));
-        let (tables, opened, loading) =
-            begin.map_err(|cause: StoreError| TableError::Aborted(cause.to_string()))?;
-        begun = Some((opened, loading));
-        Ok::<_, TableError>(tables)
-    });
-    let (catalog, (opened, loading)) = (Arc::new(catalog.unwrap()), begun.unwrap());
-    let (log, workers, _) = opened.start().unwrap();
-    catalog.store().set_log(log);
-    catalog.make_databases().unwrap();
+    let (catalog, loading, workers) = recover(disc, Box::new(clock));
     loading.run(catalog.store(), |_| 0, |_| catalog.note_loaded()).unwrap();
     let config = ServerConfig { addr: ([127, 0, 0, 1], 0).into(), ..ServerConfig::default() };
     (Server::bind(config, catalog).unwrap(), workers)

@@ -2,47 +2,19 @@
 
 use std::sync::Arc;
 
-use mnemon_disc::log::Opened;
+use mnemon_disc::DataDirectory;
+use mnemon_disc::log::Workers;
 use mnemon_disc::testing::{Fate, FaultyDisc};
-use mnemon_disc::time::SystemTicker;
-use mnemon_disc::{DataDirectory, LogConfig};
 use mnemon_resp::{Host, Settings};
-use mnemon_store::{Durability, Loading, ManualClock, StoreConfig, StoreError};
-use mnemon_table::{Catalog, TableError};
+use mnemon_store::{Loading, ManualClock};
 
 use super::{Client, Node, START_MS};
-
-/// Why a directory was not opened.
-#[derive(Debug)]
-#[expect(dead_code, reason = "shown when the test fails")]
-enum Failure {
-    Table(TableError),
-    Store(StoreError),
-}
-
-impl From<TableError> for Failure {
-    fn from(cause: TableError) -> Self {
-        Self::Table(cause)
-    }
-}
+use crate::disc::recover;
 
 /// A node on a disc, its rows not yet read.
-fn node(disc: &FaultyDisc) -> (Node, Loading, mnemon_disc::log::Workers) {
+fn node(disc: &FaultyDisc) -> (Node, Loading, Workers) {
     let clock = Arc::new(ManualClock::at(START_MS));
-    let directory = DataDirectory::on(Arc::new(disc.clone()), || [7; 16]).unwrap();
-    let mut begun: Option<(Opened, Loading)> = None;
-    let config = StoreConfig::new(Box::new(clock.clone()));
-    let catalog = Catalog::recovered(config, Some(Durability::None), |store| {
-        let small = LogConfig { segment_bytes: 1 << 16, ..LogConfig::default() };
-        let begin = store.begin_recovery(&directory, small, Box::new(SystemTicker::new()));
-        let (tables, opened, loading) = begin.map_err(Failure::Store)?;
-        begun = Some((opened, loading));
-        Ok::<_, Failure>(tables)
-    });
-    let (catalog, (opened, loading)) = (Arc::new(catalog.unwrap()), begun.unwrap());
-    let (log, workers, _) = opened.start().unwrap();
-    catalog.store().set_log(log);
-    catalog.make_databases().unwrap();
+    let (catalog, loading, workers) = recover(disc, Box::new(clock.clone()));
     let host = Arc::new(Host::new(catalog.clone(), Settings::default()));
     (Node { host, clock, catalog }, loading, workers)
 }
