@@ -1,7 +1,7 @@
 //! The shell on a terminal: a line editor with history, completion and hints, and a connection that comes back.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
@@ -152,6 +152,13 @@ fn history_file() -> Option<PathBuf> {
     path("MNEMON_HISTORY")
         .or_else(|| path("XDG_STATE_HOME").map(|state| state.join("mnemon/history")))
         .or_else(|| path("HOME").map(|home| home.join(".local/state/mnemon/history")))
+        .filter(|path| may_keep(path))
+}
+
+/// Whether a history may be kept there. Not in a device such as `/dev/null`, which stands for none, as it does with `redis-cli`: who
+/// saves a history takes all others' rights to the file away.
+fn may_keep(path: &Path) -> bool {
+    path.metadata().map_or(true, |found| found.is_file() || found.is_dir())
 }
 
 #[cfg(test)]
@@ -172,5 +179,13 @@ mod tests {
         for line in ["SET auth 1", "HELLO 3", "CONFIG GET maxmemory", ""] {
             assert!(!is_secret(line), "{line}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_history_in_dev_null_leaves_the_device_alone() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        assert!(may_keep(&here.join("no such history")) && may_keep(&here.join("Cargo.toml")));
+        assert!(!may_keep(Path::new("/dev/null")));
     }
 }
