@@ -2,7 +2,7 @@
 //!
 //! What must stay true: every subscriber gets the messages in one order, the order in which they were published; a
 //! message is encoded once for each channel or pattern, whoever hears it; nobody is woken while the lock is held, and a
-//! publisher waits for no subscriber.
+//! publisher waits for no subscriber. Who is to be woken, [`Post`](crate::post::Post) tells.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -81,8 +81,8 @@ impl Broker {
         }
     }
 
-    /// Gives a message to all who listen to a channel; how many times it was given. `kind` is `Channel` or `Shard`.
-    /// O(receivers + patterns).
+    /// Gives a message to all who listen to a channel; how many times it was given, and who has to be woken for it. `kind` is
+    /// `Channel` or `Shard`. O(receivers + patterns).
     pub(crate) fn publish(
         &self,
         kind: Kind,
@@ -90,12 +90,11 @@ impl Broker {
         text: &[u8],
         limit: OutputLimit,
         now_ms: u64,
-    ) -> usize {
+    ) -> (usize, Vec<Arc<Presence>>) {
+        let (mut receivers, mut asleep) = (0, Vec::new());
         if self.listened.load(Ordering::SeqCst) == 0 {
-            return 0;
+            return (receivers, asleep);
         }
-        let mut receivers = 0;
-        let mut asleep = Vec::new();
         let mut give = |listeners: &Listeners, message: &Message| {
             receivers += listeners.len();
             for client in listeners.values() {
@@ -104,22 +103,19 @@ impl Broker {
                 }
             }
         };
-        {
-            let mut books = self.books.lock();
-            if let Some(listeners) = books.of(kind).get(channel) {
-                let word = if kind == Kind::Shard { "smessage" } else { "message" };
-                give(listeners, &encode(&[word.as_bytes(), channel, text]));
-            }
-            if kind == Kind::Channel {
-                for (pattern, listeners) in &books.patterns {
-                    if glob::matches_exactly(pattern, channel) {
-                        give(listeners, &encode(&[b"pmessage", pattern, channel, text]));
-                    }
+        let mut books = self.books.lock();
+        if let Some(listeners) = books.of(kind).get(channel) {
+            let word = if kind == Kind::Shard { "smessage" } else { "message" };
+            give(listeners, &encode(&[word.as_bytes(), channel, text]));
+        }
+        if kind == Kind::Channel {
+            for (pattern, listeners) in &books.patterns {
+                if glob::matches_exactly(pattern, channel) {
+                    give(listeners, &encode(&[b"pmessage", pattern, channel, text]));
                 }
             }
         }
-        asleep.iter().for_each(|client| client.wake());
-        receivers
+        (receivers, asleep)
     }
 
     /// The channels that match a pattern, in their order.
@@ -159,18 +155,18 @@ mod tests {
     const LIMIT: OutputLimit = OutputLimit { hard: 0, soft: 0, soft_seconds: 0 };
 
     fn client(id: u64) -> Arc<Presence> {
-        Arc::new(Presence::new(id, String::new(), String::new(), 0))
+        Arc::new(Presence::new(id, None, [String::new(), String::new()], 0))
     }
 
     #[test]
     fn receivers_share_one_message() {
         let broker = Broker::default();
         let (one, other) = (client(1), client(2));
-        assert_eq!(broker.publish(Kind::Channel, b"c", b"text", LIMIT, 0), 0);
+        assert_eq!(broker.publish(Kind::Channel, b"c", b"text", LIMIT, 0).0, 0);
         broker.subscribe(Kind::Channel, b"c", &one);
         broker.subscribe(Kind::Channel, b"c", &one);
         broker.subscribe(Kind::Channel, b"c", &other);
-        assert_eq!(broker.publish(Kind::Channel, b"c", b"text", LIMIT, 0), 2);
+        assert_eq!(broker.publish(Kind::Channel, b"c", b"text", LIMIT, 0).0, 2);
         let (first, second) = (one.take_message().unwrap(), other.take_message().unwrap());
         assert!(Arc::ptr_eq(&first, &second) && one.take_message().is_none());
         assert_eq!(&first[..], b"*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$4\r\ntext\r\n");
@@ -184,8 +180,8 @@ mod tests {
         broker.subscribe(Kind::Pattern, b"n*", &one);
         broker.subscribe(Kind::Pattern, b"x*", &one);
         broker.subscribe(Kind::Shard, b"news", &one);
-        assert_eq!(broker.publish(Kind::Channel, b"news", b"1", LIMIT, 0), 2);
-        assert_eq!(broker.publish(Kind::Shard, b"news", b"2", LIMIT, 0), 1);
+        assert_eq!(broker.publish(Kind::Channel, b"news", b"1", LIMIT, 0).0, 2);
+        assert_eq!(broker.publish(Kind::Shard, b"news", b"2", LIMIT, 0).0, 1);
         let all: Vec<Message> = std::iter::from_fn(|| one.take_message()).collect();
         assert_eq!(&all[1][..], b"*4\r\n$8\r\npmessage\r\n$2\r\nn*\r\n$4\r\nnews\r\n$1\r\n1\r\n");
         assert_eq!(&all[2][..], b"*3\r\n$8\r\nsmessage\r\n$4\r\nnews\r\n$1\r\n2\r\n");

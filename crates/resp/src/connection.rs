@@ -94,7 +94,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// `ends` are the client's address and the one it has connected to.
     pub(crate) fn new(stream: S, ends: [String; 2], place: Place, limits: Limits) -> Self {
         let host = place.host.clone();
-        let session = Session::between(host.clone(), place.client, ends);
+        let session = Session::between(host.clone(), place.client, Some(place.number), ends);
         let guarded = !session.is_authenticated();
         let mut connection = Self {
             stream,

@@ -209,7 +209,22 @@ impl Host {
 
     /// Gives a message to all who listen to a channel; how many times it was given.
     pub(crate) fn publish(&self, kind: Kind, channel: &[u8], text: &[u8]) -> usize {
-        self.broker.publish(kind, channel, text, self.bounds().output_pubsub, self.heartbeat_ms())
+        let limit = self.bounds().output_pubsub;
+        let (receivers, asleep) = self.broker.publish(kind, channel, text, limit, self.heartbeat_ms());
+        self.wake(asleep);
+        receivers
+    }
+
+    /// Wakes clients that have mail.
+    fn wake(&self, mut clients: Vec<Arc<Presence>>) {
+        clients.sort_by_key(|client| client.thread);
+        for group in clients.chunk_by(|one, other| one.thread == other.thread) {
+            match group.first().and_then(|client| client.thread) {
+                // One alone needs no detour.
+                Some(thread) if group.len() > 1 => self.stats.thread(thread).post.put(group),
+                _ => group.iter().for_each(|client| client.wake()),
+            }
+        }
     }
 }
 

@@ -25,6 +25,7 @@ mod host;
 mod limit;
 mod machine;
 mod pause;
+mod post;
 mod presence;
 pub mod protocol;
 mod refusal;

@@ -70,6 +70,8 @@ impl Subscribed {
 #[derive(Debug)]
 pub(crate) struct Presence {
     pub(crate) id: u64,
+    /// The number of the I/O thread that serves it; `None`: it is served by whoever has its session.
+    pub(crate) thread: Option<usize>,
     /// The client's address.
     pub(crate) peer: String,
     /// The address it has connected to.
@@ -104,9 +106,12 @@ pub(crate) struct Presence {
 }
 
 impl Presence {
-    pub(crate) fn new(id: u64, peer: String, local: String, now_ms: u64) -> Self {
+    /// `ends` are the client's address and the one it has connected to.
+    pub(crate) fn new(id: u64, thread: Option<usize>, ends: [String; 2], now_ms: u64) -> Self {
+        let [peer, local] = ends;
         Self {
             id,
+            thread,
             peer,
             local,
             born_ms: now_ms,
@@ -247,7 +252,7 @@ mod tests {
     const LIMIT: OutputLimit = OutputLimit { hard: 1_000, soft: 0, soft_seconds: 0 };
 
     fn client() -> Presence {
-        Presence::new(1, "a".to_owned(), "b".to_owned(), 5)
+        Presence::new(1, None, ["a".to_owned(), "b".to_owned()], 5)
     }
 
     #[test]

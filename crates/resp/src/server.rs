@@ -7,6 +7,7 @@
 mod door;
 mod heartbeat;
 mod place;
+mod postman;
 mod thread;
 mod tree;
 

@@ -132,13 +132,14 @@ impl Session {
     pub fn new(host: Arc<Host>, peer: impl Into<String>) -> Self {
         let local = host.addr.to_string();
         let id = host.next_client();
-        Self::between(host, id, [peer.into(), local])
+        Self::between(host, id, None, [peer.into(), local])
     }
 
-    /// The same for the client with this number at the first address, which has connected to the second.
-    pub(crate) fn between(host: Arc<Host>, id: u64, [peer, local]: [String; 2]) -> Self {
+    /// The same for the client with this number at the first address, which has connected to the second and is served by an I/O
+    /// thread.
+    pub(crate) fn between(host: Arc<Host>, id: u64, thread: Option<usize>, ends: [String; 2]) -> Self {
         let authenticated = !host.users.need_password();
-        let presence = Arc::new(Presence::new(id, peer, local, host.now_ms()));
+        let presence = Arc::new(Presence::new(id, thread, ends, host.now_ms()));
         host.roster.enter(presence.clone());
         Self {
             presence,

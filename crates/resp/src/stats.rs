@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use crate::coalescing::Coalescing;
 use crate::limit::{Limit, LimitCounters};
+use crate::post::Post;
 use crate::syncing::Syncing;
 pub(crate) use commands::CommandCounters;
 pub use commands::CommandTotals;
@@ -29,6 +30,7 @@ pub(crate) struct ThreadStats {
     pub(crate) latencies: Latencies,
     pub(crate) coalescing: Coalescing,
     pub(crate) syncing: Syncing,
+    pub(crate) post: Post,
 }
 
 impl ThreadStats {

@@ -3,6 +3,7 @@
 //! ```text
 //! resp                     one_for_one
 //! ├── heartbeat            the time for those who need it roughly, memory, clients that must go
+//! ├── postman-N            on each I/O thread: tells its clients that messages have come for them
 //! ├── clients              dynamic: a process a client, on the I/O thread of its socket
 //! └── door                 accepts; when it is stopped, has the clients leave in order
 //! ```
@@ -20,7 +21,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::door::{self, GOODBYE_WITHIN, Listener};
-use super::heartbeat;
+use super::{heartbeat, postman};
 use crate::host::Host;
 use crate::protocol::Limits;
 
@@ -52,7 +53,7 @@ impl Plan {
     pub(super) fn spec(self: &Arc<Self>) -> SupervisorSpec {
         let heartbeat = self.child("heartbeat", |plan, me| {
             let host = plan.host.clone();
-            me.spawn_with(plan.options("resp::Heartbeat"), move |_| heartbeat::beat(host))
+            me.spawn_with(plan.options(0, "resp::Heartbeat"), move |_| heartbeat::beat(host))
                 .map(|spawned| spawned.pid)
         });
         let mut clients = DynamicSpec::new().name(CLIENTS);
@@ -61,20 +62,22 @@ impl Plan {
         }
         let door = self.child("door", |plan, me| {
             let own = plan.clone();
-            me.spawn_with(plan.options("resp::Door"), move |me| door::accept(own, me))
+            me.spawn_with(plan.options(0, "resp::Door"), move |me| door::accept(own, me))
                 .map(|spawned| spawned.pid)
         });
-        SupervisorSpec::new(Strategy::OneForOne)
+        let threads = SupervisorSpec::new(Strategy::OneForOne)
             .name("resp")
             .intensity(RESTARTS, RESTARTS_WITHIN)
-            .child(heartbeat)
+            .child(heartbeat);
+        (0..self.runtimes.len())
+            .fold(threads, |spec, number| spec.child(self.postman(number)))
             .child(ChildSpec::dynamic("clients", clients))
             .child(door.shutdown(Shutdown::Timeout(GOODBYE_WITHIN + Duration::from_secs(1))))
     }
 
     fn child(
         self: &Arc<Self>,
-        id: &'static str,
+        id: impl Into<Arc<str>>,
         start: impl Fn(&Arc<Self>, &Me) -> mnemon_otp::Result<mnemon_otp::Pid> + Send + Sync + 'static,
     ) -> ChildSpec {
         let plan = self.clone();
@@ -85,11 +88,20 @@ impl Plan {
         })
     }
 
-    /// On the first I/O thread.
-    fn options(&self, module: &'static str) -> SpawnOptions {
+    /// The process that tells the clients of the I/O thread with this number of their mail.
+    fn postman(self: &Arc<Self>, number: usize) -> ChildSpec {
+        self.child(format!("postman-{number}"), move |plan, me| {
+            let host = plan.host.clone();
+            me.spawn_with(plan.options(number, "resp::Postman"), move |_| postman::deliver(host, number))
+                .map(|spawned| spawned.pid)
+        })
+    }
+
+    /// On the I/O thread with this number.
+    fn options(&self, number: usize, module: &'static str) -> SpawnOptions {
         let options = SpawnOptions::new().link().module(module);
-        match self.runtimes.first() {
-            Some(first) => options.on(first.clone()),
+        match self.runtimes.get(number) {
+            Some(thread) => options.on(thread.clone()),
             None => options,
         }
     }
