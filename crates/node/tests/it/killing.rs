@@ -306,3 +306,44 @@ async fn a_client_is_a_process_that_is_killed_alone_and_with_its_supervisor() {
     }
     node.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_audience_hears_all_messages_while_those_who_tell_it_are_killed() {
+    const MESSAGES: usize = 2_000;
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let node = Node::builder().name("n").resp(any).resp_threads(2).start().await.expect("a node");
+    let (system, addr) = (node.system(), node.resp_addr().expect("RESP"));
+    let mut audience: Vec<_> = (0..20).map(|_| BufReader::new(crate::connect(addr))).collect();
+    let mut line = String::new();
+    let mut read = |client: &mut BufReader<TcpStream>| {
+        line.clear();
+        client.read_line(&mut line).expect("there is more");
+        line.trim_end().to_owned()
+    };
+    for client in &mut audience {
+        ask(client, "SUBSCRIBE news\r\n");
+        (0..5).for_each(|_| drop(read(client)));
+    }
+    let publisher = std::thread::spawn(move || {
+        let mut publisher = BufReader::new(crate::connect(addr));
+        for number in 0..MESSAGES {
+            assert_eq!(ask(&mut publisher, &format!("PUBLISH news {number}\r\n")), ":20\r\n");
+        }
+    });
+    for name in ["postman-0", "postman-1"].into_iter().cycle().take(8) {
+        let postman = find(system, &["node", "resp", name]).expect("every thread has one");
+        assert!(system.exit(postman, ExitReason::Kill));
+        wait_until("the next has taken over", || {
+            find(system, &["node", "resp", name]).is_some_and(|now| now != postman)
+        })
+        .await;
+    }
+    publisher.join().expect("it publishes all");
+    for client in &mut audience {
+        for number in 0..MESSAGES {
+            let message: Vec<String> = (0..7).map(|_| read(client)).collect();
+            assert_eq!((message[2].as_str(), &message[6]), ("message", &number.to_string()));
+        }
+    }
+    node.shutdown().await;
+}
