@@ -1,9 +1,11 @@
 //! The way of a commit with several rows, checks or tables: lock, validate, tick, apply, publish, unlock.
 
 mod exchange;
+mod row;
 mod scanned;
 
 pub(crate) use exchange::Exchanges;
+use row::still_holds;
 
 use std::sync::Arc;
 
@@ -65,6 +67,9 @@ impl Store {
     pub(crate) fn commit_noted(&self, commit: &Commit<'_>) -> Result<(Applied, Noted), StoreError> {
         // Borrowed, not counted: all commits on a table would count on the same cache line.
         let tables = self.tables();
+        if let Some(answer) = self.commit_on_row(commit, &tables) {
+            return answer;
+        }
         let spots = Spots::find(commit, &tables)?;
         // Rows on disc are looked for before the locks are taken, and brought in before anything is noted.
         let is_cold = spots.is_cold();
@@ -328,10 +333,6 @@ impl Held<'_, '_> {
         let place = spot.copy;
         let conflict = |key: Option<&[u8]>| StoreError::Conflict { table, key: key.map(Into::into) };
         match check {
-            Check::Key { key, version, .. } => {
-                let found = self.live(spot, key, now_ms).map_or(0, Row::version);
-                if found == *version { Ok(()) } else { Err(conflict(Some(key))) }
-            }
             Check::Scan { index, from, to, seen, .. } => {
                 let now = match index {
                     Some(attribute) => self.index_scan(place, *attribute, from, to, now_ms)?,
@@ -339,19 +340,9 @@ impl Held<'_, '_> {
                 };
                 if scanned::same(now, seen) { Ok(()) } else { Err(conflict(None)) }
             }
-            Check::Exchanged { clock, .. } => {
-                if self.copies[place].exchanged() == *clock {
-                    Ok(())
-                } else {
-                    Err(conflict(None))
-                }
-            }
-            Check::Schema { version, .. } => {
-                if self.copies[place].schema_version() == *version {
-                    Ok(())
-                } else {
-                    Err(conflict(None))
-                }
+            Check::Key { .. } | Check::Schema { .. } | Check::Exchanged { .. } => {
+                let live = check.key().and_then(|key| self.live(spot, key, now_ms));
+                if still_holds(check, self.copies[place], live) { Ok(()) } else { Err(conflict(check.key())) }
             }
         }
     }

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use smallvec::SmallVec;
 use triomphe::ThinArc;
 
 use crate::collection::Collection;
@@ -17,6 +16,8 @@ const EXPIRY_LEN: usize = 8;
 const HAS_EXPIRY: u8 = 1;
 /// Reads that the eviction policy remembers of a row, at most.
 const HEAT_MAX: u8 = 3;
+/// Payloads up to here are put together on the stack.
+const SHORT: usize = 256;
 
 struct Header {
     version: u64,
@@ -26,6 +27,16 @@ struct Header {
     flags: u8,
     /// How often the row was read lately. Only bounded tables count it.
     heat: AtomicU8,
+}
+
+/// Copies parts one behind the other; together they are as long as `into`.
+#[inline]
+fn join(parts: [&[u8]; 3], mut into: &mut [u8]) {
+    for part in parts {
+        let (place, rest) = into.split_at_mut(part.len());
+        place.copy_from_slice(part);
+        into = rest;
+    }
 }
 
 /// A row of a table: key bytes and value, with the commit clock of its last change.
@@ -71,13 +82,17 @@ impl Row {
             flags: if expires_at.is_some() { HAS_EXPIRY } else { 0 },
             heat: AtomicU8::new(0),
         };
-        let mut payload: SmallVec<[u8; 256]> = SmallVec::new();
-        if let Some(at) = expires_at {
-            payload.extend_from_slice(&at.to_le_bytes());
+        let expiry = expires_at.map(u64::to_le_bytes);
+        let parts = [expiry.as_ref().map_or(&[][..], |bytes| bytes), key, body];
+        let len = parts.iter().map(|part| part.len()).sum();
+        let mut short = [0; SHORT];
+        match short.get_mut(..len) {
+            Some(payload) => {
+                join(parts, payload);
+                Row(ThinArc::from_header_and_slice(header, payload))
+            }
+            None => Row(ThinArc::from_header_and_slice(header, &parts.concat())),
         }
-        payload.extend_from_slice(key);
-        payload.extend_from_slice(body);
-        Row(ThinArc::from_header_and_slice(header, &payload))
     }
 
     /// The same key and value with another version and expiry.

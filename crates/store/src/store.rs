@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crate::apply::apply;
-use crate::cell::{Cell, Stamp};
+use crate::cell::Stamp;
 use crate::clock::{Clock, GroupTime};
 use crate::cold::{Found, Space};
 use crate::commit::{Before, Commit, TableOp};
@@ -14,7 +13,6 @@ use crate::error::StoreError;
 use crate::event::{Batch, Change, Sink, TableId};
 use crate::hash_rows::Hasher;
 use crate::journal::{Journal, Noted};
-use crate::lock::lock_indexes;
 use crate::op::{Op, Outcome};
 use crate::replica::Single;
 use crate::row::Row;
@@ -351,33 +349,7 @@ impl Store {
         if copy.is_disc_only() {
             return self.commit_alone(copy, time_ms, op);
         }
-        let journal = self.journal();
-        let (draft, mut shard) = loop {
-            let draft = journal.map_or(Ok(None), |journal| journal.draft_one(copy, time_ms, op))?;
-            let shard = copy.shards[copy.shard_of(at)].write();
-            // The table may have moved to the disc since the entry was not written.
-            if draft.is_some() || journal.is_none() || copy.noting().is_none() {
-                break (draft, shard);
-            }
-        };
-        copy.check_writable()?;
-        let indexes = copy.indexes_to_keep();
-        let mut indexes = lock_indexes(indexes.as_deref());
-        let subscribed = copy.subscribed.load(Ordering::SeqCst);
-        let sequence = self.sequence(subscribed);
-        let mut stamp = self.stamp(time_ms);
-        let noted = match draft {
-            Some(draft) => draft.note(stamp.version)?,
-            None => None,
-        };
-        let shard_ref = &mut shard;
-        let mut cell =
-            Cell { copy, shard: shard_ref, indexes: &mut indexes, at, stamp: &mut stamp, subscribed };
-        let outcome = apply(&mut cell, op);
-        self.publish(sequence, &mut stamp);
-        drop(indexes);
-        drop(shard);
-        Ok(((stamp.version, outcome), noted))
+        self.commit_row(copy, at, time_ms, op, &[])
     }
 
     /// An operation on a whole table, or on rows on disc.

@@ -143,8 +143,8 @@ fn container<'a>(bytes: &'a [u8], body: &'a [u8], depth: u8) -> Option<TermRef<'
 /// Sign-extends 1 to 8 little-endian bytes.
 #[inline]
 fn int(content: &[u8]) -> Option<i64> {
-    let negative = content.last()? & 0x80 != 0;
-    let mut bytes = if negative { [0xFF; 8] } else { [0; 8] };
-    bytes.get_mut(..content.len())?.copy_from_slice(content);
-    Some(i64::from_le_bytes(bytes))
+    let unused = 64 - 8 * u32::try_from(content.len()).ok().filter(|len| (1..=8).contains(len))?;
+    // Byte by byte: a copy of a length that only the run knows is a call.
+    let value = content.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte));
+    Some((value << unused).cast_signed() >> unused)
 }
