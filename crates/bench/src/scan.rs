@@ -2,8 +2,8 @@
 //!
 //! The first histograms are of processor time, which a busy machine blurs little: an operation's lock is held for at
 //! most that long, growth of the table included. Whoever touches memory first waits for the operating system, and in a
-//! virtual machine for the one below it, which gives out 2 MiB at a time and takes milliseconds to clear them; so inserts
-//! that met a page fault are in a histogram of their own. The others are of wall time, without and with a scan.
+//! virtual machine for the one below it, which gives out 2 MiB at a time and takes milliseconds to clear them; so operations
+//! that met a page fault are in histograms of their own. The others are of wall time, without and with a scan.
 //!
 //! A virtual machine is stopped now and then in the middle of anything, and counts that as processor time. So plain arithmetic,
 //! which no lock and no memory can hold up, is timed in turns with the operations: what its histogram has above a
@@ -46,59 +46,77 @@ pub(crate) fn run(options: &Options, report: &mut Report<impl Write>) -> Result<
 
 fn measure(options: &Options, report: &mut Report<impl Write>, kind: Kind) -> Result<(), Error> {
     let rows: u64 = if options.quick { 1_000_000 } else { 10_000_000 };
-    let Filled { store, copy, inserts, faulting, machine } = filled(kind, rows)?;
-    report.add(line("insert, processor time", kind, rows, &inserts))?;
-    report.add(line("insert with a page fault, processor time", kind, rows, &faulting))?;
-    report.add(line("arithmetic beside inserts, processor time", kind, rows, &machine))?;
-    let (mut pages, mut machine) = (histogram()?, histogram()?);
-    let snapshot = store.snapshot(SNAPSHOT_TTL_MS);
-    let mut scan = Scan::all();
-    loop {
-        let before = cpu_time();
-        let page = scan.next_page(&store, &copy, Some(&snapshot))?;
-        record(&mut pages, cpu_time().saturating_sub(before));
-        if page.is_none() {
-            break;
-        }
-        record(&mut machine, arithmetic());
-    }
-    drop(snapshot);
-    report.add(line("page of a scan, processor time", kind, rows, &pages))?;
-    report.add(line("arithmetic beside pages, processor time", kind, rows, &machine))?;
+    let (store, copy, inserts) = filled(kind, rows)?;
+    report.add(line("insert, processor time", kind, rows, &inserts.plain))?;
+    report.add(line("insert with a page fault, processor time", kind, rows, &inserts.faulting))?;
+    report.add(line("arithmetic beside inserts, processor time", kind, rows, &inserts.machine))?;
+    let pages = scanned(&store, &copy)?;
+    report.add(line("page of a scan, processor time", kind, rows, &pages.plain))?;
+    report.add(line("page of a scan with a page fault, processor time", kind, rows, &pages.faulting))?;
+    report.add(line("arithmetic beside pages, processor time", kind, rows, &pages.machine))?;
     let quiet = writes(&store, &copy, rows, options.phase(), false)?;
     let scanned = writes(&store, &copy, rows, options.phase(), true)?;
     report.add(line("write, wall time", kind, rows, &quiet))?;
     report.add(line("write under a scan, wall time", kind, rows, &scanned))
 }
 
-/// A filled table, and how long each insert took of the processor.
-struct Filled {
-    store: Store,
-    copy: Arc<TableCopy>,
-    /// Inserts into memory that was there.
-    inserts: Histogram<u64>,
-    /// Inserts during which the operating system had to find memory.
+/// How long operations took of the processor.
+struct Times {
+    /// Those that found their memory there.
+    plain: Histogram<u64>,
+    /// Those during which the operating system had to find memory.
     faulting: Histogram<u64>,
-    /// Arithmetic in turns with the inserts.
+    /// Arithmetic in turns with them.
     machine: Histogram<u64>,
+    /// Page faults of this thread before the next operation.
+    faults: Option<i64>,
 }
 
-fn filled(kind: Kind, rows: u64) -> Result<Filled, Error> {
+impl Times {
+    fn new() -> Result<Self, Error> {
+        let (plain, faulting, machine) = (histogram()?, histogram()?, histogram()?);
+        Ok(Self { plain, faulting, machine, faults: page_faults() })
+    }
+
+    /// Runs one operation, and notes its time.
+    fn of<T>(&mut self, operation: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        let before = cpu_time();
+        let answer = operation()?;
+        let took = cpu_time().saturating_sub(before);
+        let faults_before = std::mem::replace(&mut self.faults, page_faults());
+        let times = if self.faults == faults_before { &mut self.plain } else { &mut self.faulting };
+        record(times, took);
+        Ok(answer)
+    }
+
+    fn of_machine(&mut self) {
+        record(&mut self.machine, arithmetic());
+    }
+}
+
+/// A filled table, and the times of its inserts.
+fn filled(kind: Kind, rows: u64) -> Result<(Store, Arc<TableCopy>, Times), Error> {
     let store = Store::new(StoreConfig::new(Box::new(SystemClock)));
     let copy = store.create(TableId(1), CopySpec::new(kind))?;
-    let (mut inserts, mut faulting, mut machine) = (histogram()?, histogram()?, histogram()?);
-    let mut faults = page_faults();
+    let mut times = Times::new()?;
     for number in 0..rows {
-        let before = cpu_time();
-        put(&store, &copy, number)?;
-        let took = cpu_time().saturating_sub(before);
-        let faults_before = std::mem::replace(&mut faults, page_faults());
-        record(if faults == faults_before { &mut inserts } else { &mut faulting }, took);
+        times.of(|| put(&store, &copy, number))?;
         if number % INSERTS_A_TURN == 0 {
-            record(&mut machine, arithmetic());
+            times.of_machine();
         }
     }
-    Ok(Filled { store, copy, inserts, faulting, machine })
+    Ok((store, copy, times))
+}
+
+/// The times of the pages of a scan over a snapshot.
+fn scanned(store: &Store, copy: &TableCopy) -> Result<Times, Error> {
+    let snapshot = store.snapshot(SNAPSHOT_TTL_MS);
+    let mut scan = Scan::all();
+    let mut times = Times::new()?;
+    while times.of(|| Ok(scan.next_page(store, copy, Some(&snapshot))?))?.is_some() {
+        times.of_machine();
+    }
+    Ok(times)
 }
 
 /// Processor time of some plain arithmetic.
