@@ -7,6 +7,7 @@ mod exchange;
 mod machine;
 mod model;
 mod number;
+mod one_row;
 mod parts;
 mod recovery;
 mod regressions;
