@@ -19,6 +19,7 @@
 //! ├── line                      see `mnemon_line`
 //! └── resp                      one_for_one
 //!     ├── heartbeat             the time, memory, clients that must go
+//!     ├── postman-N             on each I/O thread: tells its clients of messages
 //!     ├── clients               dynamic: a process a client
 //!     └── door                  accepts
 //! ```

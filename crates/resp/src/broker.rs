@@ -2,7 +2,7 @@
 //!
 //! What must stay true: every subscriber gets the messages in one order, the order in which they were published; a
 //! message is encoded once for each channel or pattern, whoever hears it; nobody is woken while the lock is held, and a
-//! publisher waits for no subscriber. Who is to be woken, [`Post`](crate::post::Post) tells.
+//! publisher waits for no subscriber. Those who have to be woken get their turn in [`Post`](crate::post::Post).
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -218,11 +218,12 @@ impl Host {
     /// Wakes clients that have mail.
     fn wake(&self, mut clients: Vec<Arc<Presence>>) {
         clients.sort_by_key(|client| client.thread);
-        for group in clients.chunk_by(|one, other| one.thread == other.thread) {
-            match group.first().and_then(|client| client.thread) {
-                // One alone needs no detour.
-                Some(thread) if group.len() > 1 => self.stats.thread(thread).post.put(group),
-                _ => group.iter().for_each(|client| client.wake()),
+        while let Some(thread) = clients.last().map(|client| client.thread) {
+            let first = clients.partition_point(|client| client.thread < thread);
+            let group = clients.drain(first..);
+            match thread {
+                Some(number) => self.stats.thread(number).post.put(group),
+                None => group.for_each(|client| client.wake()),
             }
         }
     }

@@ -22,24 +22,28 @@ const LEAST: usize = 8;
 /// what arrives in these piles up.
 const AMONG: usize = 8;
 /// Clients for which an empty list keeps room.
-const KEPT_ROOM: usize = 1_024;
+pub(crate) const KEPT_ROOM: usize = 1_024;
 
-/// The list of one thread.
+/// The list of one thread. All threads write it, so it lies apart from what only its own does.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 pub(crate) struct Post {
     waiting: Mutex<VecDeque<Arc<Presence>>>,
     arrived: Notify,
 }
 
 impl Post {
-    /// Adds clients that have mail, and sees to it that they are told.
-    pub(crate) fn put(&self, clients: &[Arc<Presence>]) {
-        let first = {
-            let mut waiting = self.waiting.lock();
-            let first = waiting.is_empty();
-            waiting.extend(clients.iter().cloned());
-            first
-        };
+    /// Sees to it that clients are told that they have mail.
+    pub(crate) fn put(&self, clients: impl ExactSizeIterator<Item = Arc<Presence>>) {
+        let mut waiting = self.waiting.lock();
+        let first = waiting.is_empty();
+        if first && clients.len() == 1 {
+            // One alone needs no detour.
+            drop(waiting);
+            return clients.for_each(|client| client.wake());
+        }
+        waiting.extend(clients);
+        drop(waiting);
         if first {
             self.arrived.notify_one();
         }
@@ -66,13 +70,14 @@ impl Post {
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
-    use std::task::{Context, Waker};
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use std::task::{Context, Wake, Waker};
 
     use super::*;
 
     fn put(post: &Post, ids: std::ops::Range<u64>) {
         let client = |id| Arc::new(Presence::new(id, None, [String::new(), String::new()], 0));
-        post.put(&ids.map(client).collect::<Vec<_>>());
+        post.put(ids.map(client).collect::<Vec<_>>().into_iter());
     }
 
     /// The numbers of those who are told next, and whether others wait on.
@@ -107,15 +112,33 @@ mod tests {
     }
 
     #[test]
+    fn one_alone_is_woken_at_once_unless_others_wait() {
+        struct Told(AtomicUsize);
+        impl Wake for Told {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Relaxed);
+            }
+        }
+        let (post, told) = (Post::default(), Arc::new(Told(AtomicUsize::new(0))));
+        let client = Arc::new(Presence::new(7, None, [String::new(), String::new()], 0));
+        client.set_waker(&Waker::from(told.clone()));
+        post.put(std::iter::once(client.clone()));
+        assert_eq!((take(&post, 0), told.0.load(Relaxed)), ((vec![], false), 1));
+        put(&post, 0..2);
+        post.put(std::iter::once(client));
+        assert_eq!((take(&post, 0), told.0.load(Relaxed)), ((vec![0, 1, 7], false), 1));
+    }
+
+    #[test]
     fn who_comes_while_nobody_waits_is_not_missed() {
         let post = Post::default();
         let context = &mut Context::from_waker(Waker::noop());
-        put(&post, 0..1);
+        put(&post, 0..2);
         assert!(pin!(post.arrival()).poll(context).is_ready());
         take(&post, 0);
         let mut arrival = pin!(post.arrival());
         assert!(arrival.as_mut().poll(context).is_pending());
-        put(&post, 1..2);
+        put(&post, 2..4);
         assert!(arrival.poll(context).is_ready());
     }
 }

@@ -150,6 +150,8 @@ async fn each_process_can_be_killed_under_load_and_nothing_acknowledged_is_lost(
         "/node/tables/subscriptions",
         "/node/tables/snapshots",
         "/node/resp/heartbeat",
+        "/node/resp/postman-0",
+        "/node/resp/postman-1",
         "/node/resp/clients",
         "/node/resp/door",
         "/node/line/registry",

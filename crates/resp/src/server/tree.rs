@@ -67,7 +67,8 @@ impl Plan {
         });
         let threads = SupervisorSpec::new(Strategy::OneForOne)
             .name("resp")
-            .intensity(RESTARTS, RESTARTS_WITHIN)
+            // A runtime that ends, as all do when the server stops, takes its postman along.
+            .intensity(RESTARTS + u32::try_from(self.runtimes.len()).unwrap_or(u32::MAX), RESTARTS_WITHIN)
             .child(heartbeat);
         (0..self.runtimes.len())
             .fold(threads, |spec, number| spec.child(self.postman(number)))

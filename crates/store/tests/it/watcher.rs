@@ -11,6 +11,13 @@ use crate::model::{ModelRow, Rows, Value, is_deletion};
 #[derive(Default)]
 pub(crate) struct Inbox(Mutex<Vec<Batch>>);
 
+impl Inbox {
+    /// What has been published since the last look.
+    pub(crate) fn take(&self) -> Vec<Batch> {
+        std::mem::take(&mut *self.0.lock())
+    }
+}
+
 impl Sink for Inbox {
     fn publish(&self, batch: Batch) {
         self.0.lock().push(batch);
@@ -28,8 +35,7 @@ pub(crate) struct Watcher {
 impl Watcher {
     /// Follows the events that have come. Each must tell what stood there before as it was told earlier.
     pub(crate) fn follow(&mut self) {
-        let batches = std::mem::take(&mut *self.inbox.0.lock());
-        for batch in batches {
+        for batch in self.inbox.take() {
             assert!(batch.clock > self.clock, "events left out of the clock's order");
             self.clock = batch.clock;
             for change in batch.changes {
