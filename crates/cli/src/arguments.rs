@@ -336,6 +336,9 @@ fn door(text: &str) -> Result<Door, String> {
 fn explain(error: &clap::Error, words: &[OsString]) -> Parsed {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Parsed::Text(error.render().to_string()),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Parsed::Refused(CliError::Usage(missing_command(words)))
+        }
         _ => {
             let text = first_paragraph(error);
             Parsed::Refused(CliError::Usage(match blamed_variable(error, words) {
@@ -348,6 +351,17 @@ fn explain(error: &clap::Error, words: &[OsString]) -> Parsed {
             }))
         }
     }
+}
+
+/// That the words call a command that has commands of its own, and none of these.
+fn missing_command(words: &[OsString]) -> String {
+    let all = Arguments::command();
+    let mut command = &all;
+    for word in words {
+        command = command.find_subcommand(word).unwrap_or(command);
+    }
+    let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+    format!("'{}' needs one of {}", command.get_name(), names.join(", "))
 }
 
 /// The argument whose value cannot be, and the environment variable that has the value, if it has none from the command line.
@@ -423,6 +437,7 @@ mod tests {
             (&["--resp-threads", "many"], "invalid value 'many'"),
             (&["--log-format", "xml"], "[possible values: human, json]"),
             (&["dance"], "'dance'"),
+            (&["ctl"], "'ctl' needs one of status, tables, "),
             (&["--name", "a", "serve"], "'serve'"),
             (&["serve", "--name", "a", "--name", "b"], "--name"),
         ] {

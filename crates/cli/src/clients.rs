@@ -65,7 +65,7 @@ pub(crate) struct ClientSettings {
     max_memory: Option<String>,
 
     /// Bytes that clients' requests and unread answers may take together, or a share of --max-memory such as 5%; past it the
-    /// clients that hold most are sent away; 0: no bound [default: a quarter of the machine's memory].
+    /// clients that hold most are sent away; 0: no bound [default: a quarter of the memory the process may have].
     #[arg(long, env = "MNEMON_MAX_CLIENT_MEMORY", value_name = "BYTES", value_parser = bound("maxmemory-clients"))]
     max_client_memory: Option<String>,
 

@@ -21,7 +21,7 @@ const HELP: &str = "\
 help COMMAND     what a command takes and does; help T. lists those on tables, help H those that begin with H
 Tab              completes commands, and tables behind commands that begin with T.
 Up, Ctrl-R       earlier lines, and a search in them; a line that begins with a blank is not kept
-Ctrl-C           forgets the line, or ends the shell while it listens
+Ctrl-C           forgets the line, or ends listening
 exit, Ctrl-D     ends the shell
 Quote as for redis-cli: T.WRITE users '{\"id\":1}'. Each command is explained in docs/commands.md.
 ";
