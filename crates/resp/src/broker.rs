@@ -155,7 +155,7 @@ mod tests {
     const LIMIT: OutputLimit = OutputLimit { hard: 0, soft: 0, soft_seconds: 0 };
 
     fn client(id: u64) -> Arc<Presence> {
-        Arc::new(Presence::new(id, None, [String::new(), String::new()], 0))
+        Presence::numbered(id)
     }
 
     #[test]

@@ -36,6 +36,8 @@ mod stats;
 mod syncing;
 mod tuning;
 mod users;
+#[cfg(test)]
+mod wakes;
 
 pub use answer::{Answer, HashPart};
 pub use bounds::{Bounds, ClientMemoryLimit, OutputLimit};

@@ -70,14 +70,13 @@ impl Post {
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
-    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-    use std::task::{Context, Wake, Waker};
+    use std::task::{Context, Waker};
 
     use super::*;
+    use crate::wakes::Wakes;
 
     fn put(post: &Post, ids: std::ops::Range<u64>) {
-        let client = |id| Arc::new(Presence::new(id, None, [String::new(), String::new()], 0));
-        post.put(ids.map(client).collect::<Vec<_>>().into_iter());
+        post.put(ids.map(Presence::numbered).collect::<Vec<_>>().into_iter());
     }
 
     /// The numbers of those who are told next, and whether others wait on.
@@ -113,20 +112,14 @@ mod tests {
 
     #[test]
     fn one_alone_is_woken_at_once_unless_others_wait() {
-        struct Told(AtomicUsize);
-        impl Wake for Told {
-            fn wake(self: Arc<Self>) {
-                self.0.fetch_add(1, Relaxed);
-            }
-        }
-        let (post, told) = (Post::default(), Arc::new(Told(AtomicUsize::new(0))));
-        let client = Arc::new(Presence::new(7, None, [String::new(), String::new()], 0));
-        client.set_waker(&Waker::from(told.clone()));
+        let (post, wakes) = (Post::default(), Arc::<Wakes>::default());
+        let client = Presence::numbered(7);
+        client.set_waker(&wakes.waker());
         post.put(std::iter::once(client.clone()));
-        assert_eq!((take(&post, 0), told.0.load(Relaxed)), ((vec![], false), 1));
+        assert_eq!((take(&post, 0), wakes.take()), ((vec![], false), 1));
         put(&post, 0..2);
         post.put(std::iter::once(client));
-        assert_eq!((take(&post, 0), told.0.load(Relaxed)), ((vec![0, 1, 7], false), 1));
+        assert_eq!((take(&post, 0), wakes.take()), ((vec![0, 1, 7], false), 0));
     }
 
     #[test]

@@ -136,6 +136,12 @@ impl Presence {
         }
     }
 
+    /// A client with nothing but a number, for tests.
+    #[cfg(test)]
+    pub(crate) fn numbered(id: u64) -> Arc<Self> {
+        Arc::new(Self::new(id, None, [String::new(), String::new()], 0))
+    }
+
     /// The name that the client gave itself; empty: none.
     pub(crate) fn name(&self) -> Arc<[u8]> {
         self.name.lock().clone()

@@ -56,8 +56,7 @@ mod tests {
     use std::future::Future;
     use std::pin::Pin;
     use std::sync::Arc;
-    use std::sync::atomic::AtomicUsize;
-    use std::task::{Context, Poll, Wake, Waker};
+    use std::task::{Context, Poll};
     use std::time::Duration;
 
     use mnemon_disc::log::{LogPlace, Opened, open};
@@ -66,15 +65,7 @@ mod tests {
     use mnemon_disc::{DiscError, Durability, LogConfig, NodeId, StreamId};
 
     use super::*;
-
-    #[derive(Default)]
-    struct Wakes(AtomicUsize);
-
-    impl Wake for Wakes {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, SeqCst);
-        }
-    }
+    use crate::wakes::Wakes;
 
     /// A client that waits for an entry of its own.
     struct Client<'s> {
@@ -91,8 +82,7 @@ mod tests {
         }
 
         fn poll(&mut self) -> Poll<Result<(), DiscError>> {
-            let waker = Waker::from(self.wakes.clone());
-            self.waiting.as_mut().poll(&mut Context::from_waker(&waker))
+            self.waiting.as_mut().poll(&mut Context::from_waker(&self.wakes.waker()))
         }
 
         /// Polls as often as it asks for by itself; whether it waits then.
@@ -105,7 +95,7 @@ mod tests {
         }
 
         fn woken(&self) -> usize {
-            self.wakes.0.swap(0, SeqCst)
+            self.wakes.take()
         }
     }
 

@@ -51,8 +51,7 @@ mod tests {
     #[test]
     fn those_that_hold_most_go_and_no_more_than_needed() {
         let (roster, memory) = (Roster::default(), ClientMemory::default());
-        let clients: Vec<Arc<Presence>> =
-            (1..=5).map(|id| Arc::new(Presence::new(id, None, [String::new(), String::new()], 0))).collect();
+        let clients: Vec<Arc<Presence>> = (1..=5).map(Presence::numbered).collect();
         for (client, bytes) in clients.iter().zip([100, 500, 300, 400, 0]) {
             roster.enter(client.clone());
             memory.note(client, 7);

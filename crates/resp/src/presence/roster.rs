@@ -62,7 +62,7 @@ mod tests {
     fn every_client_is_met_once() {
         let roster = Roster::default();
         for id in 1..=1_000 {
-            roster.enter(Arc::new(Presence::new(id, None, [String::new(), String::new()], 0)));
+            roster.enter(Presence::numbered(id));
         }
         roster.leave(500);
         let met: Vec<u64> = roster.iter().map(|client| client.id).collect();

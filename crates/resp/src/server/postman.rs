@@ -34,8 +34,7 @@ pub(super) async fn deliver(host: Arc<Host>, number: usize) {
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
-    use std::sync::atomic::AtomicUsize;
-    use std::task::{Context, Wake, Waker};
+    use std::task::{Context, Waker};
 
     use mnemon_store::SystemClock;
     use mnemon_table::Catalog;
@@ -43,30 +42,22 @@ mod tests {
     use super::*;
     use crate::host::Settings;
     use crate::presence::Presence;
-
-    #[derive(Default)]
-    struct Told(AtomicUsize);
-
-    impl Wake for Told {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Relaxed);
-        }
-    }
+    use crate::wakes::Wakes;
 
     #[test]
     fn commands_of_before_a_message_do_not_hasten_it() {
         let catalog = Arc::new(Catalog::local(Box::new(SystemClock)));
         let host = Arc::new(Host::new(catalog, Settings::default()));
-        let (thread, told) = (host.stats.thread(0), Arc::new(Told::default()));
+        let (thread, wakes) = (host.stats.thread(0), Arc::<Wakes>::default());
         let client = |id| {
-            let client = Presence::new(id, Some(0), [String::new(), String::new()], 0);
-            client.set_waker(&Waker::from(told.clone()));
-            Arc::new(client)
+            let client = Presence::numbered(id);
+            client.set_waker(&wakes.waker());
+            client
         };
         let mut delivering = pin!(deliver(host.clone(), 0));
         let mut turn = || {
             assert!(delivering.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-            told.0.swap(0, Relaxed)
+            wakes.take()
         };
         thread.commands.store(1_000, Relaxed);
         assert_eq!(turn(), 0);
