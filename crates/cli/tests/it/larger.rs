@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use redis::{Connection, cmd, pipe};
 
@@ -23,10 +24,18 @@ const MOVE_BYTES: u64 = 20 << 20;
 /// What twice as large a table may take more: the peaks of equal runs differ by half of it.
 const GROWTH_BYTES: u64 = 16 << 20;
 
-fn body(id: u64) -> String {
-    // Not to be packed: a different letter at each place.
-    let letter = |place: u64| char::from(b'a' + ((id.wrapping_mul(0x9e37_79b9) >> (place % 29)) % 26) as u8);
-    (0..BODY_BYTES as u64).map(letter).collect()
+/// A text that cannot be packed: a piece of a long one without repetitions, another for every record.
+fn body(id: u64) -> &'static str {
+    static LETTERS: LazyLock<String> = LazyLock::new(|| {
+        let mut state = 1_u64;
+        let mut letter = |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            char::from(b'a' + ((state >> 33) % 26) as u8)
+        };
+        (0..1 << 20).map(&mut letter).collect()
+    });
+    let first = id.wrapping_mul(0x9e37_79b9) as usize % (LETTERS.len() - BODY_BYTES);
+    &LETTERS[first..first + BODY_BYTES]
 }
 
 fn record(id: u64) -> String {

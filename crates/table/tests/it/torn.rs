@@ -160,7 +160,8 @@ fn absences_of_two_moments_are_not_taken_for_one() {
             let (holders, witness) = answer.expect("the reads end some time");
             assert_eq!(holders, witness.unwrap_or(0) as usize, "keys that are there, and how many should be");
         };
-        race(READS, write, read);
+        // A read is rarely left in peace by this writer, and takes dozens of attempts: a quarter of them is plenty.
+        race(READS / 4, write, read);
         triple.assert_equal();
     }
 }
