@@ -127,12 +127,14 @@ impl<'a> TermRef<'a> {
         self.as_bytes().and_then(|bytes| std::str::from_utf8(bytes).ok())
     }
 
-    /// What kind of term this is, in one word, for messages.
+    /// What kind of term this is, in one word, for messages: a binary that is text is called a string, as those who wrote
+    /// it do. O(length) for a binary.
     pub fn kind(self) -> &'static str {
         match self {
             Self::Int(_) => "integer",
             Self::Float(_) => "float",
             Self::Atom(_) => "atom",
+            Self::Binary(_) if self.as_str().is_some() => "string",
             Self::Binary(_) => "binary",
             Self::Tuple(_) => "tuple",
             Self::List(_) => "list",

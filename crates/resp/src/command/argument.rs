@@ -63,6 +63,11 @@ impl<'a> Once<'a> {
         self.0.push(option);
         Ok(())
     }
+
+    /// Whether an option was noted.
+    pub(crate) fn has_met(&self, name: &str) -> bool {
+        self.0.iter().any(|met| is(name, met))
+    }
 }
 
 /// Whether an argument is this word, in whatever case.

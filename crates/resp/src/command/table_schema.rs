@@ -81,7 +81,19 @@ pub(super) fn create(context: &Context<'_>, args: Args<'_>) -> Result<SchemaFutu
         place += 2;
     }
     let schema = builder.build().map_err(|error| refusal::of_table(&error))?;
+    if once.has_met("DURABILITY") {
+        can_be_durable(schema.storage())?;
+    }
     Ok(change(context, |catalog| async move { catalog.create(schema).await.map(drop) }))
+}
+
+/// Refuses a promise that a table which ends with the process cannot keep.
+fn can_be_durable(storage: Storage) -> Result<(), Answer> {
+    if storage.is_on_disc() {
+        return Ok(());
+    }
+    let what_to_do = "keep it on disc with STORAGE disc or disc_only, or leave DURABILITY out";
+    Err(Answer::failure(format!("BADSCHEMA a table in RAM has no durability; {what_to_do}")))
 }
 
 /// The builder with an option; `None` for an unknown one.
@@ -162,6 +174,7 @@ pub(super) fn set_storage(context: &Context<'_>, args: Args<'_>) -> Result<Schem
     let durability = match (args.get(3), args.get(4)) {
         (None, _) => Durability::default(),
         (Some(option), Some(value)) if is("DURABILITY", option) && args.len() == 5 => {
+            can_be_durable(storage)?;
             parse_durability(&String::from_utf8_lossy(value).to_ascii_lowercase()).map_err(refused)?
         }
         (Some(option), _) => {
