@@ -10,6 +10,7 @@ use crate::collection::Collection;
 use crate::copy::{Kind, TableCopy};
 use crate::event::{Cause, Change, FieldChange};
 use crate::index::{self, Index};
+use crate::large::{self, Large};
 use crate::op::Expiry;
 use crate::row::Row;
 use crate::rows::At;
@@ -35,6 +36,8 @@ pub(crate) struct Stamp {
     pub(crate) report_all: bool,
     /// How many pairs of tables the commit has exchanged so far.
     pub(crate) exchanges: u32,
+    /// Values too large to be copied or freed under the locks.
+    pub(crate) large: Option<Box<Large>>,
 }
 
 impl Stamp {
@@ -60,7 +63,8 @@ impl Cell<'_, '_> {
         if self.shard.expiring() > 0
             && self.shard.get(self.at).is_some_and(|row| row.is_expired(self.stamp.now_ms))
         {
-            self.remove(Cause::Expired);
+            let expired = self.remove(Cause::Expired);
+            self.free(expired);
         }
     }
 
@@ -97,9 +101,11 @@ impl Cell<'_, '_> {
     /// that nobody has touched for long.
     pub(crate) fn put_bytes(&mut self, body: &[u8], expires_at: Option<u64>) {
         let version = self.stamp.version;
-        let in_place = if expires_at.is_none() { self.row_in_place() } else { None };
+        let may_be_in_place = expires_at.is_none() && !large::is_large(body);
+        let in_place = if may_be_in_place { self.row_in_place() } else { None };
         if !in_place.is_some_and(|row| row.overwrite(version, body)) {
-            self.replace_bytes(body, expires_at);
+            let old = self.replace_bytes(body, expires_at);
+            self.free(old);
         }
     }
 
@@ -112,7 +118,15 @@ impl Cell<'_, '_> {
 
     /// Writes a value of plain bytes and gives the row that was there.
     pub(crate) fn replace_bytes(&mut self, body: &[u8], expires_at: Option<u64>) -> Option<Row> {
-        self.put(Row::bytes(self.stamp.version, expires_at, self.at.key, body))
+        let row = large::row_of(&mut self.stamp.large, self.stamp.version, expires_at, self.at.key, body);
+        self.put(row)
+    }
+
+    /// Frees what was replaced, a large row when the locks are gone.
+    pub(crate) fn free(&mut self, old: Option<Row>) {
+        if let Some(old) = old {
+            large::free(&mut self.stamp.large, old);
+        }
     }
 
     pub(crate) fn put(&mut self, row: Row) -> Option<Row> {

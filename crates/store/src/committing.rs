@@ -20,6 +20,7 @@ use crate::error::StoreError;
 use crate::event::{Change, TableId};
 use crate::index::Index;
 use crate::journal::{Draft, Noted};
+use crate::large::Large;
 use crate::lock::{Need, ShardLocks, lock_indexes};
 use crate::op::{Op, OpError, Outcome};
 use crate::row::Row;
@@ -74,6 +75,7 @@ impl Store {
         // Rows on disc are looked for before the locks are taken, and brought in before anything is noted.
         let is_cold = spots.is_cold();
         let peeks = if is_cold { self.peek(commit, &spots)? } else { Vec::new() };
+        let large = Large::build(commit.ops.iter().map(|op| &op.op));
         let journal = self.journal();
         let (draft, shards) = loop {
             let copies = spots.ops.iter().map(|spot| spots.copies[spot.copy]);
@@ -107,6 +109,7 @@ impl Store {
         let sequence = self.sequence(subscribed);
         let mut stamp = self.stamp(commit.time_ms);
         stamp.report_all = commit.with_before;
+        stamp.large = large;
         let noted = match draft.map(|draft| draft.note(stamp.version)).transpose() {
             Ok(noted) => noted.flatten(),
             Err(error) => {
@@ -138,7 +141,7 @@ impl Store {
             self.make_rows_room();
         }
         // Freed here, when no lock is held any more.
-        drop(cleared);
+        drop((cleared, stamp.large.take()));
         Ok((Applied { clock: stamp.version, outcomes, before }, noted))
     }
 

@@ -51,6 +51,7 @@ mod images;
 mod index;
 mod indexing;
 mod journal;
+mod large;
 mod lock;
 mod moved;
 pub mod op;

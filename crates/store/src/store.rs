@@ -379,6 +379,7 @@ impl Store {
             changes: Vec::new(),
             report_all: false,
             exchanges: 0,
+            large: None,
         }
     }
 

@@ -52,11 +52,13 @@ pub(super) fn put_collection(
     expiry: Expiry,
 ) -> Outcome {
     if collection.is_empty() {
-        cell.remove(Cause::Delete);
+        let old = cell.remove(Cause::Delete);
+        cell.free(old);
         return Outcome::Put { stored: false, old: None };
     }
     let expires_at = cell.expiry(expiry);
-    cell.put(Row::collection(cell.stamp.version, expires_at, cell.at.key, collection.clone()));
+    let old = cell.put(Row::collection(cell.stamp.version, expires_at, cell.at.key, collection.clone()));
+    cell.free(old);
     Outcome::Put { stored: true, old: None }
 }
 

@@ -6,6 +6,7 @@ use crate::commit::{Applied, Check, Commit};
 use crate::copy::TableCopy;
 use crate::error::StoreError;
 use crate::journal::Noted;
+use crate::large::Large;
 use crate::lock::lock_indexes;
 use crate::op::Op;
 use crate::replica::Single;
@@ -67,6 +68,7 @@ impl Store {
         op: &Op<'_>,
         checks: &[Check<'_>],
     ) -> Result<(Single, Noted), StoreError> {
+        let large = Large::build(std::iter::once(op));
         let journal = self.journal();
         let (draft, mut shard) = loop {
             let draft = journal.map_or(Ok(None), |journal| journal.draft_one(copy, time_ms, op))?;
@@ -94,6 +96,7 @@ impl Store {
         let subscribed = copy.is_subscribed();
         let sequence = self.sequence(subscribed);
         let mut stamp = self.stamp(time_ms);
+        stamp.large = large;
         let noted = match draft {
             Some(draft) => draft.note(stamp.version)?,
             None => None,

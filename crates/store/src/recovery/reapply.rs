@@ -30,6 +30,7 @@ impl Store {
             changes: Vec::new(),
             report_all: false,
             exchanges: 0,
+            large: None,
         };
         let Some(key) = op.key() else {
             if matches!(op, Op::Clear) {

@@ -4,6 +4,7 @@
 
 mod concurrency;
 mod exchange;
+mod large;
 mod machine;
 mod model;
 mod number;
