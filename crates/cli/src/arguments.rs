@@ -95,7 +95,7 @@ pub(crate) struct Settings {
     pub(crate) default_durability: Durability,
 
     /// Bytes of log after which changed tables are written anew and the log before is freed: k, kb, m, mb, g and gb are units.
-    #[arg(long, env = "MNEMON_CHECKPOINT_BYTES", value_name = "BYTES", default_value = "64mb", value_parser = bytes)]
+    #[arg(long, env = "MNEMON_CHECKPOINT_BYTES", value_name = "BYTES", default_value = "64mb", value_parser = some_bytes)]
     pub(crate) checkpoint_bytes: u64,
 
     /// Bytes of memory for all tables on disc only: half for blocks that were read, half for changes that are not written yet.
@@ -314,6 +314,11 @@ fn bytes(text: &str) -> Result<u64, String> {
     let mut bounds = Bounds::default();
     bounds.set("maxmemory", text).map_err(with_example)?;
     Ok(bounds.max_memory)
+}
+
+/// Bytes, and not none: after every byte something would be done.
+fn some_bytes(text: &str) -> Result<u64, String> {
+    bytes(text).and_then(|bytes| if bytes > 0 { Ok(bytes) } else { Err("at least 1".to_owned()) })
 }
 
 fn durability(text: &str) -> Result<Durability, String> {

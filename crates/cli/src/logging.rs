@@ -23,6 +23,16 @@ pub(crate) fn start(level: Option<&str>, format: LogFormat) -> Result<(), CliErr
     Ok(())
 }
 
+/// Refuses a word that is no level: it would be taken for a module's name, and silence all others.
+fn check_levels(wanted: &str) -> Result<(), String> {
+    let mut words =
+        wanted.split(',').map(str::trim).filter(|word| !word.is_empty() && !word.contains(['=', '[']));
+    let stray = words.find(|word| word.parse::<LevelFilter>().is_err());
+    stray.map_or(Ok(()), |word| {
+        Err(format!("'{word}' is no level; they are off, error, warn, info, debug and trace, and a module's is MODULE=LEVEL"))
+    })
+}
+
 /// What is logged: what the setting says, else `RUST_LOG`, else all from `info` upwards.
 ///
 /// # Errors
@@ -32,6 +42,9 @@ pub(crate) fn filter(level: Option<&str>) -> Result<EnvFilter, CliError> {
         Some(level) => ("log", level.to_owned()),
         None => (EnvFilter::DEFAULT_ENV, std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default()),
     };
+    if level.is_some() {
+        check_levels(&wanted).map_err(|cause| CliError::LogFilter { from, cause })?;
+    }
     EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
         .parse(wanted)

@@ -69,7 +69,13 @@ pub(crate) fn of_table(error: &TableError) -> Answer {
         TableError::Refused { cause: OpError::WrongType, .. } => "WRONGTYPE",
         _ => "ERR",
     };
-    Answer::failure(format!("{word} {error}"))
+    match error {
+        // The word says it already.
+        TableError::BadSchema(cause) | TableError::BadQuery(cause) => {
+            Answer::failure(format!("{word} {cause}"))
+        }
+        _ => Answer::failure(format!("{word} {error}")),
+    }
 }
 
 /// Arguments that do not fit a command, in Redis's words.

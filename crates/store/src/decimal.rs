@@ -1,9 +1,12 @@
 //! Numbers kept as decimal text, as Redis keeps counters.
 //!
-//! Sums of numbers with a fraction are exact to 17 digits behind the point wherever they fit; Redis computes them in
-//! 80-bit floats and prints 17 digits, which is the same for what people count. Larger ones are computed as f64.
+//! Sums of numbers with a fraction are exact, and rounded to 17 digits behind the point; Redis computes them in
+//! 80-bit floats and prints 17 digits, which is the same for what people count.
+
+mod exact;
 
 use crate::op::OpError;
+use exact::Exact;
 
 /// Digits behind the point that are kept.
 const SCALE: u32 = 17;
@@ -66,33 +69,25 @@ impl IntegerText {
     }
 }
 
-/// The sum of two decimal numbers, as text without trailing zeros.
+/// The sum of two decimal numbers, as text without trailing zeros. O(digits).
 ///
 /// # Errors
-/// `NotANumber` when one is none, `NotFinite` when the sum is not finite.
+/// `NotANumber` when one is none, `NotFinite` when one is an infinity or the sum is too large.
 pub fn add(one: &[u8], other: &[u8]) -> Result<String, OpError> {
     if let (Some(one), Some(other)) = (scaled(one), scaled(other))
         && let Some(sum) = one.checked_add(other)
     {
         return Ok(scaled_text(sum));
     }
-    let sum = parse_float(one)? + parse_float(other)?;
-    if !sum.is_finite() {
-        return Err(OpError::NotFinite);
-    }
-    Ok(trimmed(format!("{sum:.17}")))
+    Ok(Exact::parse(one)?.add(Exact::parse(other)?)?.rounded(SCALE as usize).text())
 }
 
 /// Whether text is a number that [`add`] takes.
-#[must_use]
-pub fn is_number(text: &[u8]) -> bool {
-    parse_float(text).is_ok()
-}
-
-fn parse_float(text: &[u8]) -> Result<f64, OpError> {
-    let text = std::str::from_utf8(text).map_err(|_| OpError::NotANumber)?;
-    let value: f64 = text.parse().map_err(|_| OpError::NotANumber)?;
-    if value.is_nan() { Err(OpError::NotANumber) } else { Ok(value) }
+///
+/// # Errors
+/// `NotANumber`, `NotFinite`.
+pub fn check_number(text: &[u8]) -> Result<(), OpError> {
+    Exact::parse(text).map(drop)
 }
 
 /// A plain decimal (no exponent) in units of 10^-17.
@@ -167,7 +162,16 @@ mod tests {
         assert_eq!(sum("10.50", "0.1").unwrap(), "10.6");
         assert_eq!(sum("5.0e3", "200").unwrap(), "5200");
         assert_eq!(sum("-1.5", "1.5").unwrap(), "0");
-        assert_eq!(sum("1e400", "1"), Err(OpError::NotFinite));
+        assert_eq!(sum("0.1", "2e-1").unwrap(), "0.3");
+        assert_eq!(sum("1", "1e-10").unwrap(), "1.0000000001");
+        assert_eq!(sum("5", "1e16").unwrap(), "10000000000000005");
+        assert_eq!(sum("0.5", "1e17").unwrap(), "100000000000000000.5");
+        assert_eq!(sum("9007199254740993", "1e0").unwrap(), "9007199254740994");
+        assert_eq!(sum("1000", "0.00012345678901234567").unwrap(), "1000.00012345678901235");
+        assert_eq!(sum("1e2", "3.3").unwrap(), "103.3");
+        assert_eq!(sum("1e400", "-1e400").unwrap(), "0");
+        assert_eq!(sum("1e30", "1").unwrap(), "1000000000000000000000000000001");
+        assert_eq!(sum("inf", "1"), Err(OpError::NotFinite));
         assert_eq!(sum("x", "1"), Err(OpError::NotANumber));
         assert_eq!(sum("nan", "1"), Err(OpError::NotANumber));
     }

@@ -79,6 +79,8 @@ fn a_file_that_cannot_be_is_refused_with_the_line() {
         ("resp_threads = 0\n", &["resp_threads", "at least one"]),
         ("resp = \"0.0.0.0:1\"\n", &["0.0.0.0:1", "--unprotected"]),
         ("log = \"=loud==\"\n", &["log"]),
+        ("log = \"inof\"\n", &["log", "'inof' is no level"]),
+        ("checkpoint_bytes = \"0\"\n", &["checkpoint_bytes", "at least 1"]),
     ]
     .into_iter()
     .enumerate()

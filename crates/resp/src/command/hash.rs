@@ -150,11 +150,10 @@ pub(super) fn hincrby<'a>(_: &Context<'_>, args: Args<'a>) -> Plan<'a> {
 /// `HINCRBYFLOAT key field increment`
 pub(super) fn hincrbyfloat<'a>(_: &Context<'_>, args: Args<'a>) -> Plan<'a> {
     let by = arg(args, 3);
-    if !decimal::is_number(by) {
-        return refusal::NOT_A_FLOAT.into();
-    }
-    if by.iter().any(|byte| byte.eq_ignore_ascii_case(&b'n')) {
-        return Answer::error("ERR value is NaN or Infinity").into();
+    match decimal::check_number(by) {
+        Ok(()) => {}
+        Err(OpError::NotFinite) => return Answer::error("ERR value is NaN or Infinity").into(),
+        Err(_) => return refusal::NOT_A_FLOAT.into(),
     }
     let op = Op::FieldIncrementFloat { key: bytes(args, 1), field: bytes(args, 2), by: by.into() };
     Plan::on_database(op, |_, _, outcome| match outcome {

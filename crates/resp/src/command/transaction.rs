@@ -23,7 +23,12 @@ pub(super) fn exec(session: &mut Session, _: Args<'_>) -> Execution {
 
 /// `DISCARD`
 pub(super) fn discard(session: &mut Session, _: Args<'_>) -> Execution {
-    Execution::Done(if session.discard() { Answer::OK } else { Answer::error("ERR DISCARD without MULTI") })
+    if session.queued().is_none() {
+        // The watched keys stay watched: nothing was discarded.
+        return Execution::Done(Answer::error("ERR DISCARD without MULTI"));
+    }
+    session.discard();
+    Execution::Done(Answer::OK)
 }
 
 /// `WATCH key [key ...]`

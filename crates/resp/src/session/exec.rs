@@ -82,12 +82,11 @@ impl Session {
         true
     }
 
-    /// Forgets the transaction and the watched keys; `false` when there is no transaction.
-    pub(crate) fn discard(&mut self) -> bool {
+    /// Forgets the transaction and the watched keys.
+    pub(crate) fn discard(&mut self) {
         self.unwatch();
-        let had = self.queue.take().is_some();
+        self.queue = None;
         self.look_again();
-        had
     }
 
     /// The database in which the next command will run: inside `MULTI` what the queue selects.

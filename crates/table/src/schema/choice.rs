@@ -105,7 +105,7 @@ pub fn parse_durability(text: &str) -> Result<Durability, TableError> {
         ("none", _) => Ok(Durability::None),
         (_, Some(ms)) => Ok(Durability::Interval(ms)),
         _ => Err(TableError::BadSchema(format!(
-            "unknown durability {text:?}; it is commit, interval:MILLISECONDS or none"
+            "unknown durability {text:?}; it is commit, interval:MILLISECONDS (1 or more) or none"
         ))),
     }
 }

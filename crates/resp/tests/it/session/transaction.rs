@@ -28,6 +28,15 @@ fn exec_answers_all_commands_and_goes_on_past_a_failing_one() {
 }
 
 #[test]
+fn a_discard_that_is_refused_keeps_the_watched_keys() {
+    let mut client = Node::new().client();
+    client.set_up(&["SET k 1", "WATCH k", "SET k 2"]);
+    assert_eq!(client.say("DISCARD"), "-ERR DISCARD without MULTI\r\n");
+    client.set_up(&["MULTI"]);
+    check(&mut client, &[("SET k 3", "+QUEUED\r\n"), ("EXEC", "*-1\r\n"), ("GET k", "$1\r\n2\r\n")]);
+}
+
+#[test]
 fn a_command_that_is_refused_takes_the_transaction_along() {
     for refused in ["NOPE", "GET", "CLIENT NOPE", "T.CREATE t", "T.SUBSCRIBE t"] {
         let mut client = Node::new().client();
