@@ -79,7 +79,12 @@ pub fn add(one: &[u8], other: &[u8]) -> Result<String, OpError> {
     {
         return Ok(scaled_text(sum));
     }
-    Ok(Exact::parse(one)?.add(Exact::parse(other)?)?.rounded(SCALE as usize).text())
+    match (Exact::parse(one), Exact::parse(other)) {
+        (Ok(one), Ok(other)) => Ok(one.add(other)?.rounded(SCALE as usize).text()),
+        // That one is no number weighs more than that the other is an infinity.
+        (Err(OpError::NotANumber), _) | (_, Err(OpError::NotANumber)) => Err(OpError::NotANumber),
+        (Err(cause), _) | (_, Err(cause)) => Err(cause),
+    }
 }
 
 /// Whether text is a number that [`add`] takes.
@@ -172,6 +177,7 @@ mod tests {
         assert_eq!(sum("1e400", "-1e400").unwrap(), "0");
         assert_eq!(sum("1e30", "1").unwrap(), "1000000000000000000000000000001");
         assert_eq!(sum("inf", "1"), Err(OpError::NotFinite));
+        assert_eq!(sum("inf", "x"), Err(OpError::NotANumber));
         assert_eq!(sum("x", "1"), Err(OpError::NotANumber));
         assert_eq!(sum("nan", "1"), Err(OpError::NotANumber));
     }
