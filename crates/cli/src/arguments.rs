@@ -316,7 +316,7 @@ fn bytes(text: &str) -> Result<u64, String> {
     Ok(bounds.max_memory)
 }
 
-/// Bytes, and not none: after every byte something would be done.
+/// Bytes, and not none: what is done after none would never end.
 fn some_bytes(text: &str) -> Result<u64, String> {
     bytes(text).and_then(|bytes| if bytes > 0 { Ok(bytes) } else { Err("at least 1".to_owned()) })
 }

@@ -23,14 +23,19 @@ pub(crate) fn start(level: Option<&str>, format: LogFormat) -> Result<(), CliErr
     Ok(())
 }
 
-/// Refuses a word that is no level: it would be taken for a module's name, and silence all others.
-fn check_levels(wanted: &str) -> Result<(), String> {
-    let mut words =
-        wanted.split(',').map(str::trim).filter(|word| !word.is_empty() && !word.contains(['=', '[']));
-    let stray = words.find(|word| word.parse::<LevelFilter>().is_err());
-    stray.map_or(Ok(()), |word| {
-        Err(format!("'{word}' is no level; they are off, error, warn, info, debug and trace, and a module's is MODULE=LEVEL"))
-    })
+/// The words without the spaces around them. Refuses a word that is no level: it would be taken for a module's name, and
+/// silence all others.
+fn levels(wanted: &str) -> Result<String, String> {
+    let words: Vec<_> = wanted.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
+    // The library takes an empty word for a level.
+    let is_level = |word: &str| !word.is_empty() && word.parse::<LevelFilter>().is_ok();
+    let has_level = |word: &str| word.rsplit(['=', ']']).next().is_some_and(is_level);
+    match words.iter().find(|word| !has_level(word)) {
+        None => Ok(words.join(",")),
+        Some(word) => Err(format!(
+            "'{word}' is no level; they are off, error, warn, info, debug and trace, and a module's is MODULE=LEVEL"
+        )),
+    }
 }
 
 /// What is logged: what the setting says, else `RUST_LOG`, else all from `info` upwards.
@@ -42,8 +47,9 @@ pub(crate) fn filter(level: Option<&str>) -> Result<EnvFilter, CliError> {
         Some(level) => ("log", level.to_owned()),
         None => (EnvFilter::DEFAULT_ENV, std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default()),
     };
+    let mut wanted = wanted;
     if level.is_some() {
-        check_levels(&wanted).map_err(|cause| CliError::LogFilter { from, cause })?;
+        wanted = levels(&wanted).map_err(|cause| CliError::LogFilter { from, cause })?;
     }
     EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())

@@ -71,7 +71,8 @@ fn expire_at(cell: &mut Cell<'_, '_>, at_ms: Option<u64>, when: ExpireWhen) -> b
             return false;
         }
         let row = row.restamped(cell.stamp.version, None);
-        cell.put(row);
+        let old = cell.put(row);
+        cell.free(old);
         return true;
     };
     let allowed = match when {
@@ -84,11 +85,12 @@ fn expire_at(cell: &mut Cell<'_, '_>, at_ms: Option<u64>, when: ExpireWhen) -> b
     if !allowed {
         return false;
     }
-    if new <= cell.stamp.now_ms {
-        cell.remove(Cause::Delete);
+    let old = if new <= cell.stamp.now_ms {
+        cell.remove(Cause::Delete)
     } else {
         let row = row.restamped(cell.stamp.version, Some(new));
-        cell.put(row);
-    }
+        cell.put(row)
+    };
+    cell.free(old);
     true
 }

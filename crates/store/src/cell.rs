@@ -101,8 +101,11 @@ impl Cell<'_, '_> {
     /// that nobody has touched for long.
     pub(crate) fn put_bytes(&mut self, body: &[u8], expires_at: Option<u64>) {
         let version = self.stamp.version;
-        let may_be_in_place = expires_at.is_none() && !large::is_large(body);
-        let in_place = if may_be_in_place { self.row_in_place() } else { None };
+        if let Some(row) = large::built(&mut self.stamp.large, version, expires_at, self.at.key, body) {
+            let old = self.put(row);
+            return self.free(old);
+        }
+        let in_place = if expires_at.is_none() { self.row_in_place() } else { None };
         if !in_place.is_some_and(|row| row.overwrite(version, body)) {
             let old = self.replace_bytes(body, expires_at);
             self.free(old);
@@ -118,8 +121,9 @@ impl Cell<'_, '_> {
 
     /// Writes a value of plain bytes and gives the row that was there.
     pub(crate) fn replace_bytes(&mut self, body: &[u8], expires_at: Option<u64>) -> Option<Row> {
-        let row = large::row_of(&mut self.stamp.large, self.stamp.version, expires_at, self.at.key, body);
-        self.put(row)
+        let (version, key) = (self.stamp.version, self.at.key);
+        let built = large::built(&mut self.stamp.large, version, expires_at, key, body);
+        self.put(built.unwrap_or_else(|| Row::bytes(version, expires_at, key, body)))
     }
 
     /// Frees what was replaced, a large row when the locks are gone.

@@ -75,7 +75,8 @@ impl Store {
         // Rows on disc are looked for before the locks are taken, and brought in before anything is noted.
         let is_cold = spots.is_cold();
         let peeks = if is_cold { self.peek(commit, &spots)? } else { Vec::new() };
-        let large = Large::build(commit.ops.iter().map(|op| &op.op));
+        let kinds = spots.ops.iter().map(|spot| spots.copies[spot.copy].spec().kind);
+        let large = Large::build(kinds.zip(commit.ops.iter().map(|op| &op.op)));
         let journal = self.journal();
         let (draft, shards) = loop {
             let copies = spots.ops.iter().map(|spot| spots.copies[spot.copy]);

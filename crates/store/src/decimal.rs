@@ -10,6 +10,8 @@ use exact::Exact;
 
 /// Digits behind the point that are kept.
 const SCALE: u32 = 17;
+/// Texts from here on are no numbers; so is it with Redis.
+const TEXT_MAX: usize = 5 << 10;
 const ONE: i128 = 10i128.pow(SCALE);
 
 /// An integer, written as Redis writes them: no sign but `-`, no leading zeros, no spaces.
@@ -74,25 +76,28 @@ impl IntegerText {
 /// # Errors
 /// `NotANumber` when one is none, `NotFinite` when one is an infinity or the sum is too large.
 pub fn add(one: &[u8], other: &[u8]) -> Result<String, OpError> {
+    if one.len().max(other.len()) >= TEXT_MAX {
+        return Err(OpError::NotANumber);
+    }
     if let (Some(one), Some(other)) = (scaled(one), scaled(other))
         && let Some(sum) = one.checked_add(other)
     {
         return Ok(scaled_text(sum));
     }
     match (Exact::parse(one), Exact::parse(other)) {
-        (Ok(one), Ok(other)) => Ok(one.add(other)?.rounded(SCALE as usize).text()),
+        (Ok(one), Ok(other)) => Ok(one.add(other).rounded(SCALE as usize).checked()?.text()),
         // That one is no number weighs more than that the other is an infinity.
         (Err(OpError::NotANumber), _) | (_, Err(OpError::NotANumber)) => Err(OpError::NotANumber),
         (Err(cause), _) | (_, Err(cause)) => Err(cause),
     }
 }
 
-/// Whether text is a number that [`add`] takes.
+/// Refuses text that is no number that [`add`] takes.
 ///
 /// # Errors
 /// `NotANumber`, `NotFinite`.
 pub fn check_number(text: &[u8]) -> Result<(), OpError> {
-    Exact::parse(text).map(drop)
+    if text.len() >= TEXT_MAX { Err(OpError::NotANumber) } else { Exact::parse(text).map(drop) }
 }
 
 /// A plain decimal (no exponent) in units of 10^-17.
@@ -176,6 +181,11 @@ mod tests {
         assert_eq!(sum("1e2", "3.3").unwrap(), "103.3");
         assert_eq!(sum("1e400", "-1e400").unwrap(), "0");
         assert_eq!(sum("1e30", "1").unwrap(), "1000000000000000000000000000001");
+        let nines = "9".repeat(4932);
+        assert_eq!(sum(&nines, "0.9"), Ok(format!("{nines}.9")));
+        assert_eq!(sum(&nines, "0.999999999999999999"), Err(OpError::NotFinite), "it is rounded up");
+        assert_eq!(sum(&"0".repeat(TEXT_MAX), "1"), Err(OpError::NotANumber));
+        assert_eq!(check_number("0".repeat(TEXT_MAX).as_bytes()), Err(OpError::NotANumber));
         assert_eq!(sum("inf", "1"), Err(OpError::NotFinite));
         assert_eq!(sum("inf", "x"), Err(OpError::NotANumber));
         assert_eq!(sum("x", "1"), Err(OpError::NotANumber));

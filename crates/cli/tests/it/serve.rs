@@ -251,6 +251,7 @@ fn the_level_of_the_log_is_a_setting() {
     assert!(start("", "info").contains("node started"));
     assert!(!start("", "error").contains("node started"));
     assert!(start("mnemon_node=info", "error").contains("node started"));
+    assert!(start("error, mnemon_node=info ", "error").contains("node started"));
     assert!(!start("error", "info").contains("node started"));
     refused(binary().args(["--resp", "127.0.0.1:0", "--log", "=loud=="]), &["log", "mnemon_resp=debug"]);
     // Not a module of that name, with all others silent.

@@ -80,6 +80,7 @@ fn a_file_that_cannot_be_is_refused_with_the_line() {
         ("resp = \"0.0.0.0:1\"\n", &["0.0.0.0:1", "--unprotected"]),
         ("log = \"=loud==\"\n", &["log"]),
         ("log = \"inof\"\n", &["log", "'inof' is no level"]),
+        ("log = \"warn, info=\"\n", &["log", "'info=' is no level"]),
         ("checkpoint_bytes = \"0\"\n", &["checkpoint_bytes", "at least 1"]),
     ]
     .into_iter()

@@ -88,7 +88,8 @@ pub(super) fn delete_object(cell: &mut Cell<'_, '_>, body: &[u8]) -> bool {
         Some(Value::Bytes(present)) => {
             let same = present == body;
             if same {
-                cell.remove(Cause::Delete);
+                let old = cell.remove(Cause::Delete);
+                cell.free(old);
             }
             same
         }

@@ -68,7 +68,7 @@ impl Store {
         op: &Op<'_>,
         checks: &[Check<'_>],
     ) -> Result<(Single, Noted), StoreError> {
-        let large = Large::build(std::iter::once(op));
+        let large = Large::build(std::iter::once((copy.spec().kind, op)));
         let journal = self.journal();
         let (draft, mut shard) = loop {
             let draft = journal.map_or(Ok(None), |journal| journal.draft_one(copy, time_ms, op))?;

@@ -44,7 +44,7 @@ const INTEGERS: [&str; 11] = [
     "x",
     "",
 ];
-const FLOATS: [&str; 10] = ["0.5", "1", "-2.5", "1e2", "100", "x", "", " 1", "nan", "inf"];
+const FLOATS: [&str; 12] = ["0.5", "1", "-2.5", "1e2", "5e-1", "0.1e1", "100", "x", "", " 1", "nan", "inf"];
 
 /// A small generator of its own, so that a seed means the same everywhere (SplitMix64).
 pub(crate) struct Random(u64);
