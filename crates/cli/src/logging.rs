@@ -43,16 +43,13 @@ fn levels(wanted: &str) -> Result<String, String> {
 /// # Errors
 /// `LogFilter`.
 pub(crate) fn filter(level: Option<&str>) -> Result<EnvFilter, CliError> {
+    let refused = |from, cause| CliError::LogFilter { from, cause };
     let (from, wanted) = match level {
-        Some(level) => ("log", level.to_owned()),
+        Some(level) => ("log", levels(level).map_err(|cause| refused("log", cause))?),
         None => (EnvFilter::DEFAULT_ENV, std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default()),
     };
-    let mut wanted = wanted;
-    if level.is_some() {
-        wanted = levels(&wanted).map_err(|cause| CliError::LogFilter { from, cause })?;
-    }
     EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
         .parse(wanted)
-        .map_err(|cause| CliError::LogFilter { from, cause: cause.to_string() })
+        .map_err(|cause| refused(from, cause.to_string()))
 }

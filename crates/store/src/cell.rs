@@ -107,7 +107,7 @@ impl Cell<'_, '_> {
         }
         let in_place = if expires_at.is_none() { self.row_in_place() } else { None };
         if !in_place.is_some_and(|row| row.overwrite(version, body)) {
-            let old = self.replace_bytes(body, expires_at);
+            let old = self.put(Row::bytes(version, expires_at, self.at.key, body));
             self.free(old);
         }
     }

@@ -100,13 +100,18 @@ pub fn check_number(text: &[u8]) -> Result<(), OpError> {
     if text.len() >= TEXT_MAX { Err(OpError::NotANumber) } else { Exact::parse(text).map(drop) }
 }
 
+/// Whether a number begins with a minus, and what comes after its sign.
+fn signed(text: &[u8]) -> (bool, &[u8]) {
+    match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        rest => (false, rest),
+    }
+}
+
 /// A plain decimal (no exponent) in units of 10^-17.
 fn scaled(text: &[u8]) -> Option<i128> {
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
-    };
+    let (negative, digits) = signed(text);
     let mut value: i128 = 0;
     let mut fraction: Option<u32> = None;
     let mut any = false;
