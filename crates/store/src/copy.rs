@@ -186,12 +186,14 @@ impl TableCopy {
         self.schema_version.load(Ordering::SeqCst)
     }
 
+    #[inline]
     pub(crate) fn at<'k>(&self, key: &'k [u8]) -> At<'k> {
         // An ordered table finds rows by comparing, so hashing would be wasted.
         let hash = if self.spec.kind == Kind::OrderedSet { 0 } else { self.hasher.hash_one(key) };
         At { hash, key }
     }
 
+    #[inline]
     pub(crate) fn shard_of(&self, at: At<'_>) -> usize {
         if self.shard_bits == 0 { 0 } else { (at.hash >> (64 - self.shard_bits)) as usize }
     }
@@ -223,6 +225,7 @@ impl TableCopy {
         self.spec.is_bounded()
     }
 
+    #[inline]
     pub(crate) fn shard(&self, at: At<'_>) -> &RwLock<Shard> {
         &self.shards[self.shard_of(at)]
     }
@@ -273,6 +276,7 @@ impl TableCopy {
     ///
     /// # Errors
     /// Of rows on disc.
+    #[inline]
     pub(crate) fn get(&self, key: &[u8]) -> Result<(Option<Row>, u64), StoreError> {
         if self.cold.is_some() {
             return self.get_cold(key);

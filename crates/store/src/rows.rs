@@ -111,6 +111,7 @@ impl Rows {
     }
 
     /// The row at a key; for an index, at a composite key.
+    #[inline]
     pub(crate) fn get(&self, at: At<'_>) -> Option<&Row> {
         match self {
             Self::Hashed(rows) => rows.get(at.hash, at.key),

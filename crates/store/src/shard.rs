@@ -74,6 +74,7 @@ impl Shard {
     }
 
     /// The row, whether its time has passed or not.
+    #[inline]
     pub(crate) fn get(&self, at: At<'_>) -> Option<&Row> {
         self.rows.rows.get(at)
     }

@@ -263,6 +263,7 @@ impl Store {
     ///
     /// # Errors
     /// `Disc` for rows on disc.
+    #[inline]
     pub fn read(&self, copy: &TableCopy, key: &[u8]) -> Result<Option<Row>, StoreError> {
         Ok(self.live(copy.get(key)?.0))
     }
@@ -293,6 +294,7 @@ impl Store {
     }
 
     /// Drops a row whose time has passed. The clock is read only for rows that have one.
+    #[inline]
     fn live(&self, row: Option<Row>) -> Option<Row> {
         row.filter(|row| row.expires_at().is_none_or(|at_ms| at_ms > self.now_ms()))
     }

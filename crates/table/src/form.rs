@@ -8,7 +8,7 @@ use mnemon_store::{
     Durability, Expiry, Op, OpError, Outcome, Replica, Store, StoreError, TableCopy, TableId, Unsynced,
     Verdict,
 };
-use mnemon_term::{Keying, RecordRef, Term, key};
+use mnemon_term::{RecordRef, Term, TermRef, key};
 use parking_lot::Mutex;
 
 use crate::error::TableError;
@@ -206,6 +206,7 @@ impl TableForm {
 
     /// The kind of its rows.
     #[must_use]
+    #[inline]
     pub fn kind(&self) -> Kind {
         self.copy.spec().kind
     }
@@ -304,24 +305,15 @@ impl TableForm {
 
     /// As `key_bytes`, for as long as a row is looked for.
     pub(crate) fn key(&self, term: &Term) -> KeyBuffer {
-        let filled: Result<KeyBuffer, std::convert::Infallible> = KeyBuffer::fill(|bytes| {
-            key::encode(term, self.kind().keying(), bytes);
-            Ok(())
-        });
-        let Ok(key) = filled;
-        key
+        KeyBuffer::of(term.into(), self.kind().keying())
     }
 
     /// The key bytes of a record that fits the schema.
     pub(crate) fn record_key(&self, record: RecordRef<'_>) -> Result<KeyBuffer, TableError> {
         self.schema.load().check(record)?;
-        let keying: Keying = self.kind().keying();
-        KeyBuffer::fill(|bytes| {
-            if let Some(term) = record.key() {
-                key::encode(term, keying, bytes);
-            }
-            Ok(())
-        })
+        // There is a key: the schema has at least one attribute.
+        let key = record.key().unwrap_or(TermRef::NIL);
+        Ok(KeyBuffer::of(key, self.kind().keying()))
     }
 
     /// The expiry of a record written now without one of its own.

@@ -26,7 +26,6 @@ pub use error::TableError;
 pub use feed::{DEFAULT_QUEUE, Detail, Event, Subscription};
 pub use fetch::{Fetched, Load};
 pub use form::{TableForm, TableInfo};
-pub use key_buffer::KeyBuffer;
 pub use loading::{TableDamage, TableLoading};
 pub use object::Object;
 pub use reading::KeyRange;

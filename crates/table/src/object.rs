@@ -61,6 +61,7 @@ pub(crate) fn objects(row: &Row) -> Vec<Object> {
 }
 
 /// The first record under a key.
+#[inline]
 pub(crate) fn first_object(row: Row) -> Option<Object> {
     match row.value() {
         Value::Bytes(_) => Some(Object(Form::Row(row))),

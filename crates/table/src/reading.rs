@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::Bound;
 
 use mnemon_store::{Kind, Row, Source, StoreError};
-use mnemon_term::key::{self, Keying, successor_of_prefix};
+use mnemon_term::key::{self, Keying, NumberKey, successor_of_prefix};
 use mnemon_term::{RecordRef, Term, TermRef};
 
 use crate::error::TableError;
@@ -37,7 +37,12 @@ pub(crate) fn read(
     table: &TableForm,
     key: &Term,
 ) -> Result<Option<Object>, TableError> {
-    Ok(view.row(table, &table.key(key))?.and_then(first_object))
+    let row = match *key {
+        // The most frequent keys take the shortest way.
+        Term::Int(value) => view.row(table, &NumberKey::of_int(value, table.kind().keying()))?,
+        _ => view.row(table, &table.key(key))?,
+    };
+    Ok(row.and_then(first_object))
 }
 
 pub(crate) fn lookup(view: &mut impl View, table: &TableForm, key: &Term) -> Result<Vec<Object>, TableError> {

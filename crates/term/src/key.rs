@@ -32,6 +32,7 @@ mod number;
 mod range;
 mod walk;
 
+pub use number::NumberKey;
 pub use range::{increment, successor_of_prefix};
 pub use walk::split_first;
 
@@ -95,8 +96,8 @@ pub fn encode<'t>(term: impl Into<TermRef<'t>>, keying: Keying, out: &mut Vec<u8
 
 fn put(term: TermRef<'_>, mode: Mode, out: &mut Vec<u8>) {
     match term {
-        TermRef::Int(value) => number::put_int(value, mode, out),
-        TermRef::Float(value) => number::put_float(value, mode, out),
+        TermRef::Int(value) => out.extend_from_slice(&NumberKey::int(value, mode)),
+        TermRef::Float(value) => out.extend_from_slice(&NumberKey::float(value, mode)),
         TermRef::Atom(name) => put_bytes(ATOM, name.as_bytes(), out),
         TermRef::Binary(bytes) => put_bytes(BINARY, bytes, out),
         TermRef::Tuple(elements) => put_tuple(elements, mode, out),
