@@ -89,10 +89,9 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
     /// # Errors
     /// As every method: see [`Table`].
     pub async fn read<K: Serialize + ?Sized>(&self, key: &K) -> Result<Option<T>, Error> {
-        let key = codec::key_bytes(&self.table, key)?;
-        match self.perform(&Op::Get { key: key.into() }).await? {
-            Outcome::Row(Some(row)) => codec::first(&row),
-            _ => Ok(None),
+        match codec::row(&self.table, key)? {
+            Some(row) => codec::first(&row),
+            None => Ok(None),
         }
     }
 
@@ -101,10 +100,9 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
     /// # Errors
     /// As every method: see [`Table`].
     pub async fn lookup<K: Serialize + ?Sized>(&self, key: &K) -> Result<Vec<T>, Error> {
-        let key = codec::key_bytes(&self.table, key)?;
-        match self.perform(&Op::Get { key: key.into() }).await? {
-            Outcome::Row(Some(row)) => codec::all(&row),
-            _ => Ok(Vec::new()),
+        match codec::row(&self.table, key)? {
+            Some(row) => codec::all(&row),
+            None => Ok(Vec::new()),
         }
     }
 

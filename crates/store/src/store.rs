@@ -343,7 +343,6 @@ impl Store {
             }
             return self.commit_alone(copy, time_ms, op);
         };
-        let at = copy.at(key);
         if op.is_read() {
             let row = copy.get(key)?.0.filter(|row| !row.is_expired(time_ms));
             return Ok(((self.clock(), Ok(Outcome::Row(row))), None));
@@ -351,7 +350,7 @@ impl Store {
         if copy.is_disc_only() {
             return self.commit_alone(copy, time_ms, op);
         }
-        self.commit_row(copy, at, time_ms, op, &[])
+        self.commit_row(copy, copy.at(key), time_ms, op, &[])
     }
 
     /// An operation on a whole table, or on rows on disc.

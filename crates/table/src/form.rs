@@ -8,13 +8,13 @@ use mnemon_store::{
     Durability, Expiry, Op, OpError, Outcome, Replica, Store, StoreError, TableCopy, TableId, Unsynced,
     Verdict,
 };
-use mnemon_term::{RecordRef, Term, TermRef, key};
+use mnemon_term::key::{self, KeyBytes};
+use mnemon_term::{RecordRef, Term, TermRef};
 use parking_lot::Mutex;
 
 use crate::error::TableError;
 use crate::feed::Feed;
 use crate::fetch::Loads;
-use crate::key_buffer::KeyBuffer;
 use crate::schema::{AccessMode, Schema};
 use crate::table::Table;
 use mnemon_store::Kind;
@@ -304,16 +304,16 @@ impl TableForm {
     }
 
     /// As `key_bytes`, for as long as a row is looked for.
-    pub(crate) fn key(&self, term: &Term) -> KeyBuffer {
-        KeyBuffer::of(term.into(), self.kind().keying())
+    pub(crate) fn key(&self, term: &Term) -> KeyBytes {
+        KeyBytes::of(term.into(), self.kind().keying())
     }
 
     /// The key bytes of a record that fits the schema.
-    pub(crate) fn record_key(&self, record: RecordRef<'_>) -> Result<KeyBuffer, TableError> {
+    pub(crate) fn record_key(&self, record: RecordRef<'_>) -> Result<KeyBytes, TableError> {
         self.schema.load().check(record)?;
         // There is a key: the schema has at least one attribute.
         let key = record.key().unwrap_or(TermRef::NIL);
-        Ok(KeyBuffer::of(key, self.kind().keying()))
+        Ok(KeyBytes::of(key, self.kind().keying()))
     }
 
     /// The expiry of a record written now without one of its own.

@@ -5,7 +5,6 @@ mod error;
 mod feed;
 mod fetch;
 mod form;
-mod key_buffer;
 mod loading;
 mod object;
 mod operations;

@@ -4,7 +4,7 @@
 //! answer at once from this node's copy, row by row as it is met; with a local table, writes are the same commits.
 
 use mnemon_store::event::TableId;
-use mnemon_store::{Cause, Expiry, Op, Outcome, Snapshot, Verdict, When};
+use mnemon_store::{Cause, Expiry, Op, Outcome, Row, Snapshot, Verdict, When};
 use mnemon_term::{Record, RecordRef, Term};
 
 use crate::error::TableError;
@@ -13,7 +13,7 @@ use crate::form::TableForm;
 use crate::object::Object;
 use crate::query::{Pattern, Query};
 use crate::reading::{self, KeyRange, Step};
-use crate::view::{AsOf, Present};
+use crate::view::{AsOf, Present, View};
 use mnemon_store::Kind;
 
 /// How long a read of several rows may take, in milliseconds.
@@ -299,6 +299,16 @@ impl TableForm {
     /// As `update_counter` and `dirty_write`.
     pub fn dirty_update_counter(&self, key: &Term, attribute: u16, by: i64) -> Result<i64, TableError> {
         counted(at_once(self.perform(&self.counter_op(key, attribute, by)?), self))
+    }
+
+    /// The row under a key's bytes, from this node's copy: how front doors read it. One short lock.
+    ///
+    /// # Errors
+    /// `NoTable`.
+    #[inline]
+    pub fn row(&self, key: &[u8]) -> Result<Option<Row>, TableError> {
+        self.check_exists()?;
+        Present(self.store()).row(self, key)
     }
 
     /// The record under a key, from this node's copy. One short lock; no allocation beyond the key's bytes.

@@ -28,10 +28,12 @@
 //! Every encoding ends by itself and none is a prefix of another, so encodings may be concatenated: if a < b then
 //! a‖x < b‖y for whatever x and y. Keys are compared and split ([`split_first`]), never turned back into terms.
 
+mod bytes;
 mod number;
 mod range;
 mod walk;
 
+pub use bytes::KeyBytes;
 pub use number::NumberKey;
 pub use range::{increment, successor_of_prefix};
 pub use walk::split_first;

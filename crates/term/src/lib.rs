@@ -47,7 +47,7 @@ pub use error::{Error, Result};
 pub use float::Float;
 pub use key::Keying;
 pub use record::{Record, RecordBuilder, RecordRef};
-pub use ser::{to_key, to_record, to_term};
+pub use ser::{to_int, to_key, to_record, to_term};
 pub use term::Term;
 pub use view::{MapIter, MapRef, SeqIter, SeqRef, TermRef};
 pub use wire::{MAX_ARITY, MAX_DEPTH};

@@ -34,7 +34,7 @@ use serde::Serialize;
 use serde::ser::Serializer;
 
 use crate::error::{Error, Result};
-use crate::key::Keying;
+use crate::key::{KeyBytes, Keying};
 use crate::record::Record;
 use crate::ser::compound::{Elements, Pairs};
 use crate::ser::scalar::scalars;
@@ -105,23 +105,33 @@ pub fn to_term<T: Serialize + ?Sized>(value: &T) -> Result<Term> {
     term.to_term()
 }
 
-/// Appends the key bytes ([`key::encode`](crate::key::encode)) of a value's term. Numbers, text, bytes and unit variants
-/// allocate nothing but in `out`; anything compound is encoded twice.
+/// The key bytes of a value's term. Numbers allocate nothing; anything compound is encoded twice.
 ///
 /// # Errors
-/// Those of [`to_term`]; then `out` is as it was.
+/// Those of [`to_term`].
 ///
 /// ```
-/// use mnemon_term::{Keying, key, to_key};
+/// use mnemon_term::{Keying, TermRef, key::KeyBytes, to_key};
 ///
-/// let (mut typed, mut plain) = (Vec::new(), Vec::new());
-/// to_key("alice", Keying::Exact, &mut typed)?;
-/// key::encode("alice", Keying::Exact, &mut plain);
-/// assert_eq!(typed, plain);
+/// let plain = KeyBytes::of(TermRef::from("alice"), Keying::Exact);
+/// assert_eq!(*to_key("alice", Keying::Exact)?, *plain);
 /// # Ok::<(), mnemon_term::Error>(())
 /// ```
-pub fn to_key<T: Serialize + ?Sized>(value: &T, keying: Keying, out: &mut Vec<u8>) -> Result<()> {
-    key::write(value, keying, out)
+#[inline]
+pub fn to_key<T: Serialize + ?Sized>(value: &T, keying: Keying) -> Result<KeyBytes> {
+    key::of(value, keying)
+}
+
+/// The integer that a value's term is, if it is one: for whoever treats keys that are integers, the most frequent ones, better.
+///
+/// ```
+/// use mnemon_term::to_int;
+///
+/// assert_eq!((to_int(&7_u8), to_int(&Some(7)), to_int("7")), (Some(7), Some(7), None));
+/// ```
+#[inline]
+pub fn to_int<T: Serialize + ?Sized>(value: &T) -> Option<i64> {
+    key::int(value)
 }
 
 /// The encoded term of a value.

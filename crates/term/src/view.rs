@@ -82,6 +82,7 @@ impl<'a> TermRef<'a> {
     }
 
     /// The value of an integer.
+    #[inline]
     pub fn as_int(self) -> Option<i64> {
         match self {
             Self::Int(value) => Some(value),

@@ -30,10 +30,9 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
     /// # Errors
     /// As of `read`.
     pub fn dirty_read<K: Serialize + ?Sized>(&self, key: &K) -> Result<Option<T>, Error> {
-        let key = codec::key_bytes(&self.table, key)?;
-        match self.perform_now(&Op::Get { key: key.into() })? {
-            Outcome::Row(Some(row)) => codec::first(&row),
-            _ => Ok(None),
+        match codec::row(&self.table, key)? {
+            Some(row) => codec::first(&row),
+            None => Ok(None),
         }
     }
 
@@ -42,10 +41,9 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
     /// # Errors
     /// As of `lookup`.
     pub fn dirty_lookup<K: Serialize + ?Sized>(&self, key: &K) -> Result<Vec<T>, Error> {
-        let key = codec::key_bytes(&self.table, key)?;
-        match self.perform_now(&Op::Get { key: key.into() })? {
-            Outcome::Row(Some(row)) => codec::all(&row),
-            _ => Ok(Vec::new()),
+        match codec::row(&self.table, key)? {
+            Some(row) => codec::all(&row),
+            None => Ok(Vec::new()),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Key bytes of serde values: scalars straight into the buffer, compound values through their encoded term.
+//! Key bytes of serde values: of scalars at once, of compound values through their encoded term.
 
 use std::fmt;
 
@@ -6,30 +6,67 @@ use serde::Serialize;
 use serde::ser::{Impossible, Serializer};
 
 use crate::error::{Error, Result};
-use crate::key::{self, Keying};
+use crate::key::{KeyBytes, Keying};
 use crate::ser::scalar::scalars;
 use crate::ser::{ATOM, encoded};
 use crate::view::{TermRef, unreadable};
 use crate::wire;
 
-/// Appends the key bytes of a value; on an error nothing.
-pub(crate) fn write<T: Serialize + ?Sized>(value: &T, keying: Keying, out: &mut Vec<u8>) -> Result<()> {
-    match value.serialize(ScalarSerializer { keying, out: &mut *out, atom: false }) {
-        Ok(()) => Ok(()),
+/// The key bytes of a value.
+#[inline]
+pub(crate) fn of<T: Serialize + ?Sized>(value: &T, keying: Keying) -> Result<KeyBytes> {
+    match value.serialize(ScalarSerializer { target: Key(keying), atom: false }) {
+        Ok(key) => Ok(key),
         Err(Refusal::Failed(error)) => Err(error),
-        Err(Refusal::Compound) => {
+        Err(Refusal::Compound | Refusal::Other) => {
             let bytes = encoded(value)?;
             let (term, _) = wire::read(&bytes, 0).ok_or_else(unreadable)?;
-            key::encode(term, keying, out);
-            Ok(())
+            Ok(KeyBytes::of(term, keying))
         }
     }
 }
 
-/// Why a value was not written as a scalar. Nothing was written then.
+/// The integer that a value is.
+#[inline]
+pub(crate) fn int<T: Serialize + ?Sized>(value: &T) -> Option<i64> {
+    value.serialize(ScalarSerializer { target: Int, atom: false }).ok()
+}
+
+/// What is made of a scalar.
+trait Target {
+    type Made;
+
+    fn make(self, term: TermRef<'_>) -> Result<Self::Made, Refusal>;
+}
+
+/// Its key bytes.
+struct Key(Keying);
+
+impl Target for Key {
+    type Made = KeyBytes;
+
+    fn make(self, term: TermRef<'_>) -> Result<KeyBytes, Refusal> {
+        Ok(KeyBytes::of(term, self.0))
+    }
+}
+
+/// An integer, if it is one.
+struct Int;
+
+impl Target for Int {
+    type Made = i64;
+
+    #[inline]
+    fn make(self, term: TermRef<'_>) -> Result<i64, Refusal> {
+        term.as_int().ok_or(Refusal::Other)
+    }
+}
+
+/// Why nothing was made of a value.
 #[derive(Debug)]
 enum Refusal {
     Compound,
+    Other,
     Failed(Error),
 }
 
@@ -43,6 +80,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Compound => f.write_str("the value is compound"),
+            Self::Other => f.write_str("the value is no integer"),
             Self::Failed(error) => error.fmt(f),
         }
     }
@@ -56,20 +94,19 @@ impl serde::ser::Error for Refusal {
     }
 }
 
-struct ScalarSerializer<'o> {
-    keying: Keying,
-    out: &'o mut Vec<u8>,
+struct ScalarSerializer<M> {
+    target: M,
     /// Whether text is an atom's name.
     atom: bool,
 }
 
-impl ScalarSerializer<'_> {
-    fn put(self, term: TermRef<'_>) -> Result<(), Refusal> {
-        key::encode(term, self.keying, self.out);
-        Ok(())
+impl<M: Target> ScalarSerializer<M> {
+    #[inline]
+    fn put(self, term: TermRef<'_>) -> Result<M::Made, Refusal> {
+        self.target.make(term)
     }
 
-    fn put_text(self, text: &str) -> Result<(), Refusal> {
+    fn put_text(self, text: &str) -> Result<M::Made, Refusal> {
         if !self.atom {
             return self.put(TermRef::from(text));
         }
@@ -78,20 +115,20 @@ impl ScalarSerializer<'_> {
     }
 }
 
-impl Serializer for ScalarSerializer<'_> {
-    type Ok = ();
+impl<M: Target> Serializer for ScalarSerializer<M> {
+    type Ok = M::Made;
     type Error = Refusal;
-    type SerializeSeq = Impossible<(), Refusal>;
-    type SerializeTuple = Impossible<(), Refusal>;
-    type SerializeTupleStruct = Impossible<(), Refusal>;
-    type SerializeTupleVariant = Impossible<(), Refusal>;
-    type SerializeMap = Impossible<(), Refusal>;
-    type SerializeStruct = Impossible<(), Refusal>;
-    type SerializeStructVariant = Impossible<(), Refusal>;
+    type SerializeSeq = Impossible<M::Made, Refusal>;
+    type SerializeTuple = Impossible<M::Made, Refusal>;
+    type SerializeTupleStruct = Impossible<M::Made, Refusal>;
+    type SerializeTupleVariant = Impossible<M::Made, Refusal>;
+    type SerializeMap = Impossible<M::Made, Refusal>;
+    type SerializeStruct = Impossible<M::Made, Refusal>;
+    type SerializeStructVariant = Impossible<M::Made, Refusal>;
 
     scalars!();
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Refusal> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<M::Made, Refusal> {
         value.serialize(self)
     }
 
@@ -99,7 +136,7 @@ impl Serializer for ScalarSerializer<'_> {
         self,
         name: &'static str,
         value: &T,
-    ) -> Result<(), Refusal> {
+    ) -> Result<M::Made, Refusal> {
         value.serialize(ScalarSerializer { atom: name == ATOM, ..self })
     }
 
@@ -109,7 +146,7 @@ impl Serializer for ScalarSerializer<'_> {
         _: u32,
         _: &'static str,
         _: &T,
-    ) -> Result<(), Refusal> {
+    ) -> Result<M::Made, Refusal> {
         Err(Refusal::Compound)
     }
 

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use mnemon_term::key::KeyBytes;
 use mnemon_term::{
-    Atom, Error, Float, Keying, Record, Term, TermRef, from_record, from_term, key, to_key, to_record,
+    Atom, Error, Float, Keying, Record, Term, TermRef, from_record, from_term, to_int, to_key, to_record,
     to_term,
 };
 use proptest::prelude::*;
@@ -20,10 +21,8 @@ fn check<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: T
     let record = to_record(&("key", &value)).unwrap();
     assert_eq!(record, Record::new(&[Term::from("key"), expected.clone()]).unwrap());
     assert_eq!(from_record::<(String, T)>(record.as_ref()).unwrap().1, value);
-    let (mut typed, mut plain) = (Vec::new(), Vec::new());
-    to_key(&value, Keying::Exact, &mut typed).unwrap();
-    key::encode(&expected, Keying::Exact, &mut plain);
-    assert_eq!(typed, plain);
+    let plain = KeyBytes::of((&expected).into(), Keying::Exact);
+    assert_eq!(*to_key(&value, Keying::Exact).unwrap(), *plain);
 }
 
 fn text(text: &str) -> Term {
@@ -143,11 +142,10 @@ fn numbers_that_fit_no_term_are_refused() {
     assert_eq!(to_term(&i128::MIN), Err(Error::IntegerRange(i128::MIN.to_string())));
     assert_eq!(to_term(&f64::NAN), Err(Error::NotFinite));
     assert_eq!(to_term(&f32::INFINITY), Err(Error::NotFinite));
-    let mut out = vec![1];
-    assert_eq!(to_key(&(1_u64 << 63), Keying::Exact, &mut out), Err(too_large));
-    assert_eq!(to_key(&f64::NAN, Keying::Exact, &mut out), Err(Error::NotFinite));
-    assert_eq!(to_key(&(1, f64::NAN), Keying::Exact, &mut out), Err(Error::NotFinite));
-    assert_eq!(out, [1]);
+    assert_eq!(to_key(&(1_u64 << 63), Keying::Exact).err(), Some(too_large));
+    assert_eq!(to_int(&(1_u64 << 63)), None);
+    assert_eq!(to_key(&f64::NAN, Keying::Exact).err(), Some(Error::NotFinite));
+    assert_eq!(to_key(&(1, f64::NAN), Keying::Exact).err(), Some(Error::NotFinite));
 }
 
 #[derive(Debug, PartialEq, Default, Serialize, Deserialize)]

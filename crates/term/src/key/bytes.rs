@@ -1,11 +1,10 @@
-//! Key bytes for as long as a row is looked for: of a number on the stack, of other terms in a buffer that its thread uses
-//! again. An allocation would cost as much as finding the row.
+//! Key bytes for as long as a row is looked for. An allocation would cost as much as finding the row.
 
 use std::cell::Cell;
 use std::ops::Deref;
 
-use mnemon_term::TermRef;
-use mnemon_term::key::{self, Keying, NumberKey};
+use crate::key::{self, Keying, NumberKey};
+use crate::view::TermRef;
 
 /// Capacity of a new buffer: enough for most keys.
 const USUAL: usize = 64;
@@ -16,22 +15,36 @@ thread_local! {
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// The bytes of one key.
+/// The key bytes of one term: of a number in place, of another term in a buffer that its thread uses again.
+///
+/// ```
+/// use mnemon_term::{Keying, TermRef, key, key::KeyBytes};
+///
+/// let mut bytes = Vec::new();
+/// key::encode("alice", Keying::Exact, &mut bytes);
+/// assert_eq!(*KeyBytes::of(TermRef::from("alice"), Keying::Exact), *bytes);
+/// ```
 #[derive(Debug)]
-pub(crate) enum KeyBuffer {
+pub struct KeyBytes(Form);
+
+#[derive(Debug)]
+enum Form {
     Number(NumberKey),
     Encoded(Buffer),
 }
 
 /// Dropped, its memory serves the thread's next key.
 #[derive(Debug)]
-pub(crate) struct Buffer(Vec<u8>);
+struct Buffer(Vec<u8>);
 
-impl KeyBuffer {
-    pub(crate) fn of(term: TermRef<'_>, keying: Keying) -> Self {
+impl KeyBytes {
+    /// The bytes that [`key::encode`] writes. O(size).
+    #[inline]
+    #[must_use]
+    pub fn of(term: TermRef<'_>, keying: Keying) -> Self {
         match NumberKey::new(term, keying) {
-            Some(key) => Self::Number(key),
-            None => Self::Encoded(Buffer::of(term, keying)),
+            Some(key) => Self(Form::Number(key)),
+            None => Self(Form::Encoded(Buffer::of(term, keying))),
         }
     }
 }
@@ -49,14 +62,14 @@ impl Buffer {
     }
 }
 
-impl Deref for KeyBuffer {
+impl Deref for KeyBytes {
     type Target = [u8];
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        match self {
-            Self::Number(key) => key,
-            Self::Encoded(buffer) => &buffer.0,
+        match &self.0 {
+            Form::Number(key) => key,
+            Form::Encoded(buffer) => &buffer.0,
         }
     }
 }
@@ -75,8 +88,8 @@ impl Drop for Buffer {
 mod tests {
     use super::*;
 
-    fn key(text: &[u8]) -> KeyBuffer {
-        KeyBuffer::of(TermRef::from(text), Keying::Exact)
+    fn key(text: &[u8]) -> KeyBytes {
+        KeyBytes::of(TermRef::from(text), Keying::Exact)
     }
 
     #[test]
@@ -85,7 +98,7 @@ mod tests {
             for term in [TermRef::Int(-7), TermRef::Float(0.5), TermRef::NIL, TermRef::from("seven")] {
                 let mut bytes = Vec::new();
                 key::encode(term, keying, &mut bytes);
-                assert_eq!(*KeyBuffer::of(term, keying), *bytes);
+                assert_eq!(*KeyBytes::of(term, keying), *bytes);
             }
         }
     }
