@@ -11,13 +11,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The bytes by which a table finds the rows of a key.
-#[inline]
 pub(crate) fn key_bytes<K: Serialize + ?Sized>(table: &Table, key: &K) -> Result<KeyBytes, TableError> {
     Ok(to_key(key, table.kind().keying())?)
 }
 
 /// The row under a key.
-#[inline]
 pub(crate) fn row<K: Serialize + ?Sized>(table: &Table, key: &K) -> Result<Option<Row>, TableError> {
     match to_int(key) {
         // Its bytes stay where they are made, which is worth a third of a read from a large table.

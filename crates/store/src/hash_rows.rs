@@ -87,12 +87,12 @@ impl HashRows {
     }
 
     pub(crate) fn get(&self, hash: u64, key: &[u8]) -> Option<&Row> {
-        self.segment_at(hash).find(hash, |row| row.key() == key)
+        self.segment_at(hash).find(hash, |row| row.is_of(key))
     }
 
     pub(crate) fn get_mut(&mut self, hash: u64, key: &[u8]) -> Option<&mut Row> {
         let at = self.leaf_at(hash);
-        self.leaves[at].segment.find_mut(hash, |row| row.key() == key)
+        self.leaves[at].segment.find_mut(hash, |row| row.is_of(key))
     }
 
     /// As [`Segment::chunk_address`].
@@ -113,7 +113,7 @@ impl HashRows {
     /// Puts the row in the place of its key's; returns the row that was there.
     pub(crate) fn insert(&mut self, hash: u64, row: Row) -> Option<Row> {
         let mut at = self.leaf_at(hash);
-        if let Some(place) = self.leaves[at].segment.find_mut(hash, |old| old.key() == row.key()) {
+        if let Some(place) = self.leaves[at].segment.find_mut(hash, |old| old.is_of(row.key())) {
             return Some(std::mem::replace(place, row));
         }
         while self.leaves[at].segment.len() >= SEGMENT_ROWS && self.may_split(at) {
@@ -128,7 +128,7 @@ impl HashRows {
 
     pub(crate) fn remove(&mut self, hash: u64, key: &[u8]) -> Option<Row> {
         let at = self.leaf_at(hash);
-        let row = self.leaves[at].segment.remove(hash, |row| row.key() == key)?;
+        let row = self.leaves[at].segment.remove(hash, |row| row.is_of(key))?;
         self.len -= 1;
         Some(row)
     }

@@ -9,7 +9,7 @@ use mnemon_store::{
     Verdict,
 };
 use mnemon_term::key::{self, KeyBytes};
-use mnemon_term::{RecordRef, Term, TermRef};
+use mnemon_term::{RecordRef, Term};
 use parking_lot::Mutex;
 
 use crate::error::TableError;
@@ -311,8 +311,7 @@ impl TableForm {
     /// The key bytes of a record that fits the schema.
     pub(crate) fn record_key(&self, record: RecordRef<'_>) -> Result<KeyBytes, TableError> {
         self.schema.load().check(record)?;
-        // There is a key: the schema has at least one attribute.
-        let key = record.key().unwrap_or(TermRef::NIL);
+        let key = record.key().expect("a schema has attributes, and the check has read them all");
         Ok(KeyBytes::of(key, self.kind().keying()))
     }
 

@@ -301,11 +301,11 @@ impl TableForm {
         counted(at_once(self.perform(&self.counter_op(key, attribute, by)?), self))
     }
 
-    /// The row under a key's bytes, from this node's copy: how front doors read it. One short lock.
+    /// The row under a key's bytes (of this table's [`Kind::keying`]), from this node's copy. One short lock; a row on disc is
+    /// read without.
     ///
     /// # Errors
-    /// `NoTable`.
-    #[inline]
+    /// `NoTable`, `Loading`, `Damaged`, `Transforming`; `Disc` for rows on disc.
     pub fn row(&self, key: &[u8]) -> Result<Option<Row>, TableError> {
         self.check_exists()?;
         Present(self.store()).row(self, key)

@@ -98,8 +98,8 @@ pub fn encode<'t>(term: impl Into<TermRef<'t>>, keying: Keying, out: &mut Vec<u8
 
 fn put(term: TermRef<'_>, mode: Mode, out: &mut Vec<u8>) {
     match term {
-        TermRef::Int(value) => out.extend_from_slice(&NumberKey::int(value, mode)),
-        TermRef::Float(value) => out.extend_from_slice(&NumberKey::float(value, mode)),
+        TermRef::Int(value) => out.extend_from_slice(&NumberKey::int_in(value, mode)),
+        TermRef::Float(value) => out.extend_from_slice(&NumberKey::float_in(value, mode)),
         TermRef::Atom(name) => put_bytes(ATOM, name.as_bytes(), out),
         TermRef::Binary(bytes) => put_bytes(BINARY, bytes, out),
         TermRef::Tuple(elements) => put_tuple(elements, mode, out),
@@ -112,7 +112,9 @@ fn put_bytes(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
     out.reserve(bytes.len() + 2);
     out.push(tag);
     let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|&byte| byte <= ESCAPE) {
+    while !is_plain(rest)
+        && let Some(at) = rest.iter().position(|&byte| byte <= ESCAPE)
+    {
         let (plain, special) = rest.split_at(at);
         out.extend_from_slice(plain);
         let Some((&byte, after)) = special.split_first() else {
@@ -123,6 +125,17 @@ fn put_bytes(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
     }
     out.extend_from_slice(rest);
     out.push(END);
+}
+
+/// Whether nothing is to be escaped, looked at word by word: what text mostly is.
+#[inline]
+fn is_plain(bytes: &[u8]) -> bool {
+    const LOWS: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = LOWS << 7;
+    let (words, rest) = bytes.as_chunks::<8>();
+    // A byte below 2 borrows from its highest bit, which it does not have itself.
+    let any_low = |word: u64| word.wrapping_sub(2 * LOWS) & !word & HIGHS != 0;
+    !words.iter().any(|word| any_low(u64::from_le_bytes(*word))) && rest.iter().all(|&byte| byte > ESCAPE)
 }
 
 fn put_tuple(elements: SeqRef<'_>, mode: Mode, out: &mut Vec<u8>) {

@@ -105,7 +105,8 @@ pub fn to_term<T: Serialize + ?Sized>(value: &T) -> Result<Term> {
     term.to_term()
 }
 
-/// The key bytes of a value's term. Numbers allocate nothing; anything compound is encoded twice.
+/// The key bytes of a value's term. Numbers allocate nothing, text and bytes use their thread's buffer; anything compound
+/// is encoded as a term first.
 ///
 /// # Errors
 /// Those of [`to_term`].
@@ -117,19 +118,17 @@ pub fn to_term<T: Serialize + ?Sized>(value: &T) -> Result<Term> {
 /// assert_eq!(*to_key("alice", Keying::Exact)?, *plain);
 /// # Ok::<(), mnemon_term::Error>(())
 /// ```
-#[inline]
 pub fn to_key<T: Serialize + ?Sized>(value: &T, keying: Keying) -> Result<KeyBytes> {
     key::of(value, keying)
 }
 
-/// The integer that a value's term is, if it is one: for whoever treats keys that are integers, the most frequent ones, better.
+/// The integer that a value's term is, if it is one: such keys, the most frequent ones, have a shorter way.
 ///
 /// ```
 /// use mnemon_term::to_int;
 ///
 /// assert_eq!((to_int(&7_u8), to_int(&Some(7)), to_int("7")), (Some(7), Some(7), None));
 /// ```
-#[inline]
 pub fn to_int<T: Serialize + ?Sized>(value: &T) -> Option<i64> {
     key::int(value)
 }

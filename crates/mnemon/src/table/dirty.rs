@@ -16,8 +16,8 @@ use crate::range::IntoKeyRange;
 /// The same without `async`: for code that cannot wait.
 ///
 /// Operations on one key are as atomic as their async forms. Those that visit several records see each as it is when
-/// it is met, so a commit that happens meanwhile may show in part. Each may also answer [`Error::Unsupported`] when
-/// the table's copies must agree first; tables of one node never do.
+/// it is met, so a commit that happens meanwhile may show in part. Those that write may also answer
+/// [`Error::Unsupported`] when the table's copies must agree first; tables of one node never do.
 impl<T: Serialize + DeserializeOwned> Table<T> {
     fn perform_now(&self, op: &Op<'_>) -> Result<Outcome, Error> {
         let cause = "its copies must agree first; use the operation without `dirty_`";

@@ -52,7 +52,8 @@ impl KeyBytes {
 impl Buffer {
     fn of(term: TermRef<'_>, keying: Keying) -> Self {
         // Taken, not borrowed: whoever needs a key while this one is in use gets a buffer of its own.
-        let mut bytes = SPARE.take();
+        // At a thread's end the place may be gone.
+        let mut bytes = SPARE.try_with(Cell::take).unwrap_or_default();
         bytes.clear();
         if bytes.capacity() == 0 {
             bytes.reserve(USUAL);
@@ -77,7 +78,7 @@ impl Deref for KeyBytes {
 impl Drop for Buffer {
     fn drop(&mut self) {
         if self.0.capacity() <= KEPT_MAX {
-            // At a thread's end the place may be gone; then the memory goes too.
+            // Where the place is gone, the memory goes too.
             let bytes = std::mem::take(&mut self.0);
             let _ = SPARE.try_with(|spare| spare.set(bytes));
         }
@@ -95,7 +96,13 @@ mod tests {
     #[test]
     fn a_key_has_the_bytes_that_rows_are_found_by() {
         for keying in [Keying::Exact, Keying::Numeric] {
-            for term in [TermRef::Int(-7), TermRef::Float(0.5), TermRef::NIL, TermRef::from("seven")] {
+            for term in [
+                TermRef::Int(-7),
+                TermRef::Int(1_000_003),
+                TermRef::Float(0.5),
+                TermRef::NIL,
+                TermRef::from("seven"),
+            ] {
                 let mut bytes = Vec::new();
                 key::encode(term, keying, &mut bytes);
                 assert_eq!(*KeyBytes::of(term, keying), *bytes);

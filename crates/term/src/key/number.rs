@@ -26,7 +26,7 @@ struct Parts {
     fraction: u64,
 }
 
-/// Bytes of the longest number: a map key's prefix, tag, 2 of exponent, 63 bits in 9 groups, suffix, and some to spare.
+/// Bytes of a word that every number fits: the longest has 12.
 const LEN_MAX: usize = 16;
 /// Where the integers end whose fractions have no more than six groups: with tag and suffix they fill a word.
 const SMALL_END: u64 = 1 << 43;
@@ -44,7 +44,6 @@ const LOWEST_BITS: u64 = 0x0101_0101_0101_0101;
 /// assert!(NumberKey::new(TermRef::from("36"), Keying::Exact).is_none());
 /// ```
 #[derive(Clone, Copy)]
-#[repr(align(8))]
 pub struct NumberKey {
     bytes: [u8; LEN_MAX],
     // As wide as it is read: a byte that is copied with its word soon after keeps the processor from looking ahead.
@@ -73,18 +72,19 @@ impl NumberKey {
     pub fn new(term: TermRef<'_>, keying: Keying) -> Option<Self> {
         match term {
             TermRef::Int(value) => Some(Self::of_int(value, keying)),
-            TermRef::Float(value) => Some(Self::float(value, keying.mode())),
+            TermRef::Float(value) => Some(Self::float_in(value, keying.mode())),
             _ => None,
         }
     }
 
-    /// The key bytes of an integer. O(1); allocates nothing.
+    /// The key bytes of an integer. O(1); allocates nothing. Made and used in one place, those of 1 to 2^43 let the processor look
+    /// ahead to what follows: they are one word, and hashed as they were written.
     #[inline]
     #[must_use]
     pub fn of_int(value: i64, keying: Keying) -> Self {
         match u64::try_from(value) {
             Ok(value @ 1..SMALL_END) => Self::of_small(value, keying),
-            _ => Self::int(value, keying.mode()),
+            _ => Self::int_in(value, keying.mode()),
         }
     }
 
@@ -104,7 +104,7 @@ impl NumberKey {
         Self { bytes, len }
     }
 
-    pub(crate) fn int(value: i64, mode: Mode) -> Self {
+    pub(crate) fn int_in(value: i64, mode: Mode) -> Self {
         let magnitude = value.unsigned_abs();
         let parts = (magnitude != 0).then(|| {
             let zeros = magnitude.leading_zeros();
@@ -113,7 +113,7 @@ impl NumberKey {
         Self::of_parts(parts, mode, MAP_KEY_INT, INT_SUFFIX)
     }
 
-    pub(crate) fn float(value: f64, mode: Mode) -> Self {
+    pub(crate) fn float_in(value: f64, mode: Mode) -> Self {
         let bits = value.to_bits();
         let (negative, mantissa) = (value.is_sign_negative(), bits & ((1 << 52) - 1));
         let parts = match (bits >> 52 & 0x7FF) as i32 {
@@ -209,6 +209,7 @@ fn spread(fraction: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::num::f64::{NEGATIVE, NORMAL, POSITIVE};
     use proptest::prelude::*;
 
     use super::*;
@@ -253,26 +254,48 @@ mod tests {
         fn integers_are_their_groups(shift in 0..64u32, value in any::<i64>(), trailing in 0..64u32) {
             let value = value >> shift >> trailing << trailing;
             prop_assume!(value != 0);
-            let zeros = value.unsigned_abs().leading_zeros();
-            let fraction = (value.unsigned_abs() << zeros) << 1;
-            let mut expected = group_by_group(value < 0, 63 - zeros as i32, fraction);
-            prop_assert_eq!(bytes(TermRef::Int(value), Keying::Numeric), &*expected);
-            expected.push(INT_SUFFIX);
-            prop_assert_eq!(bytes(TermRef::Int(value), Keying::Exact), &*expected);
-            expected.insert(0, MAP_KEY_INT);
-            let in_map = NumberKey::int(value, Mode::MapKey);
-            prop_assert_eq!(&*in_map, &expected[..expected.len() - 1]);
+            check_int(value)?;
         }
 
         #[test]
-        fn floats_are_their_groups(value in prop::num::f64::NORMAL) {
-            let (bits, negative) = (value.to_bits(), value < 0.0);
+        fn floats_are_their_groups(
+            value in POSITIVE | NEGATIVE | NORMAL,
+            trailing in 0..53u32,
+        ) {
+            let bits = value.to_bits() >> trailing << trailing;
+            let (value, negative) = (f64::from_bits(bits), bits >> 63 == 1);
             let exponent = (bits >> 52 & 0x7FF) as i32 - 1023;
             let mut expected = group_by_group(negative, exponent, bits << 12);
             prop_assert_eq!(bytes(TermRef::Float(value), Keying::Numeric), &*expected);
             expected.push(FLOAT_SUFFIX);
             prop_assert_eq!(bytes(TermRef::Float(value), Keying::Exact), &*expected);
         }
+    }
+
+    /// Both ways to the key of an integer other than 0 give what the format says.
+    fn check_int(value: i64) -> Result<(), TestCaseError> {
+        let zeros = value.unsigned_abs().leading_zeros();
+        let fraction = (value.unsigned_abs() << zeros) << 1;
+        let mut expected = group_by_group(value < 0, 63 - zeros as i32, fraction);
+        prop_assert_eq!(bytes(TermRef::Int(value), Keying::Numeric), &*expected);
+        prop_assert_eq!(&*NumberKey::of_int(value, Keying::Numeric), &*expected);
+        expected.push(INT_SUFFIX);
+        prop_assert_eq!(bytes(TermRef::Int(value), Keying::Exact), &*expected);
+        prop_assert_eq!(&*NumberKey::of_int(value, Keying::Exact), &*expected);
+        expected.insert(0, MAP_KEY_INT);
+        let in_map = NumberKey::int_in(value, Mode::MapKey);
+        prop_assert_eq!(&*in_map, &expected[..expected.len() - 1]);
+        Ok(())
+    }
+
+    #[test]
+    fn integers_where_a_key_gets_longer_are_their_groups() {
+        let edges = (0..63).map(|bit| 1_i64 << bit).flat_map(|power| [power - 1, power, power + 1]);
+        for value in edges.chain([i64::MAX, 1_000_003]).filter(|value| *value > 0) {
+            check_int(value).unwrap();
+            check_int(-value).unwrap();
+        }
+        check_int(i64::MIN).unwrap();
     }
 
     #[test]

@@ -13,7 +13,6 @@ use crate::view::{TermRef, unreadable};
 use crate::wire;
 
 /// The key bytes of a value.
-#[inline]
 pub(crate) fn of<T: Serialize + ?Sized>(value: &T, keying: Keying) -> Result<KeyBytes> {
     match value.serialize(ScalarSerializer { target: Key(keying), atom: false }) {
         Ok(key) => Ok(key),
@@ -27,7 +26,6 @@ pub(crate) fn of<T: Serialize + ?Sized>(value: &T, keying: Keying) -> Result<Key
 }
 
 /// The integer that a value is.
-#[inline]
 pub(crate) fn int<T: Serialize + ?Sized>(value: &T) -> Option<i64> {
     value.serialize(ScalarSerializer { target: Int, atom: false }).ok()
 }
@@ -35,6 +33,9 @@ pub(crate) fn int<T: Serialize + ?Sized>(value: &T) -> Option<i64> {
 /// What is made of a scalar.
 trait Target {
     type Made;
+
+    /// Whether nothing is made of text, so that it need not be formatted.
+    const IS_NUMBER: bool = false;
 
     fn make(self, term: TermRef<'_>) -> Result<Self::Made, Refusal>;
 }
@@ -55,6 +56,8 @@ struct Int;
 
 impl Target for Int {
     type Made = i64;
+
+    const IS_NUMBER: bool = true;
 
     #[inline]
     fn make(self, term: TermRef<'_>) -> Result<i64, Refusal> {
@@ -101,7 +104,6 @@ struct ScalarSerializer<M> {
 }
 
 impl<M: Target> ScalarSerializer<M> {
-    #[inline]
     fn put(self, term: TermRef<'_>) -> Result<M::Made, Refusal> {
         self.target.make(term)
     }
@@ -127,6 +129,10 @@ impl<M: Target> Serializer for ScalarSerializer<M> {
     type SerializeStructVariant = Impossible<M::Made, Refusal>;
 
     scalars!();
+
+    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<M::Made, Refusal> {
+        if M::IS_NUMBER { Err(Refusal::Other) } else { self.serialize_str(&value.to_string()) }
+    }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<M::Made, Refusal> {
         value.serialize(self)
