@@ -382,6 +382,11 @@ impl TableForm {
             // Its rows have just moved, or are about to.
             StoreError::NoTable(_) => TableError::Transforming(self.name()),
             StoreError::Loading(_) | StoreError::Damaged { .. } => self.closed_error(),
+            StoreError::KeyTooLong { bytes, limit, .. } => {
+                let cause =
+                    format!("a key of {bytes} bytes; rows on disc and their indexes have at most {limit}");
+                TableError::BadRecord { table: self.name(), cause }
+            }
             other => TableError::from(other),
         }
     }

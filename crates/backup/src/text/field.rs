@@ -111,7 +111,8 @@ pub(crate) fn take(field: &[u8], takes: AttributeType) -> Result<Term, String> {
             Term::Int(number) => Term::float(number as f64).map_err(|cause| cause.to_string()),
             other => Ok(other),
         },
-        AttributeType::Any => text().map(|_| json::parse_key(field)),
+        // A number that no term can be is text, as in spreadsheets.
+        AttributeType::Any => text().map(|text| json::parse_key(field).unwrap_or_else(|_| text.into())),
         _ => as_json(),
     }
 }

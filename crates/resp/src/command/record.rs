@@ -44,12 +44,15 @@ pub(super) fn writable_table(context: &Context<'_>, name: &[u8]) -> Result<Arc<T
 }
 
 /// The bytes under which the row of a key argument stands.
-pub(super) fn key_bytes<'a>(table: &Table, text: &'a [u8]) -> Cow<'a, [u8]> {
+///
+/// # Errors
+/// The refusal to answer.
+pub(super) fn key_bytes<'a>(table: &Table, text: &'a [u8]) -> Result<Cow<'a, [u8]>, Answer> {
     if table.is_database() {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(table.key_bytes(&key_term(table, text)))
+        return Ok(Cow::Borrowed(text));
     }
+    let key = key_term(table, text).map_err(|error| refusal::of_table(&error))?;
+    Ok(Cow::Owned(table.key_bytes(&key)))
 }
 
 /// Reads a record argument: the key's bytes and the row's body.
@@ -93,20 +96,28 @@ fn raw(table: &Table, record: &Record, place: usize) -> Result<Vec<u8>, TableErr
 }
 
 /// A key argument as a term.
-pub(super) fn key_term(table: &Table, text: &[u8]) -> Term {
+///
+/// # Errors
+/// For JSON that is no term.
+pub(super) fn key_term(table: &Table, text: &[u8]) -> Result<Term, TableError> {
     attribute_term(table, 0, text)
 }
 
 /// An argument that is a value of an attribute: JSON, or a bare word. Where the attribute takes strings only, text
 /// that is no JSON string is the string itself, so that `12345` finds the zip code and not a number.
-pub(super) fn attribute_term(table: &Table, place: u16, text: &[u8]) -> Term {
+///
+/// # Errors
+/// For JSON that is no term.
+pub(super) fn attribute_term(table: &Table, place: u16, text: &[u8]) -> Result<Term, TableError> {
     let schema = table.schema();
     let takes = schema.attributes().get(usize::from(place)).map(Attribute::attribute_type);
-    match (takes, json::parse(text)) {
-        (Some(AttributeType::String | AttributeType::Binary), Ok(string @ Term::Binary(_))) => string,
-        (Some(AttributeType::String | AttributeType::Binary), _) => Term::Binary(text.to_vec()),
-        _ => json::parse_key(text),
+    if let Some(AttributeType::String | AttributeType::Binary) = takes {
+        return Ok(match json::parse(text) {
+            Ok(string @ Term::Binary(_)) => string,
+            _ => Term::Binary(text.to_vec()),
+        });
     }
+    Ok(json::parse_key(text)?)
 }
 
 /// Appends the records of a row as JSON replies.

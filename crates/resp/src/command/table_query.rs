@@ -85,10 +85,12 @@ pub(super) fn range<'a>(context: &Context<'_>, args: Args<'a>) -> Plan<'a> {
     ask(context, args, |table| {
         let usage = "T.RANGE takes table [FROM key] [TO key] [LIMIT n] [REV]";
         let options = options(args.skip(2), true, usage)?;
-        let bound = |text: Option<&[u8]>| {
-            text.map_or(Bound::Unbounded, |text| Bound::Included(record::key_term(table, text)))
+        let bound = |text: Option<&[u8]>| match text {
+            None => Ok(Bound::Unbounded),
+            Some(text) => record::key_term(table, text).map(Bound::Included),
         };
-        let (from, to) = (bound(options.from), bound(options.to));
+        let bounds = bound(options.from).and_then(|from| Ok((from, bound(options.to)?)));
+        let (from, to) = bounds.map_err(|error| refusal::of_table(&error))?;
         Ok(Search::Range(KeyRange { from, to, limit: options.limit, reverse: options.reverse }))
     })
 }
@@ -99,6 +101,8 @@ pub(super) fn index_read<'a>(context: &Context<'_>, args: Args<'a>) -> Plan<'a> 
         let attribute = String::from_utf8_lossy(arg(args, 2)).into_owned();
         // An unknown attribute is refused by the search itself.
         let place = table.schema().place_of(&attribute).unwrap_or(u16::MAX);
-        Ok(Search::Index { attribute, value: record::attribute_term(table, place, arg(args, 3)) })
+        let value = record::attribute_term(table, place, arg(args, 3));
+        let value = value.map_err(|error| refusal::of_table(&error))?;
+        Ok(Search::Index { attribute, value })
     })
 }

@@ -31,17 +31,19 @@ fn several<'a>(
 
 /// `T.READ table key [key ...]`: the records under the keys.
 pub(super) fn read<'a>(context: &Context<'_>, args: Args<'a>) -> Plan<'a> {
-    planned(record::table(context, arg(args, 1)).map(|table| {
-        let key = |text: &'a [u8]| Op::Get { key: record::key_bytes(&table, text) };
+    planned(record::table(context, arg(args, 1)).and_then(|table| {
+        let key = |text: &'a [u8]| Ok(Op::Get { key: record::key_bytes(&table, text)? });
         if args.len() == 3 {
-            let op = key(arg(args, 2));
-            return Plan::One(Target::Table(table), op, |table, _, outcome| match outcome {
+            let op = key(arg(args, 2))?;
+            return Ok(Plan::One(Target::Table(table), op, |table, _, outcome| match outcome {
                 Ok(outcome) => records(table, std::iter::once(outcome)),
                 Err(error) => refusal::of_operation(&table.name(), error),
-            });
+            }));
         }
-        let ops: Vec<Op<'a>> = args.skip(2).iter().map(key).collect();
-        several(table, ops.into_iter(), |table, _, outcomes| records(table, outcomes.filter_map(Result::ok)))
+        let ops: Vec<Op<'a>> = args.skip(2).iter().map(key).collect::<Result<_, Answer>>()?;
+        Ok(several(table, ops.into_iter(), |table, _, outcomes| {
+            records(table, outcomes.filter_map(Result::ok))
+        }))
     }))
 }
 
@@ -119,16 +121,16 @@ fn finish_new(table: &Table, args: Args<'_>, outcome: Result<Outcome, OpError>) 
 
 /// `T.DELETE table key [key ...]`: how many keys had records.
 pub(super) fn delete<'a>(context: &Context<'_>, args: Args<'a>) -> Plan<'a> {
-    planned(record::writable_table(context, arg(args, 1)).map(|table| {
+    planned(record::writable_table(context, arg(args, 1)).and_then(|table| {
         let delete = |text: &'a [u8]| {
-            let key = record::key_bytes(&table, text);
-            Op::Delete { key, cause: Cause::Delete, version: 0 }
+            let key = record::key_bytes(&table, text)?;
+            Ok(Op::Delete { key, cause: Cause::Delete, version: 0 })
         };
-        let ops: Vec<Op<'a>> = args.skip(2).iter().map(delete).collect();
-        several(table, ops.into_iter(), |_, _, outcomes| {
+        let ops: Vec<Op<'a>> = args.skip(2).iter().map(delete).collect::<Result<_, Answer>>()?;
+        Ok(several(table, ops.into_iter(), |_, _, outcomes| {
             let gone = outcomes.filter(|outcome| matches!(outcome, Ok(Outcome::Removed(Some(_)))));
             Answer::Int(i64::try_from(gone.count()).unwrap_or(i64::MAX))
-        })
+        }))
     }))
 }
 
@@ -176,7 +178,7 @@ fn counter_op(table: &Table, key: &[u8], attribute: &[u8], by: i64) -> Result<Op
         let cause = format!("there is no attribute {name:?} to count in; there are {known}");
         return Err(TableError::BadRecord { table: table.name(), cause });
     };
-    let key = record::key_term(table, key);
+    let key = record::key_term(table, key)?;
     let (zero, nil) = (Term::Int(0), Term::nil());
     let initial = Record::new((0..schema.arity()).map(|at| match at {
         0 => &key,

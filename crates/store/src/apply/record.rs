@@ -64,6 +64,9 @@ pub(super) fn put_collection(
 
 /// Adds an object to a bag's key. Version and expiry belong to the key, so both change with it.
 fn put_object(cell: &mut Cell<'_, '_>, body: &[u8], expires_at: Option<u64>) -> Outcome {
+    if cell.row().and_then(Row::expires_at) != expires_at {
+        return put_object_until(cell, body, expires_at);
+    }
     let stored = cell.change_collection(
         || Collection::Bag(Bag::default()),
         |collection| match collection {
@@ -72,12 +75,19 @@ fn put_object(cell: &mut Cell<'_, '_>, body: &[u8], expires_at: Option<u64>) -> 
         },
         Vec::new,
     );
-    if let Some(row) = cell.row()
-        && row.expires_at() != expires_at
-    {
-        let row = row.restamped(cell.stamp.version, expires_at);
-        cell.put(row);
-    }
+    Outcome::Put { stored, old: None }
+}
+
+/// The same where the key's expiry changes: with its objects, as one change.
+fn put_object_until(cell: &mut Cell<'_, '_>, body: &[u8], expires_at: Option<u64>) -> Outcome {
+    let mut bag = match cell.row().map(Row::value) {
+        Some(Value::Collection(Collection::Bag(bag))) => bag.clone(),
+        _ => Bag::default(),
+    };
+    let stored = bag.insert(body);
+    let collection = Arc::new(Collection::Bag(bag));
+    let old = cell.put(Row::collection(cell.stamp.version, expires_at, cell.at.key, collection));
+    cell.free(old);
     Outcome::Put { stored, old: None }
 }
 

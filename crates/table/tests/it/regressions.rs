@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 
 use mnemon_sim::Triple;
-use mnemon_store::{Kind, ManualClock};
+use mnemon_store::{Collection, Kind, ManualClock, Row};
 use mnemon_table::query::Query;
 use mnemon_table::schema::Schema;
-use mnemon_table::{Catalog, Table, TableError};
+use mnemon_table::{Catalog, Detail, Event, Table, TableError};
 use mnemon_term::{Record, Term};
 
 fn record(key: i64, value: i64) -> Record {
@@ -173,4 +173,28 @@ async fn listed_keys_of_an_ordered_set_come_in_reverse_too() {
             assert_eq!(keys, expected, "{text} with LIMIT {limit:?}");
         }
     }
+}
+
+/// The objects of a bag's key and its new expiry were two changes, and subscribers were told twice.
+#[tokio::test]
+async fn a_write_into_a_bag_with_a_time_to_live_is_one_event() {
+    let (_catalog, triple, table, _) = table(Kind::Bag, None).await;
+    let mut events = table.subscribe(Detail::Detailed, None).unwrap();
+    let mut sizes = Vec::new();
+    for (value, ttl_ms) in [(1, Some(50)), (2, Some(60)), (3, Some(60)), (4, None), (5, Some(50))] {
+        match ttl_ms {
+            Some(ttl_ms) => table.write_with_ttl(record(1, value).as_ref(), ttl_ms).await.unwrap(),
+            None => table.write(record(1, value).as_ref()).await.unwrap(),
+        }
+        let Some(Event::Row { old, new: Some(new), .. }) = events.recv().await else { panic!("no event") };
+        let len = |row: &Row| match row.as_collection().map(|objects| &**objects) {
+            Some(Collection::Bag(bag)) => bag.len(),
+            _ => 0,
+        };
+        assert_eq!(new.expires_at(), ttl_ms.map(|ttl_ms| 1_000 + ttl_ms));
+        sizes.push((old.as_ref().map_or(0, len), len(&new)));
+        assert!(events.try_recv().is_none(), "one event a write");
+    }
+    assert_eq!(sizes, [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)]);
+    triple.assert_equal();
 }

@@ -39,18 +39,28 @@ pub fn parse(input: &[u8]) -> Result<Term> {
     read(input, |source, tokens| Value { source, nesting: 0 }.deserialize(tokens))?.checked()
 }
 
-/// Reads a key as people type it: a JSON value where [`parse`] accepts the bytes, else a binary of the bytes as
-/// they are, so that a bare word needs no quotes.
+/// Reads a key as people type it: a JSON value, or, where the bytes are no JSON, a binary of them as they are, so that a bare word
+/// needs no quotes.
+///
+/// # Errors
+/// Those of [`parse`], for what is JSON but no term: as a string it would be another key than the one that is meant.
 ///
 /// ```
 /// use mnemon_term::{Term, json};
 ///
-/// assert_eq!(json::parse_key(b"42"), Term::from(42));
-/// assert_eq!(json::parse_key(b"\"42\""), Term::from("42"));
-/// assert_eq!(json::parse_key(b"alice"), Term::from("alice"));
+/// assert_eq!(json::parse_key(b"42")?, Term::from(42));
+/// assert_eq!(json::parse_key(b"\"42\"")?, Term::from("42"));
+/// assert_eq!(json::parse_key(b"alice")?, Term::from("alice"));
+/// assert!(json::parse_key(b"9223372036854775808").is_err());
+/// # Ok::<(), mnemon_term::Error>(())
 /// ```
-pub fn parse_key(input: &[u8]) -> Term {
-    parse(input).unwrap_or_else(|_| Term::from(input))
+pub fn parse_key(input: &[u8]) -> Result<Term> {
+    parse(input).or_else(|cause| if is_json(input) { Err(cause) } else { Ok(Term::from(input)) })
+}
+
+/// Whether the bytes have JSON's form, whatever they mean.
+fn is_json(input: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(input).is_ok()
 }
 
 /// The tokens of a JSON text.
@@ -281,10 +291,27 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_is_json_but_no_term_is_refused() {
+        for key in [
+            "9223372036854775808",
+            "-9223372036854775809",
+            "1e309",
+            r#"{"$foo":1}"#,
+            r#"{"$atom":5}"#,
+            r#""\ud800""#,
+        ] {
+            assert!(parse_key(key.as_bytes()).is_err(), "{key}");
+        }
+        // No JSON, though it begins like the first.
+        let word = "9223372036854775808-b";
+        assert_eq!(parse_key(word.as_bytes()).unwrap(), Term::from(word));
+    }
+
+    #[test]
     fn a_key_that_is_no_json_is_taken_as_it_is() {
-        assert_eq!(parse_key(b"user:1"), Term::from("user:1"));
-        assert_eq!(parse_key(b"\xFF\x00"), Term::from(vec![0xFF, 0x00]));
-        assert_eq!(parse_key(b""), Term::from(""));
-        assert_eq!(parse_key(br#"{"$tuple":[1,"a"]}"#), Term::tuple([1.into(), "a".into()]));
+        assert_eq!(parse_key(b"user:1").unwrap(), Term::from("user:1"));
+        assert_eq!(parse_key(b"\xFF\x00").unwrap(), Term::from(vec![0xFF, 0x00]));
+        assert_eq!(parse_key(b"").unwrap(), Term::from(""));
+        assert_eq!(parse_key(br#"{"$tuple":[1,"a"]}"#).unwrap(), Term::tuple([1.into(), "a".into()]));
     }
 }

@@ -290,3 +290,24 @@ fn a_table_that_is_being_restored_asks_writers_to_try_again_and_answers_readers(
     runtime.block_on(refill.finish()).unwrap();
     assert_eq!(client.say("T.DELETE users 1"), ":1\r\n");
 }
+
+/// As a string it found, deleted or counted in the row of another key.
+#[test]
+fn a_key_that_is_json_but_no_term_is_refused() {
+    let mut client = Node::new().client();
+    client.set_up(&["T.CREATE mixed KIND ordered_set", r#"T.WRITE mixed '["9223372036854775808",1]'"#]);
+    for command in [
+        "T.READ mixed 9223372036854775808",
+        "T.READ mixed 1 -9223372036854775809",
+        "T.DELETE mixed 9223372036854775808",
+        "T.DELETE mixed 1e309",
+        "T.COUNTER mixed -9223372036854775809 val 5",
+        "T.RANGE mixed TO 9223372036854775808",
+        r#"T.RANGE mixed FROM '{"$foo":1}'"#,
+    ] {
+        assert!(client.say(command).starts_with("-BADRECORD"), "{command}: {}", client.say(command));
+    }
+    assert_eq!(client.strings(r#"T.READ mixed '"9223372036854775808"'"#).len(), 1);
+    // No JSON, so it is a string as it stands.
+    assert_eq!(client.say("T.READ mixed 9223372036854775808b"), "*0\r\n");
+}
