@@ -381,3 +381,25 @@ async fn rows_whose_directory_is_gone_or_renamed_damage_their_table_and_no_other
         node.shutdown().await;
     }
 }
+
+/// The refusal named the table's internal number.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_too_long_for_the_disc_is_refused_with_the_tables_name() {
+    let data = place("disc-only-long-key");
+    let node = start(&data).await;
+    let schema = Schema::builder("long").storage(Storage::DiscOnly).build().expect("a schema");
+    let table = node.catalog().create(schema).await.expect("a table");
+    let key = "k".repeat(70_000);
+    let record = Record::new(&[Term::from(key.as_str()), Term::from(1)]).expect("a record");
+    for refused in [table.write(record.as_ref()).await, table.dirty_write(record.as_ref())] {
+        match refused {
+            Err(TableError::BadRecord { table, cause }) => {
+                assert!(table == "long" && cause.contains("70002 bytes"), "{table}: {cause}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(count(&table).await, 0);
+    drop(table);
+    node.shutdown().await;
+}
