@@ -41,11 +41,7 @@ pub(crate) fn value<T: DeserializeOwned>(record: RecordRef<'_>) -> Result<T, Tab
 
 /// The first value under a key.
 pub(crate) fn first<T: DeserializeOwned>(row: &Row) -> Result<Option<T>, TableError> {
-    match row.value() {
-        // What rows of all tables but bags are.
-        Value::Bytes(body) => value(RecordRef::trusted(body)).map(Some),
-        Value::Collection(_) => bodies(row).next().map(|body| value(RecordRef::trusted(body))).transpose(),
-    }
+    bodies(row).next().map(|body| value(RecordRef::trusted(body))).transpose()
 }
 
 /// All values under a key.

@@ -89,10 +89,7 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
     /// # Errors
     /// As every method: see [`Table`].
     pub async fn read<K: Serialize + ?Sized>(&self, key: &K) -> Result<Option<T>, Error> {
-        match codec::row(&self.table, key)? {
-            Some(row) => codec::first(&row),
-            None => Ok(None),
-        }
+        self.dirty_read(key)
     }
 
     /// All records under a key: in a bag any number, in the order they were written.
@@ -100,10 +97,7 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
     /// # Errors
     /// As every method: see [`Table`].
     pub async fn lookup<K: Serialize + ?Sized>(&self, key: &K) -> Result<Vec<T>, Error> {
-        match codec::row(&self.table, key)? {
-            Some(row) => codec::all(&row),
-            None => Ok(Vec::new()),
-        }
+        self.dirty_lookup(key)
     }
 
     /// Writes a record over what its key held; in a bag, adds it unless an equal one is there. It lives as long as
