@@ -41,7 +41,11 @@ pub(crate) fn value<T: DeserializeOwned>(record: RecordRef<'_>) -> Result<T, Tab
 
 /// The first value under a key.
 pub(crate) fn first<T: DeserializeOwned>(row: &Row) -> Result<Option<T>, TableError> {
-    bodies(row).next().map(|body| value(RecordRef::trusted(body))).transpose()
+    match row.value() {
+        // What rows of all tables but bags are: the iterator over either is larger than what it gives.
+        Value::Bytes(body) => value(RecordRef::trusted(body)).map(Some),
+        Value::Collection(_) => bodies(row).next().map(|body| value(RecordRef::trusted(body))).transpose(),
+    }
 }
 
 /// All values under a key.
