@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::FallocateFlags;
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::disc::{Disc, DiscFile};
 use crate::error::DiscError;
@@ -162,7 +162,7 @@ impl DiscFile for FsFile {
     fn clear(&self, len: u64) -> io::Result<()> {
         // Zeroing keeps the blocks, so that a full disc cannot take them away in between.
         #[cfg(target_os = "linux")]
-        match rustix::fs::fallocate(&self.0, FallocateFlags::ZERO_RANGE, 0, len) {
+        match retry_on_intr(|| rustix::fs::fallocate(&self.0, FallocateFlags::ZERO_RANGE, 0, len)) {
             Ok(()) => return self.0.set_len(len),
             Err(Errno::OPNOTSUPP) => {}
             Err(cause) => return Err(cause.into()),
@@ -185,7 +185,7 @@ fn reserve(file: &File, len: u64) -> io::Result<()> {
     if len == 0 {
         return Ok(());
     }
-    match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, len) {
+    match retry_on_intr(|| rustix::fs::fallocate(file, FallocateFlags::empty(), 0, len)) {
         Ok(()) => return Ok(()),
         Err(Errno::OPNOTSUPP) => {}
         Err(cause) => return Err(cause.into()),

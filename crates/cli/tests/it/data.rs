@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 
-use crate::process::{Client, Running, binary, binary_on, finished};
+use crate::process::{Client, DEADLINE, Running, binary, binary_on, finished};
 
 /// A directory of its own for a test; what an earlier run has left is removed.
 pub(crate) fn place(name: &str) -> PathBuf {
@@ -45,6 +47,50 @@ fn without_other_words_data_is_kept_in_the_working_directory() {
     let node = start(&["--ram"]);
     assert!(node.banner().contains("in RAM only"), "{}", node.banner());
     node.connect().ask("GET k", "$-1\r\n");
+}
+
+/// A container or a machine that is paused interrupts whatever its processes wait for.
+#[cfg(unix)]
+#[test]
+fn a_node_that_is_paused_again_and_again_serves_on_and_loses_nothing() {
+    const CLIENTS: usize = 4;
+    let data = place("paused");
+    let start = || {
+        Running::start(binary_on(&data).args(["--default-durability", "commit", "--checkpoint-bytes", "1"]))
+    };
+    let node = start();
+    let enough = AtomicBool::new(false);
+    let counted = std::thread::scope(|scope| {
+        let (tell, progress) = channel();
+        let counts = |client| {
+            let (mut connection, tell, enough) = (node.connect(), tell.clone(), &enough);
+            scope.spawn(move || {
+                let mut count = 0;
+                while !enough.load(Ordering::Relaxed) {
+                    count += 1;
+                    connection.ask(&format!("INCR n:{client}"), &format!(":{count}\r\n"));
+                    tell.send(()).expect("somebody listens");
+                }
+                count
+            })
+        };
+        let clients: Vec<_> = (0..CLIENTS).map(counts).collect();
+        for wait_ms in 0..30 {
+            (0..20).for_each(|_| progress.recv_timeout(DEADLINE).expect("they get on"));
+            node.signal("STOP");
+            node.hears_nothing_for(wait_ms % 7);
+            node.signal("CONT");
+            progress.try_iter().for_each(drop);
+        }
+        enough.store(true, Ordering::Relaxed);
+        clients.into_iter().map(|client| client.join().expect("every answer is right")).collect::<Vec<u64>>()
+    });
+    stop(node);
+    let node = start();
+    let mut client = ready(&node, "db0");
+    for (name, count) in counted.iter().enumerate() {
+        client.ask(&format!("INCR n:{name}"), &format!(":{}\r\n", count + 1));
+    }
 }
 
 #[test]

@@ -4,12 +4,15 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
 
 /// Longer than any wait that ends as it should.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Longer than any run of a node. It is killed then, which ends the waits of clients without deadlines.
+const LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 /// The binary under test: the one that `MNEMON_BINARY` names, else the one cargo built for the tests, in an environment
 /// without settings of its own.
@@ -64,6 +67,8 @@ pub(crate) struct Running {
     stderr: Option<JoinHandle<String>>,
     banner: String,
     address: SocketAddr,
+    /// Gone with it, which ends the watch.
+    _watched: Sender<()>,
 }
 
 impl Running {
@@ -103,7 +108,9 @@ impl Running {
             log.read_to_string(&mut text).expect("the log is UTF-8");
             text
         }));
-        Self { child, stdout, stderr, banner: String::new(), address: ([127, 0, 0, 1], 0).into() }
+        let address = ([127, 0, 0, 1], 0).into();
+        let _watched = watch(child.id());
+        Self { child, stdout, stderr, banner: String::new(), address, _watched }
     }
 
     /// Lets so much time pass, unless the run ends or its banner goes on: for tests whose random variable is a moment.
@@ -144,8 +151,7 @@ impl Running {
     /// Sends a signal, by its name without `SIG`.
     #[cfg(unix)]
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status();
-        assert!(sent.expect("sh runs").success(), "SIG{name}");
+        assert!(kill(name, self.child.id()), "SIG{name}");
     }
 
     /// All that is still written to stdout. Waits for the end of the run.
@@ -184,6 +190,23 @@ impl Drop for Running {
     }
 }
 
+/// Sends a signal to a process; says whether it was there.
+fn kill(name: &str, process: u32) -> bool {
+    let sent = Command::new("sh").args(["-c", &format!("kill -{name} {process}")]).status();
+    sent.expect("sh runs").success()
+}
+
+/// Kills a process that outlives its time, unless the sender has gone before.
+fn watch(process: u32) -> Sender<()> {
+    let (watched, gone) = channel();
+    spawn(move || {
+        if gone.recv_timeout(LIFETIME) == Err(RecvTimeoutError::Timeout) {
+            kill("KILL", process);
+        }
+    });
+    watched
+}
+
 /// A client that speaks commands as text.
 pub(crate) struct Client(TcpStream);
 
@@ -209,6 +232,7 @@ impl Client {
     /// Whether the other side has closed the connection.
     #[cfg(unix)]
     pub(crate) fn is_closed(&mut self) -> bool {
-        matches!(self.0.read(&mut [0]), Ok(0)) || self.0.write_all(b"PING\r\n").is_err()
+        // Unlike `read`, it goes on when the process is paused meanwhile.
+        matches!(self.0.read_to_end(&mut Vec::new()), Ok(0)) || self.0.write_all(b"PING\r\n").is_err()
     }
 }

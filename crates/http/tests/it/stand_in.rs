@@ -1,6 +1,6 @@
 //! A node with real tables, whose other parts say what a test wants, and a client of its server.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -98,6 +98,15 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: String,
+}
+
+/// Whether the server closes the connection, in order or by a reset, and says nothing before.
+pub(crate) fn is_closed(stream: &mut TcpStream) -> bool {
+    // Unlike `read`, it goes on when the process is paused meanwhile.
+    match stream.read_to_end(&mut Vec::new()) {
+        Ok(count) => count == 0,
+        Err(cause) => cause.kind() == ErrorKind::ConnectionReset,
+    }
 }
 
 impl Site {

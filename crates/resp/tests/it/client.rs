@@ -1,6 +1,6 @@
 //! A blocking client over a real socket, and servers to talk to.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Result, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl Client {
                 return (reply, std::mem::replace(&mut self.received, rest));
             }
             let mut chunk = [0; 16 * 1024];
-            let count = self.stream.read(&mut chunk).unwrap();
+            let count = read_some(&mut self.stream, &mut chunk).unwrap();
             assert!(count > 0, "the server closed the connection instead of answering");
             self.received.extend_from_slice(&chunk[..count]);
         }
@@ -66,7 +66,7 @@ impl Client {
         let mut rest = std::mem::take(&mut self.received);
         // A reset is an end too: the server does not read what it has refused.
         if let Err(error) = self.stream.read_to_end(&mut rest) {
-            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}");
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
         }
         rest
     }
@@ -77,6 +77,24 @@ impl Client {
     pub(crate) fn rest_starts_with(&mut self, expected: &[u8]) -> bool {
         let mut start = vec![0; expected.len()];
         self.stream.read_exact(&mut start).is_ok() && start == expected
+    }
+}
+
+/// What has come, as `read` gives it. A wait with a deadline is interrupted when the process is paused: it goes on.
+pub(crate) fn read_some(stream: &mut impl Read, piece: &mut [u8]) -> Result<usize> {
+    loop {
+        match stream.read(piece) {
+            Err(cause) if cause.kind() == ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}
+
+/// Whether the server closes the connection, in order or by a reset, and says nothing before.
+pub(crate) fn is_closed(stream: &mut impl Read) -> bool {
+    match read_some(stream, &mut [0]) {
+        Ok(count) => count == 0,
+        Err(cause) => cause.kind() == ErrorKind::ConnectionReset,
     }
 }
 

@@ -12,11 +12,10 @@ use super::world::{World, commands};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
+/// A client that waits for answers as long as the node runs: a deadline of the socket ends a read whenever the process is paused,
+/// and this client takes that for an error.
 pub(crate) fn connect(address: SocketAddr) -> redis::RedisResult<redis::Connection> {
-    let client = redis::Client::open(format!("redis://127.0.0.1:{}/", address.port()))?;
-    let connection = client.get_connection_with_timeout(DEADLINE)?;
-    connection.set_read_timeout(Some(DEADLINE))?;
-    Ok(connection)
+    redis::Client::open(format!("redis://127.0.0.1:{}/", address.port()))?.get_connection()
 }
 
 /// What a writer knows of its world when the node is gone.

@@ -1,11 +1,9 @@
 //! How fast messages reach many subscribers; a measurement: `cargo test --release -p mnemon-resp --test it -- --ignored
 //! --nocapture messages`.
 
-use std::io::Read;
-
 use mnemon_resp::protocol::{Reply, writer};
 
-use crate::client::{Client, serve};
+use crate::client::{Client, read_some, serve};
 
 #[test]
 #[ignore = "a measurement, not a check"]
@@ -33,7 +31,7 @@ fn messages_a_second_to_a_hundred_subscribers() {
             while left.iter().any(|left| *left > 0) {
                 for (subscriber, left) in subscribers.iter_mut().zip(&mut left) {
                     if *left > 0 {
-                        *left -= subscriber.stream.read(&mut chunk).unwrap().min(*left);
+                        *left -= read_some(&mut subscriber.stream, &mut chunk).unwrap().min(*left);
                     }
                 }
             }

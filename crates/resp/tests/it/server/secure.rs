@@ -1,6 +1,6 @@
 //! TLS: the same commands through an encrypted connection.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::client::{Client, serve};
+use crate::client::{Client, read_some, serve};
 
 /// A certificate for `localhost`, in files of its own.
 struct Identity {
@@ -79,7 +79,7 @@ impl Secure {
                 return reply;
             }
             let mut chunk = [0; 16 * 1024];
-            let count = self.stream.read(&mut chunk).unwrap();
+            let count = read_some(&mut self.stream, &mut chunk).unwrap();
             assert!(count > 0, "the server closed the connection instead of answering");
             self.received.extend_from_slice(&chunk[..count]);
         }

@@ -1,12 +1,11 @@
 //! What clients see of a server that stops.
 
-use std::io::Read;
 use std::net::TcpListener;
 use std::sync::mpsc::{Sender, channel};
 
 use mnemon_resp::protocol::{DecodeLimits, Reply, decode, writer};
 
-use crate::client::{Client, serve};
+use crate::client::{Client, is_closed, read_some, serve};
 
 const BATCH: usize = 100;
 
@@ -30,7 +29,7 @@ fn count_until_the_end(mut client: Client, number: usize, started: &Sender<usize
             }
             let mut piece = [0; 4096];
             if missing > 0 {
-                match client.stream.read(&mut piece) {
+                match read_some(&mut client.stream, &mut piece) {
                     Ok(count) if count > 0 => unread.extend_from_slice(&piece[..count]),
                     _ => return last,
                 }
@@ -79,7 +78,7 @@ fn idle_clients_and_subscribers_do_not_hold_it_up() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(server.shutdown()).unwrap();
     for client in [&mut idle, &mut subscriber] {
-        assert_eq!(client.stream.read(&mut [0]).unwrap(), 0);
+        assert!(is_closed(&mut client.stream));
     }
     TcpListener::bind(addr).expect("the address is free");
 }

@@ -1,10 +1,8 @@
 //! What a client may send in which pieces.
 
-use std::io::Read;
-
 use mnemon_resp::protocol::{Reply, writer};
 
-use crate::client::{Client, serve};
+use crate::client::{Client, is_closed, serve};
 
 fn pipeline(commands: &[&[&str]]) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -173,7 +171,7 @@ fn shutdown_closes_connections_and_frees_the_port() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(server.shutdown()).unwrap();
     for client in &mut clients {
-        assert!(matches!(client.stream.read(&mut [0; 8]), Ok(0) | Err(_)));
+        assert!(is_closed(&mut client.stream));
     }
     drop(serve(|config| config.addr = addr));
 }
