@@ -8,7 +8,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use mnemon_node::{Bounds, Durability, Storage, parse_durability};
 
 use crate::bench::Bench;
@@ -90,7 +90,7 @@ pub(crate) struct Settings {
     #[arg(long, env = "MNEMON_DEFAULT_STORAGE", value_name = "WHERE", value_parser = storage)]
     pub(crate) default_storage: Option<Storage>,
 
-    /// When writes to db0…db15 reach the disc: commit, interval:MILLISECONDS or none.
+    /// When writes to db0…db15 reach the disc, where they are kept there: commit, interval:MILLISECONDS or none.
     #[arg(long, env = "MNEMON_DEFAULT_DURABILITY", value_name = "WHEN", default_value = "interval:1000", value_parser = durability)]
     pub(crate) default_durability: Durability,
 
@@ -187,6 +187,15 @@ pub(crate) enum Parsed {
     Refused(CliError),
 }
 
+/// The command line's grammar. A number below zero is a value, so that it is refused as one and not as a flag that nobody knows.
+fn program() -> clap::Command {
+    let valued = |arg: clap::Arg| {
+        let has_value = arg.get_action().takes_values();
+        arg.allow_negative_numbers(has_value)
+    };
+    Arguments::command().mut_subcommands(|command| command.mut_args(valued))
+}
+
 /// Reads a command line, its first word being the program's name, the environment and the configuration file.
 pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Parsed {
     let words = with_command(words);
@@ -201,7 +210,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Parsed {
     };
     let explain = |error: &clap::Error| explain(error, &given);
     let resolved = match path {
-        Some(path) => layers::resolve(&Arguments::command(), &path, words),
+        Some(path) => layers::resolve(&program(), &path, words),
         None => Ok((words, Vec::new())),
     };
     let (words, effective) = match resolved {
@@ -209,7 +218,8 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Parsed {
         Err(ResolveError::Usage(error)) => return explain(&error),
         Err(ResolveError::File(error)) => return Parsed::Refused(error),
     };
-    match Arguments::try_parse_from(words) {
+    let parsed = program().try_get_matches_from(words).and_then(|found| Arguments::from_arg_matches(&found));
+    match parsed {
         Err(error) => explain(&error),
         Ok(Arguments { command: Command::Serve(settings) }) => match settings.check() {
             Ok(()) => Parsed::Serve(settings),
@@ -360,7 +370,7 @@ fn explain(error: &clap::Error, words: &[OsString]) -> Parsed {
 
 /// That the words call a command that has commands of its own, and none of these.
 fn missing_command(words: &[OsString]) -> String {
-    let all = Arguments::command();
+    let all = program();
     let mut command = &all;
     for word in words {
         command = command.find_subcommand(word).unwrap_or(command);
@@ -380,7 +390,7 @@ fn blamed_variable(error: &clap::Error, words: &[OsString]) -> Option<(String, S
     if words.iter().any(is_said) {
         return None;
     }
-    let variable = layers::variable_of(&Arguments::command(), flag.strip_prefix("--")?)?;
+    let variable = layers::variable_of(&program(), flag.strip_prefix("--")?)?;
     std::env::var_os(&variable).map(|_| (argument.clone(), variable))
 }
 

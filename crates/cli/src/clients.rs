@@ -70,7 +70,7 @@ pub(crate) struct ClientSettings {
     max_client_memory: Option<String>,
 
     /// Commands that take longer enter the slow log; -1: none does [default: 10000].
-    #[arg(long, env = "MNEMON_SLOWLOG_SLOWER_THAN", value_name = "MICROSECONDS", allow_negative_numbers = true, value_parser = bound("slowlog-log-slower-than"))]
+    #[arg(long, env = "MNEMON_SLOWLOG_SLOWER_THAN", value_name = "MICROSECONDS", value_parser = bound("slowlog-log-slower-than"))]
     slowlog_slower_than: Option<String>,
 
     /// Entries of the slow log [default: 128].

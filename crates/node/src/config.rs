@@ -175,7 +175,7 @@ impl NodeBuilder {
     }
 
     /// Bytes of log after which a checkpoint of the changed tables is made and the log before it is freed. More of them make
-    /// fewer checkpoints and a longer start after a crash. Default: 64 MiB.
+    /// fewer checkpoints and a longer start after a crash. Default: 64 MiB; zero is refused.
     #[must_use]
     pub fn checkpoint_bytes(mut self, bytes: u64) -> Self {
         self.checkpoint_bytes = bytes;
@@ -260,9 +260,34 @@ impl NodeBuilder {
                 return bad("user", format!("{} is there twice", user.name));
             }
         }
+        if self.checkpoint_bytes == 0 {
+            return bad("checkpoint_bytes", "at least one byte of log must be worth a checkpoint".to_owned());
+        }
         if self.maintenance_interval.is_zero() {
             return bad("maintenance_interval", "it must be longer than nothing".to_owned());
         }
         self.backups.check(self.data.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::NodeBuilder;
+    use crate::NodeError;
+
+    #[test]
+    fn a_setting_that_cannot_be_is_named() {
+        let refused = |builder: NodeBuilder| match builder.check() {
+            Err(NodeError::BadSetting { setting, .. }) => Some(setting),
+            _ => None,
+        };
+        assert_eq!(refused(NodeBuilder::default()), None);
+        assert_eq!(refused(NodeBuilder::default().name("a b")), Some("name"));
+        assert_eq!(refused(NodeBuilder::default().resp_threads(0)), Some("resp_threads"));
+        assert_eq!(refused(NodeBuilder::default().checkpoint_bytes(0)), Some("checkpoint_bytes"));
+        let none = Duration::ZERO;
+        assert_eq!(refused(NodeBuilder::default().maintenance_interval(none)), Some("maintenance_interval"));
     }
 }

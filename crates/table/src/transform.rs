@@ -83,7 +83,8 @@ struct Rewriting<'r> {
 }
 
 impl Catalog {
-    /// Rewrites every record by `change` and puts `schema` in force. The table's name, kind, bounds and keys stay:
+    /// Rewrites every record by `change` and puts `schema` in force. Gives how many records there were; those of a bag that have become
+    /// equal are one from then on. The table's name, kind, bounds and keys stay:
     /// `change` must give each record the key it had. O(n), twice the table's memory while it runs. It goes on to its
     /// end when the caller is dropped; [`Catalog::changes`] tells how far it is, and it can be cancelled. Must be called inside a
     /// tokio runtime.

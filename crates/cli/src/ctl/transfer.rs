@@ -28,14 +28,22 @@ pub(super) struct Transfer {
     table: String,
     /// The file.
     file: PathBuf,
-    /// jsonl or csv.
-    #[arg(long, value_name = "FORMAT", default_value = "jsonl", value_parser = format)]
-    format: TextFormat,
+    /// jsonl or csv [default: what the file's name ends with, else jsonl].
+    #[arg(long, value_name = "FORMAT", value_parser = format)]
+    format: Option<TextFormat>,
     /// Export: tell of each record when it expires, as `$expires_at`. An import honours that wherever it stands.
     #[arg(long)]
     expiry: bool,
     #[command(flatten)]
     target: Target,
+}
+
+impl Transfer {
+    fn format(&self) -> TextFormat {
+        let ending = self.file.extension().and_then(|ending| ending.to_str());
+        let by_name = || ending.and_then(|ending| ending.to_ascii_lowercase().parse().ok());
+        self.format.or_else(by_name).unwrap_or_default()
+    }
 }
 
 fn format(text: &str) -> Result<TextFormat, String> {
@@ -69,7 +77,7 @@ pub(super) fn export(wanted: &Transfer) -> Result<(), CliError> {
 fn write(wanted: &Transfer, draft: &Path) -> Result<u64, CliError> {
     let mut out = BufWriter::new(File::create(draft)?);
     let expiry = if wanted.expiry { "&expiry" } else { "" };
-    let path = format!("/api/v1/tables/{}/export?format={}{expiry}", escaped(&wanted.table), wanted.format);
+    let path = format!("/api/v1/tables/{}/export?format={}{expiry}", escaped(&wanted.table), wanted.format());
     let bytes = wanted.target.download(&path, &mut out)?;
     out.flush()?;
     out.get_ref().sync_all()?;
@@ -96,7 +104,7 @@ pub(super) fn import(wanted: &Transfer) -> Result<(), CliError> {
     let names = schema.attribute_names();
     let input = BufReader::with_capacity(256 << 10, File::open(&wanted.file)?);
     let mut lines =
-        records(wanted.format, &schema, is_database, input).map_err(|cause| refused(cause.to_string()))?;
+        records(wanted.format(), &schema, is_database, input).map_err(|cause| refused(cause.to_string()))?;
     let path = format!("/api/v1/tables/{}/import", escaped(&wanted.table));
     let (mut batch, mut count, mut done) = (Vec::new(), 0, 0);
     loop {

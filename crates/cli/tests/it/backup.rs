@@ -138,9 +138,9 @@ fn a_table_goes_out_as_text_and_comes_back() {
     for format in ["jsonl", "csv"] {
         let file = data.join(format!("users.{format}"));
         let file = file.to_str().expect("UTF-8");
-        done(&node, &["ctl", "export", "users", file, "--format", format]);
+        done(&node, &["ctl", "export", "users", file]);
         client.ask("T.CLEAR users", ":3000\r\n");
-        assert!(done(&node, &["ctl", "import", "users", file, "--format", format]).contains("3000 records"));
+        assert!(done(&node, &["ctl", "import", "users", file]).contains("3000 records"));
         client.ask("T.READ users 7", "*1\r\n$38\r\n{\"id\":7,\"name\":\"a, b\",\"tags\":[7,null]}\r\n");
     }
     let bad = data.join("bad.jsonl");

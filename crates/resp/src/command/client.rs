@@ -2,6 +2,7 @@
 
 mod kill;
 mod listing;
+mod tracking;
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -116,8 +117,8 @@ pub(super) fn client(session: &mut Session, args: Args<'_>) -> Answer {
         }
         b"unblock" => unblock(args.skip(2)),
         b"getredir" => Answer::Int(-1),
-        b"trackinginfo" => tracking_info(),
-        b"tracking" => tracking(arg(args, 2)),
+        b"trackinginfo" => tracking::info(),
+        b"tracking" => tracking::tracking(session.host(), args.skip(2)),
         b"caching" => Answer::error(
             "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT \
              mode enabled",
@@ -204,23 +205,4 @@ fn unblock(args: Args<'_>) -> Answer {
         _ => {}
     }
     if integer(arg(args, 0)).is_none() { refusal::NOT_AN_INTEGER } else { Answer::ZERO }
-}
-
-fn tracking(word: &[u8]) -> Answer {
-    match on_or_off(word) {
-        Some(false) => Answer::OK,
-        Some(true) => {
-            Answer::error("ERR CLIENT TRACKING is not supported; use T.SUBSCRIBE to follow changes")
-        }
-        None => refusal::SYNTAX,
-    }
-}
-
-fn tracking_info() -> Answer {
-    let facts = [
-        ("flags", Reply::Set(vec![Reply::StaticBulk("off")])),
-        ("redirect", Reply::Int(-1)),
-        ("prefixes", Reply::Array(Vec::new())),
-    ];
-    Reply::Map(facts.into_iter().map(|(name, fact)| (Reply::StaticBulk(name), fact)).collect()).into()
 }

@@ -7,6 +7,7 @@ use crate::command::entry::Subcommand;
 use crate::host::Host;
 use crate::protocol::{Args, Reply};
 use crate::refusal;
+use crate::session::{Execution, Session};
 
 /// `TIME`: the group's time, which knows milliseconds.
 pub(super) fn time(host: &Host, _: Args<'_>) -> Answer {
@@ -16,12 +17,13 @@ pub(super) fn time(host: &Host, _: Args<'_>) -> Answer {
 }
 
 /// `DEBUG`: Redis refuses it unless it is switched on, and here it cannot be: it stops servers and crashes them.
-pub(super) fn debug(_: &Host, _: Args<'_>) -> Answer {
-    Answer::error(
+pub(super) fn debug(session: &mut Session, _: Args<'_>) -> Execution {
+    session.spoil();
+    Execution::Done(Answer::error(
         "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from \
          a local connection, otherwise you need to set this option in the configuration file, and then restart \
          the server.",
-    )
+    ))
 }
 
 /// `ROLE`: what a server without replicas says.

@@ -159,7 +159,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     entry("config", -2, 0, NO_KEYS, Server, Run::Host(config::config), "The server's configuration").with(config::SUBCOMMANDS).cost("O(n) in the number of parameters").differs("Knows the parameters that have a meaning here; the others are unknown."),
     entry("acl", -2, 0, NO_KEYS, Server, Run::Session(acl::acl), "Users and what they may do").with(acl::SUBCOMMANDS).cost("O(n) in the number of users").differs("GETUSER, LIST, USERS, WHOAMI and HELP only: users are given at the start."),
     entry("slowlog", -2, 0, NO_KEYS, Server, Run::Host(slowlog::slowlog), "The last commands that took long").with(slowlog::SUBCOMMANDS).cost("O(n) in the number of entries"),
-    entry("debug", -2, ADMIN | NOSCRIPT | LOADING | STALE | DANGEROUS, NO_KEYS, Server, Run::Host(server::debug), "Refused, as in Redis unless it is switched on").cost("O(1)").differs("Refused."),
+    entry("debug", -2, ADMIN | NOSCRIPT | LOADING | STALE | DANGEROUS, NO_KEYS, Server, Run::Control(server::debug), "Refused, as in Redis unless it is switched on").cost("O(1)").differs("Refused."),
     entry("role", 1, NOSCRIPT | LOADING | STALE | FAST | DANGEROUS, NO_KEYS, Server, Run::Host(server::role), "The role in a replication").cost("O(1)"),
     entry("wait", 3, NOSCRIPT, NO_KEYS, Connection, Run::Host(server::wait), "Wait for replicas").cost("O(1)").differs("There are no replicas: answers 0 at once, whatever the timeout."),
     entry("latency", -2, 0, NO_KEYS, Server, Run::Host(server::latency), "Events that took long").with(server::LATENCY_SUBCOMMANDS).cost("O(1)").differs("HISTORY, LATEST, RESET and HELP only, and there are no events: INFO commandstats, SLOWLOG and the metrics tell how long commands take."),

@@ -105,7 +105,7 @@ impl Session {
     }
 
     /// Notes that a command of the transaction was refused.
-    pub(super) fn spoil(&mut self) {
+    pub(crate) fn spoil(&mut self) {
         if let Some(queue) = &mut self.queue {
             queue.spoiled = true;
         }

@@ -33,7 +33,7 @@ pub(super) fn copies_rows(from: Storage, to: Storage) -> bool {
 }
 
 impl Catalog {
-    /// Copies the rows of a table into one of this schema, which takes its place. Gives how many there are.
+    /// Copies the rows of a table into one of this schema, which takes its place. Gives how many records there were.
     pub(crate) async fn move_table(
         &self,
         changing: MutexGuard<'_, ()>,
@@ -119,16 +119,22 @@ async fn copy_rows(
         // The disc may have to be waited for, and what is done to a row may take its time.
         let page = tokio::task::spawn_blocking(move || {
             let page = own.next_page(source.store(), source.copy(), None);
-            let rows = page.map(|page| page.map(|page| recast_all(page.rows, recast.as_ref())));
+            let rows = page.map(|page| {
+                page.map(|page| {
+                    // Before a transformation makes some of them equal.
+                    let records = page.rows.iter().map(records).sum::<u64>();
+                    recast_all(page.rows, recast.as_ref()).map(|rows| (rows, records))
+                })
+            });
             (own, recast, rows)
         });
         let page = page.await.map_err(|stopped| TableError::Aborted(stopped.to_string()))?;
         let rows: Result<_, StoreError>;
         (scan, recast, rows) = page;
         let Some(rows) = rows? else { return Ok(count) };
-        let rows = rows?;
+        let (rows, records) = rows?;
         refill.put(&rows).await?;
-        count += rows.iter().map(records).sum::<u64>();
+        count += records;
         course.advance(rows.len() as u64);
         course.check()?;
     }

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use mnemon_store::{Scan, Source, Value};
+use mnemon_store::{Cause, Scan, Source, Value};
 
 use super::*;
 
@@ -180,7 +180,7 @@ fn what_a_dropped_index_has_left_goes_and_is_none_of_the_next_ones() {
     assert!(node.copy().disc_bytes() > without && led_to(&node) == 40);
     node.store().del_index(&node.copy(), 1).unwrap();
     (0..20).for_each(|number| {
-        let delete = Op::Delete { key: key(number).into(), cause: mnemon_store::Cause::Delete, version: 0 };
+        let delete = Op::Delete { key: key(number).into(), cause: Cause::Delete, version: 0 };
         node.perform(&Step::One(delete)).unwrap();
     });
     node.store().flush_rows(&node.copy()).unwrap();
@@ -217,6 +217,15 @@ fn a_key_that_no_tree_can_hold_is_refused() {
     };
     node.perform(&long(60_000)).unwrap();
     assert!(matches!(node.perform(&long(70_000)), Err(StoreError::KeyTooLong { bytes: 70_000, .. })));
+    let key = || vec![b'k'; 70_000].into();
+    let (cause, body) = (Cause::Delete, vec![1].into());
+    for op in [
+        Op::Get { key: key() },
+        Op::Delete { key: key(), cause, version: 0 },
+        Op::DeleteObject { key: key(), body },
+    ] {
+        node.perform(&Step::One(op)).expect("no such row is there");
+    }
     node.store().flush_rows(&node.copy()).unwrap();
     assert_eq!(scan(&node), Ok(2));
 }
