@@ -44,9 +44,6 @@ use crate::report::{Format, Record, Report};
 use crate::resp::Peer;
 use crate::server::Launch;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// What was found on this machine.
 struct Peers {
     redis: Presence<Redis>,
@@ -55,6 +52,7 @@ struct Peers {
 }
 
 fn main() -> ExitCode {
+    mnemon_allocator::keep_freed_memory();
     let options = Options::parse();
     let format = if options.json { Format::Json } else { Format::Table };
     match measure(&options, Report::new(io::stdout().lock(), format)) {

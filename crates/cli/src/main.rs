@@ -30,11 +30,8 @@ use std::process::ExitCode;
 use arguments::Parsed;
 use error::CliError;
 
-/// Rows are many small allocations from several threads, which this allocator is made for.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    mnemon_allocator::keep_freed_memory();
     let outcome = match arguments::parse(std::env::args_os()) {
         Parsed::Serve(settings) => serve::run(settings),
         Parsed::Config(question, settings) => config::run(&question, &settings),

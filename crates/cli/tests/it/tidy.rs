@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The crates of the workspace each crate may depend on. Everything a crate reaches through these is below it.
 const LAYERS: &[(&str, &[&str])] = &[
+    ("allocator", &[]),
     ("term", &[]),
     ("disc", &[]),
     ("otp", &[]),
@@ -20,10 +21,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("line", &["otp", "table", "store", "term"]),
     ("node", &["backup", "disc", "http", "line", "otp", "resp", "table", "store", "term", "tls"]),
     ("mnemon", &["backup", "node", "table", "store", "term"]),
-    ("cli", &["backup", "http", "resp", "node", "mnemon", "table", "term"]),
+    ("cli", &["allocator", "backup", "http", "resp", "node", "mnemon", "table", "term"]),
     ("sim", &["disc", "store", "table", "term"]),
     ("fuzz", &["resp", "store", "table", "term"]),
-    ("bench", &["mnemon", "node", "otp", "resp", "table", "store", "term"]),
+    ("bench", &["allocator", "mnemon", "node", "otp", "resp", "table", "store", "term"]),
 ];
 
 /// What only tests depend on, beside what is below the crate under test.
