@@ -189,11 +189,14 @@ pub(crate) enum Parsed {
 
 /// The command line's grammar. A number below zero is a value, so that it is refused as one and not as a flag that nobody knows.
 fn program() -> clap::Command {
-    let valued = |arg: clap::Arg| {
-        let has_value = arg.get_action().takes_values();
-        arg.allow_negative_numbers(has_value)
-    };
-    Arguments::command().mut_subcommands(|command| command.mut_args(valued))
+    fn taking_numbers(command: clap::Command) -> clap::Command {
+        let valued = |arg: clap::Arg| {
+            let has_value = arg.get_action().takes_values();
+            arg.allow_negative_numbers(has_value)
+        };
+        command.mut_args(valued).mut_subcommands(taking_numbers)
+    }
+    taking_numbers(Arguments::command())
 }
 
 /// Reads a command line, its first word being the program's name, the environment and the configuration file.
@@ -450,6 +453,8 @@ mod tests {
             (&["--resp", "7070"], "HOST:PORT"),
             (&["--resp", "127.0.0.1:99999"], "invalid value '127.0.0.1:99999'"),
             (&["--resp-threads", "many"], "invalid value 'many'"),
+            (&["--resp-threads", "-1"], "invalid value '-1'"),
+            (&["ctl", "tree", "--limit", "-1"], "invalid value '-1'"),
             (&["--log-format", "xml"], "[possible values: human, json]"),
             (&["dance"], "'dance'"),
             (&["ctl"], "'ctl' needs one of status, tables, "),

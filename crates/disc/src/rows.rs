@@ -34,7 +34,7 @@ pub struct RowSpan<'a> {
     pub reverse: bool,
 }
 
-impl RowSpan<'_> {
+impl<'a> RowSpan<'a> {
     /// Whether the bounds cross. `BTreeMap::range` panics on such; an empty span is a plain answer here.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -43,6 +43,22 @@ impl RowSpan<'_> {
             (Bound::Included(from) | Bound::Excluded(from), Bound::Excluded(to))
             | (Bound::Excluded(from), Bound::Included(to)) => from >= to,
             _ => false,
+        }
+    }
+
+    /// The same part of any tree, by bounds that may be keys. No key is as long as one that is cut, so those that are equal to what is
+    /// left of it are before it.
+    fn within_keys(self) -> Self {
+        let cut = |bound: Bound<&'a [u8]>| match bound {
+            Bound::Included(key) | Bound::Excluded(key) if key.len() > MAX_ROW_KEY_BYTES => {
+                key.get(..MAX_ROW_KEY_BYTES)
+            }
+            _ => None,
+        };
+        Self {
+            from: cut(self.from).map_or(self.from, Bound::Excluded),
+            to: cut(self.to).map_or(self.to, Bound::Included),
+            reverse: self.reverse,
         }
     }
 
@@ -65,7 +81,7 @@ impl RowSpan<'_> {
 
 /// Sorted keys with values on disc. All methods may be called from several threads; readers see whole batches.
 pub trait RowTree: Debug + Send + Sync + 'static {
-    /// The value of a key.
+    /// The value of a key; none of one that is too long.
     ///
     /// # Errors
     /// `Corrupt`, `Io`.

@@ -143,6 +143,16 @@ fn a_table_goes_out_as_text_and_comes_back() {
         assert!(done(&node, &["ctl", "import", "users", file]).contains("3000 records"));
         client.ask("T.READ users 7", "*1\r\n$38\r\n{\"id\":7,\"name\":\"a, b\",\"tags\":[7,null]}\r\n");
     }
+    for (name, words, first) in [
+        ("users.text", &[][..], "{"),
+        ("users.text", &["--format", "csv"], "id,name,tags"),
+        ("users.csv", &["--format", "jsonl"], "{"),
+    ] {
+        let file = data.join(name);
+        done(&node, &[&["ctl", "export", "users", file.to_str().expect("UTF-8")], words].concat());
+        let text = std::fs::read_to_string(&file).expect("it is there");
+        assert!(text.starts_with(first), "{name} {words:?}");
+    }
     let bad = data.join("bad.jsonl");
     std::fs::write(&bad, "{\"id\":1}\n{\"id\":\"x\"}\n").expect("it can be written");
     refused(&node, &["ctl", "import", "users", bad.to_str().expect("UTF-8")], "line 2");

@@ -85,7 +85,7 @@ fn a_node_that_is_paused_again_and_again_serves_on_and_loses_nothing() {
         enough.store(true, Ordering::Relaxed);
         clients.into_iter().map(|client| client.join().expect("every answer is right")).collect::<Vec<u64>>()
     });
-    stop(node);
+    drop(node);
     let node = start();
     let mut client = ready(&node, "db0");
     for (name, count) in counted.iter().enumerate() {

@@ -129,6 +129,14 @@ fn a_bad_amount_of_memory_is_refused_with_an_example() {
 }
 
 #[test]
+fn a_number_below_zero_is_a_value() {
+    let all = effective(binary().args(["config", "effective", "--slowlog-slower-than", "-1"]));
+    assert_eq!(of(&all, "slowlog_slower_than").0, "-1");
+    let said = refusal(&finished(binary().args(["config", "check", "--max-clients", "-1"])));
+    assert!(said.contains("--max-clients") && said.contains("invalid value '-1'"), "{said}");
+}
+
+#[test]
 fn settings_that_need_each_other_may_come_from_different_places() {
     let path = file(
         "tls.toml",

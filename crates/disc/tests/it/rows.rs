@@ -199,6 +199,43 @@ fn a_batch_that_fails_leaves_nothing_and_no_file() {
 }
 
 #[test]
+fn keys_that_are_too_long_are_in_no_tree_and_bound_what_they_are_between() {
+    let place = Place::new();
+    let (on_disc, in_memory) =
+        (place.trees().create(1, 1).unwrap(), MemoryTrees::default().create(1, 1).unwrap());
+    let bytes = |byte: u8, len: usize| vec![byte; len];
+    let longest = bytes(5, MAX_ROW_KEY_BYTES);
+    let keys = [bytes(4, 9), bytes(5, 1), bytes(5, MAX_ROW_KEY_BYTES - 1), longest, bytes(6, 1)];
+    let changes: BTreeMap<_, _> = keys.iter().map(|key| (key.clone(), Some(vec![1]))).collect();
+    let mut longer: Vec<Vec<u8>> = [4, 5, 6].map(|byte| bytes(byte, MAX_ROW_KEY_BYTES + 1)).into();
+    longer.push(bytes(5, 2 * MAX_ROW_KEY_BYTES));
+    for tree in [&on_disc, &in_memory] {
+        ingest(&**tree, &changes).unwrap();
+        assert!(longer.iter().all(|key| tree.get(key).unwrap().is_none()));
+    }
+    let found = |tree: &dyn RowTree, span: RowSpan<'_>| {
+        let mut keys = Vec::new();
+        let walked = tree.walk(span, &mut |key, _| {
+            keys.push(key.to_vec());
+            true
+        });
+        walked.unwrap();
+        keys
+    };
+    let all: Vec<&[u8]> = keys.iter().chain(&longer).map(Vec::as_slice).collect();
+    let bounds = |key| [Bound::Included(key), Bound::Excluded(key), Bound::Unbounded];
+    for from in all.iter().copied().flat_map(bounds) {
+        for to in all.iter().copied().flat_map(bounds) {
+            for reverse in [false, true] {
+                let span = RowSpan { from, to, reverse };
+                let lens = (from.map(<[u8]>::len), to.map(<[u8]>::len), reverse);
+                assert!(found(&*on_disc, span) == found(&*in_memory, span), "{lens:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn trees_that_do_not_count_go_when_nobody_reads_them() {
     let place = Place::new();
     let trees = place.trees();

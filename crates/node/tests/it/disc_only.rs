@@ -1,6 +1,7 @@
 //! Tables on disc only: used as any other, far larger than what is in memory of them, and there again after a crash.
 
 use std::fs;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 use mnemon_node::{Node, repair};
@@ -401,5 +402,49 @@ async fn a_key_that_is_too_long_for_the_disc_is_refused_with_the_tables_name() {
     }
     assert_eq!(count(&table).await, 0);
     drop(table);
+    node.shutdown().await;
+}
+
+/// A read of one used to end in the library's memory of the tree, and the table was taken for damaged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_no_row_can_have_is_absent_for_everybody_who_looks_for_it() {
+    let data = place("disc-only-absent-key");
+    let node = start(&data).await;
+    for kind in [Kind::OrderedSet, Kind::Set, Kind::Bag] {
+        let builder = Schema::builder("t").kind(kind).attribute("id", AttributeType::Any);
+        let builder = builder.attribute("tag", AttributeType::Any).index("tag").storage(Storage::DiscOnly);
+        let table = node.catalog().create(builder.build().expect("a schema")).await.expect("a table");
+        for id in 0..ROWS {
+            let note = format!("{id}{}", "n".repeat(100));
+            let record = Record::new(&[Term::from(id), Term::from(note)]).expect("a record");
+            table.write(record.as_ref()).await.expect("a write");
+        }
+        let long = Term::from("k".repeat(70_000));
+        let record = Record::new(&[long.clone(), Term::from(1)]).expect("a record");
+        assert!(table.read(&long).await.expect("a read").is_none());
+        assert!(table.dirty_read(&long).expect("a read").is_none());
+        assert!(table.lookup(&long).await.expect("a read").is_empty());
+        assert!(!table.delete(&long).await.expect("a delete"));
+        assert!(!table.delete_object(record.as_ref()).await.expect("a delete"));
+        assert!(table.index_read("tag", &long).await.expect("a read").is_empty());
+        let looked = node.catalog().transaction(async |tx| {
+            let found = tx.read(&table, &long).await?;
+            tx.delete(&table, &long).await?;
+            let record = Record::new(&[Term::from(ROWS), Term::from(0)])?;
+            tx.write(&table, record.as_ref()).await.map(|()| found)
+        });
+        assert!(looked.await.expect("it is committed").is_none());
+        if kind == Kind::OrderedSet {
+            // Behind all numbers.
+            for reverse in [false, true] {
+                let from = KeyRange { from: Bound::Included(long.clone()), reverse, ..KeyRange::default() };
+                assert_eq!(table.range(&from).await.expect("a read").len(), 0);
+                let to = KeyRange { to: Bound::Excluded(long.clone()), reverse, ..KeyRange::default() };
+                assert_eq!(table.range(&to).await.expect("a read").len(), ROWS as usize + 1);
+            }
+        }
+        assert_eq!(count(&table).await, ROWS as usize + 1, "the table is as healthy as before");
+        node.catalog().drop_table("t").await.expect("it goes");
+    }
     node.shutdown().await;
 }

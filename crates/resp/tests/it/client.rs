@@ -1,6 +1,6 @@
 //! A blocking client over a real socket, and servers to talk to.
 
-use std::io::{ErrorKind, Read, Result, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,7 +81,7 @@ impl Client {
 }
 
 /// What has come, as `read` gives it. A wait with a deadline is interrupted when the process is paused: it goes on.
-pub(crate) fn read_some(stream: &mut impl Read, piece: &mut [u8]) -> Result<usize> {
+pub(crate) fn read_some(stream: &mut impl Read, piece: &mut [u8]) -> std::io::Result<usize> {
     loop {
         match stream.read(piece) {
             Err(cause) if cause.kind() == ErrorKind::Interrupted => {}
@@ -92,7 +92,8 @@ pub(crate) fn read_some(stream: &mut impl Read, piece: &mut [u8]) -> Result<usiz
 
 /// Whether the server closes the connection, in order or by a reset, and says nothing before.
 pub(crate) fn is_closed(stream: &mut impl Read) -> bool {
-    match read_some(stream, &mut [0]) {
+    // Unlike `read`, it goes on when the process is paused meanwhile.
+    match stream.read_to_end(&mut Vec::new()) {
         Ok(count) => count == 0,
         Err(cause) => cause.kind() == ErrorKind::ConnectionReset,
     }
