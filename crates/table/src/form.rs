@@ -310,8 +310,7 @@ impl TableForm {
 
     /// The key bytes of a record that fits the schema.
     pub(crate) fn record_key(&self, record: RecordRef<'_>) -> Result<KeyBytes, TableError> {
-        self.schema.load().check(record)?;
-        let key = record.key().expect("a schema has attributes, and the check has read them all");
+        let key = self.schema.load().checked_key(record)?;
         Ok(KeyBytes::of(key, self.kind().keying()))
     }
 

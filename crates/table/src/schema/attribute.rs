@@ -59,6 +59,7 @@ impl AttributeType {
 
     /// Whether the term is of this type; that a non-key attribute may be `nil` besides is not counted. O(1), for
     /// `string` O(length).
+    #[inline]
     #[must_use]
     pub fn admits(self, term: TermRef<'_>) -> bool {
         match self {
