@@ -10,7 +10,7 @@ use std::io::Read;
 use std::str::FromStr;
 
 use mnemon_store::Row;
-use mnemon_table::schema::Schema;
+use mnemon_table::schema::{Schema, Storage};
 use mnemon_table::{Catalog, Refill};
 use serde::{Deserialize, Serialize};
 
@@ -277,7 +277,8 @@ fn check_against(
 
 /// Whether a row of the backup may stand in the table that is there.
 fn fits(table: &BackedTable, present: &Schema, row: &Row) -> Result<(), BackupError> {
-    if present.attributes() == table.schema.attributes() {
+    // A table on disc only has limits of its own.
+    if present.attributes() == table.schema.attributes() && present.storage() != Storage::DiscOnly {
         return Ok(());
     }
     check_row(present, table.database, row)

@@ -36,8 +36,9 @@ pub(crate) type TreeKey = SmallVec<[u8; 64]>;
 
 /// What a change costs in memory beside its key and row.
 const CHANGE_OVERHEAD: usize = 80;
-/// The longest key of a row, or of an entry of an index. Leaves room for what tells them apart in the tree.
-pub(crate) const MAX_KEY_BYTES: usize = MAX_ROW_KEY_BYTES - 16;
+/// Bytes of the longest key of a row on disc only, and of the longest entry of an index there ([`entry_keys`](crate::entry_keys)).
+/// Leaves room for what tells them apart in the tree.
+pub const MAX_KEY_BYTES: usize = MAX_ROW_KEY_BYTES - 16;
 
 /// What a map holds, which is also where in the table's tree it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

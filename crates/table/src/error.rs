@@ -163,6 +163,14 @@ impl TableError {
     }
 }
 
+impl TableError {
+    /// The refusal of a record whose key, or entry of an index, no table on disc only can hold.
+    pub(crate) fn key_too_long(table: &str, bytes: usize, limit: usize) -> Self {
+        let cause = format!("a key of {bytes} bytes; rows on disc and their indexes have at most {limit}");
+        Self::BadRecord { table: table.to_owned(), cause }
+    }
+}
+
 impl From<StoreError> for TableError {
     fn from(error: StoreError) -> Self {
         match error {

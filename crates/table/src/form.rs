@@ -382,9 +382,7 @@ impl TableForm {
             StoreError::NoTable(_) => TableError::Transforming(self.name()),
             StoreError::Loading(_) | StoreError::Damaged { .. } => self.closed_error(),
             StoreError::KeyTooLong { bytes, limit, .. } => {
-                let cause =
-                    format!("a key of {bytes} bytes; rows on disc and their indexes have at most {limit}");
-                TableError::BadRecord { table: self.name(), cause }
+                TableError::key_too_long(&self.name(), bytes, limit)
             }
             other => TableError::from(other),
         }

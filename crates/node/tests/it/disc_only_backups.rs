@@ -7,12 +7,13 @@ use std::sync::Arc;
 use mnemon_backup::Progress;
 use mnemon_backup::text::{TextFormat, TextOptions, export, import};
 use mnemon_node::{Mode, Node, RestorePlan};
-use mnemon_table::schema::{Kind, Storage};
+use mnemon_store::Durability;
+use mnemon_table::schema::{AttributeType, Kind, Schema, Storage};
 use mnemon_table::{Table, TableError};
 use mnemon_term::{Record, Term};
 
 use crate::disc_only::{record_of, schema, start};
-use crate::place;
+use crate::{place, say};
 
 const KINDS: [(&str, Kind); 3] = [("set", Kind::Set), ("ordered", Kind::OrderedSet), ("bag", Kind::Bag)];
 const ROWS: i64 = 700;
@@ -195,4 +196,60 @@ async fn text_of_tables_on_disc_only_brings_all_of_them_back() -> Result<(), Tab
     assert_eq!(all(&node).await, whole);
     node.shutdown().await;
     Ok(())
+}
+
+/// The restore used to begin, lose the rows that were there, and be tried again in vain at every start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_that_no_table_on_disc_only_can_hold_is_refused_before_anything_is_changed() {
+    let data = place("disc-only-misfit");
+    let node = start(&data).await;
+    let shape = |storage, is_indexed| {
+        let builder = Schema::builder("t").attribute("id", AttributeType::Any).storage(storage);
+        let builder = builder.attribute("tag", AttributeType::Any);
+        if is_indexed { builder.index("tag") } else { builder }.build().expect("a schema")
+    };
+    let long = || Term::from("k".repeat(70_000));
+    for (name, fields) in [("key", [long(), Term::from(1)]), ("value", [Term::from(1), long()])] {
+        let table = node.catalog().create(shape(Storage::Ram, true)).await.expect("a table");
+        table.write(Record::new(&fields).expect("a record").as_ref()).await.expect("RAM holds it");
+        node.backup(Some(name), None).await.expect("a backup");
+        node.catalog().drop_table("t").await.expect("it goes");
+        let table = node.catalog().create(shape(Storage::DiscOnly, true)).await.expect("a table");
+        let kept = Record::new(&[Term::from(100), Term::from("kept")]).expect("a record");
+        table.write(kept.as_ref()).await.expect("a write");
+        for mode in [Mode::Clear, Mode::Keep] {
+            let refused = node.restore(name, RestorePlan::all(mode)).await;
+            let told = refused.expect_err("it cannot be").to_string();
+            assert!(told.contains("\"t\"") && told.contains("at most 65519"), "{told}");
+            assert_eq!(
+                table.read(&Term::from(100)).await.expect("a read").map(|found| found.record().arity()),
+                Some(2)
+            );
+            table.write(kept.as_ref()).await.expect("it takes writes");
+        }
+        node.restore(name, RestorePlan::only(["t"], Mode::Recreate)).await.expect("it is in RAM again");
+        assert_eq!(node.catalog().table("t").expect("it is there").size(), 1);
+        let moved = node.catalog().change_table_storage("t", Storage::DiscOnly, Durability::Commit).await;
+        assert!(matches!(&moved, Err(TableError::BadRecord { table, .. }) if table == "t"), "{moved:?}");
+        node.catalog().drop_table("t").await.expect("it goes");
+    }
+    node.shutdown().await;
+}
+
+/// As a client meets it that speaks RESP: the other commands of the transaction are applied.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_exec_a_key_that_is_too_long_is_refused_by_itself() {
+    let data = place("disc-only-exec");
+    let any = ([127, 0, 0, 1], 0).into();
+    let node = Node::builder().data(&data).resp(any).start().await.expect("a node");
+    let addr = node.resp_addr().expect("RESP");
+    let record = format!("[\"{}\",1]", "k".repeat(70_000));
+    let write = format!("*3\r\n$7\r\nT.WRITE\r\n$1\r\nd\r\n${}\r\n{record}\r\n", record.len());
+    let cause = "-BADRECORD table \"d\" cannot take the record: a key of 70002 bytes; rows on disc and their indexes have at most \
+                 65519\r\n";
+    say(addr, "T.CREATE d STORAGE disc_only\r\n", "+OK\r\n");
+    let told = format!("+OK\r\n{}*3\r\n+OK\r\n{cause}+OK\r\n", "+QUEUED\r\n".repeat(3));
+    say(addr, &format!("MULTI\r\nSET a 1\r\n{write}SET b 2\r\nEXEC\r\n"), &told);
+    say(addr, "MGET a b\r\n", "*2\r\n$1\r\n1\r\n$1\r\n2\r\n");
+    node.shutdown().await;
 }

@@ -143,6 +143,9 @@ impl Listed<'_> {
     fn explain(&self, cause: TableError) -> TableError {
         match cause {
             TableError::Store(StoreError::Cancelled) => TableError::Cancelled(self.change.table.clone()),
+            TableError::Store(StoreError::KeyTooLong { bytes, limit, .. }) => {
+                TableError::key_too_long(&self.change.table, bytes, limit)
+            }
             other => other,
         }
     }

@@ -2,20 +2,24 @@
 
 use std::fmt::{self, Write};
 
+use mnemon_store::{MAX_KEY_BYTES, Row, entry_keys};
 use mnemon_term::{RecordRef, TermRef};
 
 use crate::TableError;
-use crate::schema::{Attribute, Schema};
+use crate::schema::{Attribute, Schema, Storage};
 
+/// A shorter record has no key, and no entry of an index, that is too long for the disc, whatever becomes of its bytes there.
+const SHORT_BYTES: usize = MAX_KEY_BYTES / 4;
 /// Most characters of a value in an error message.
 const SHOWN: usize = 64;
 
 impl Schema {
     /// Checks that a record has as many attributes as the table and each of its type. O(attributes + bytes of `string`
-    /// attributes); allocates nothing unless it refuses.
+    /// attributes); allocates nothing unless it refuses, or the record is a large one for a table on disc only.
     ///
     /// # Errors
-    /// `BadRecord` that names the table, the attribute, the type and the value found.
+    /// `BadRecord` that names the table, the attribute, the type and the value found; for a table on disc only also when the key, or
+    /// an indexed value with it, has more than [`MAX_KEY_BYTES`] encoded.
     pub fn check(&self, record: RecordRef<'_>) -> Result<(), TableError> {
         self.checked_key(record).map(drop)
     }
@@ -40,7 +44,24 @@ impl Schema {
             }
             self.check_attribute(attribute, place == 0, term)?;
         }
+        if self.storage() == Storage::DiscOnly && record.as_bytes().len() > SHORT_BYTES {
+            self.check_lengths(record)?;
+        }
         Ok(key)
+    }
+
+    /// Refuses a record whose key or entries of indexes no table on disc only can hold.
+    #[cold]
+    fn check_lengths(&self, record: RecordRef<'_>) -> Result<(), TableError> {
+        let mut key = Vec::new();
+        self.key_of(record, &mut key);
+        let row = Row::bytes(1, None, &key, record.as_bytes());
+        let entries = self.indexes().iter().flat_map(|place| entry_keys(&row, *place));
+        let longest = entries.map(|entry| entry.len()).chain([key.len()]).max();
+        match longest.filter(|bytes| *bytes > MAX_KEY_BYTES) {
+            Some(bytes) => Err(TableError::key_too_long(self.name(), bytes, MAX_KEY_BYTES)),
+            None => Ok(()),
+        }
     }
 
     /// Checks that a term may be a key of this table.
