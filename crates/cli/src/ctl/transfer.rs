@@ -1,7 +1,7 @@
 //! `mnemon ctl export` and `mnemon ctl import`: tables as files of text.
 
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -57,7 +57,7 @@ fn format(text: &str) -> Result<TextFormat, String> {
 pub(super) fn export(wanted: &Transfer) -> Result<(), CliError> {
     let draft = draft_of(&wanted.file);
     let written = write(wanted, &draft).and_then(|bytes| {
-        fs::rename(&draft, &wanted.file)?;
+        fs::rename(&draft, &wanted.file).map_err(of_file(&wanted.file))?;
         Ok(bytes)
     });
     match written {
@@ -75,13 +75,18 @@ pub(super) fn export(wanted: &Transfer) -> Result<(), CliError> {
 }
 
 fn write(wanted: &Transfer, draft: &Path) -> Result<u64, CliError> {
-    let mut out = BufWriter::new(File::create(draft)?);
+    let mut out = BufWriter::new(File::create(draft).map_err(of_file(&wanted.file))?);
     let expiry = if wanted.expiry { "&expiry" } else { "" };
     let path = format!("/api/v1/tables/{}/export?format={}{expiry}", escaped(&wanted.table), wanted.format());
     let bytes = wanted.target.download(&path, &mut out)?;
     out.flush()?;
     out.get_ref().sync_all()?;
     Ok(bytes)
+}
+
+/// A file that cannot be read or written.
+fn of_file(file: &Path) -> impl Fn(io::Error) -> CliError {
+    move |cause| CliError::Refused(format!("{}: {cause}", file.display()))
 }
 
 fn draft_of(file: &Path) -> PathBuf {
@@ -102,7 +107,8 @@ pub(super) fn import(wanted: &Transfer) -> Result<(), CliError> {
     let schema = if is_database { Ok(database_schema(&wanted.table)) } else { schema_of(&found) };
     let schema = schema.map_err(|cause| refused(cause.to_string()))?;
     let names = schema.attribute_names();
-    let input = BufReader::with_capacity(256 << 10, File::open(&wanted.file)?);
+    let file = File::open(&wanted.file).map_err(of_file(&wanted.file))?;
+    let input = BufReader::with_capacity(256 << 10, file);
     let mut lines =
         records(wanted.format(), &schema, is_database, input).map_err(|cause| refused(cause.to_string()))?;
     let path = format!("/api/v1/tables/{}/import", escaped(&wanted.table));
@@ -146,5 +152,8 @@ fn is_database(name: &str) -> bool {
 /// As much of a table's schema as its records have to fit.
 fn schema_of(found: &Table) -> Result<Schema, mnemon_table::TableError> {
     let names: Vec<&str> = found.attributes.iter().map(|attribute| attribute.name.as_str()).collect();
-    Schema::builder(&found.summary.name).attributes(parse_attributes(&names.join(","))?).build()
+    let builder = Schema::builder(&found.summary.name).attributes(parse_attributes(&names.join(","))?);
+    let builder = builder.storage(found.storage.parse()?);
+    let indexed = found.attributes.iter().filter(|attribute| attribute.indexed);
+    indexed.fold(builder, |builder, attribute| builder.index(&attribute.name)).build()
 }

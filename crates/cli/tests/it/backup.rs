@@ -156,6 +156,17 @@ fn a_table_goes_out_as_text_and_comes_back() {
     let bad = data.join("bad.jsonl");
     std::fs::write(&bad, "{\"id\":1}\n{\"id\":\"x\"}\n").expect("it can be written");
     refused(&node, &["ctl", "import", "users", bad.to_str().expect("UTF-8")], "line 2");
+    let nowhere = data.join("nowhere").join("users.csv");
+    for word in ["export", "import"] {
+        refused(&node, &["ctl", word, "users", nowhere.to_str().expect("UTF-8")], "users.csv: No such file");
+    }
+    client.ask("T.CREATE kept ATTRS id,tag INDEX tag STORAGE disc_only", "+OK\r\n");
+    let long = "k".repeat(70_000);
+    std::fs::write(&bad, format!("{{\"id\":1}}\n{{\"id\":2,\"tag\":\"{long}\"}}\n"))
+        .expect("it can be written");
+    refused(&node, &["ctl", "import", "kept", bad.to_str().expect("UTF-8")], "line 2");
+    client.ask("T.INDEXREAD kept tag null", "*1\r\n$19\r\n{\"id\":1,\"tag\":null}\r\n");
+    std::fs::write(&bad, "{\"id\":1}\n{\"id\":\"x\"}\n").expect("it can be written");
     refused(&node, &["ctl", "export", "nobody", bad.to_str().expect("UTF-8")], "NOTABLE");
     assert_eq!(std::fs::read(&bad).expect("it is still there").len(), 20, "a failed export leaves the file");
     let mut client = node.connect();
