@@ -24,6 +24,35 @@ pub struct TextRecord {
     pub expiry: Option<Expiry>,
 }
 
+/// A text whose quotes are counted: the library takes what stands behind one that is not closed for the rest of its field, so that a
+/// file that was cut would look whole.
+struct Quoted<R> {
+    input: R,
+    /// Whether one has been opened and not closed: a quote in a quoted field is two.
+    is_open: bool,
+    is_at_end: bool,
+}
+
+impl<R> Quoted<R> {
+    fn new(input: R) -> Self {
+        Self { input, is_open: false, is_at_end: false }
+    }
+
+    fn is_cut(&self) -> bool {
+        self.is_at_end && self.is_open
+    }
+}
+
+impl<R: Read> Read for Quoted<R> {
+    fn read(&mut self, piece: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.input.read(piece)?;
+        let quotes = piece.iter().take(count).filter(|byte| **byte == b'"').count();
+        self.is_open ^= quotes % 2 == 1;
+        self.is_at_end |= count == 0 && !piece.is_empty();
+        Ok(count)
+    }
+}
+
 /// The records of a text. After an error there is nothing more.
 pub struct Lines<'s, R> {
     schema: &'s Schema,
@@ -34,7 +63,7 @@ pub struct Lines<'s, R> {
 
 enum Form<R> {
     Jsonl { input: R, line: u64, text: Vec<u8> },
-    Csv { input: Box<csv::Reader<R>>, places: Vec<Column>, record: ByteRecord },
+    Csv { input: Box<csv::Reader<Quoted<R>>>, places: Vec<Column>, record: ByteRecord },
 }
 
 /// What a column of CSV holds.
@@ -59,7 +88,8 @@ pub fn records<R: BufRead>(
     let form = match format {
         TextFormat::Jsonl => Form::Jsonl { input, line: 0, text: Vec::new() },
         TextFormat::Csv => {
-            let mut input = Box::new(csv::ReaderBuilder::new().has_headers(false).from_reader(input));
+            let input = csv::ReaderBuilder::new().has_headers(false).from_reader(Quoted::new(input));
+            let mut input = Box::new(input);
             let mut record = ByteRecord::new();
             let places = match input.read_byte_record(&mut record).map_err(|cause| refused(&cause, 1))? {
                 true => columns(&record, schema)?,
@@ -145,16 +175,20 @@ fn next_object<R: BufRead>(schema: &Schema, input: &mut R, line: &mut u64, text:
 fn next_fields<R: Read>(
     schema: &Schema,
     is_database: bool,
-    input: &mut csv::Reader<R>,
+    input: &mut csv::Reader<Quoted<R>>,
     places: &[Column],
     fields: &mut ByteRecord,
 ) -> Next {
     let at = input.position().line();
-    if !input.read_byte_record(fields).map_err(|cause| refused(&cause, at))? {
+    let is_there = input.read_byte_record(fields).map_err(|cause| refused(&cause, at))?;
+    let line = fields.position().filter(|_| is_there).map_or(at, csv::Position::line);
+    let refuse = |cause: String| BackupError::Line { line, cause };
+    if input.get_ref().is_cut() {
+        return Err(refuse("here or before it a quote is not closed".to_owned()));
+    }
+    if !is_there {
         return Ok(None);
     }
-    let line = fields.position().map_or(at, csv::Position::line);
-    let refuse = |cause: String| BackupError::Line { line, cause };
     let mut terms = vec![Term::nil(); schema.arity()];
     let mut expiry = None;
     for (text, column) in fields.iter().zip(places) {

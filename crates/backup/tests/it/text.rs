@@ -183,6 +183,27 @@ async fn columns_may_come_in_any_order_and_missing_ones_are_nil() {
     );
 }
 
+/// As a file ends that was not copied to its end: the record was taken with what there was of it.
+#[tokio::test]
+async fn a_text_that_ends_within_quotes_is_refused_and_what_stands_before_is_there() {
+    let whole = "id,name\n1,\"a, b\"\n2,\"c, \"\"d\"\"\"\n";
+    for (text, line, there) in [
+        ("id,name\n1,\"a, b\"\n2,\"c, ", "line 3", 1),
+        ("id,name\n1,\"a, b\"\n2,\"c, \"\"d", "line 3", 1),
+        ("id,name\n1,\"abc\n2,x\n3,y\n", "line 2", 0),
+    ] {
+        let (_, table) = people_table().await;
+        let told = import(&table, TextFormat::Csv, text.as_bytes()).await.unwrap_err().to_string();
+        assert!(told.contains(line) && told.contains("quote"), "{told}");
+        assert_eq!(table.size(), there, "{text:?}");
+    }
+    let (_, table) = people_table().await;
+    assert_eq!(import(&table, TextFormat::Csv, whole.as_bytes()).await.unwrap(), 2);
+    // Many quotes, over more than the library reads at once.
+    let many: String = (10..4_000).map(|id| format!("{id},\"a \"\"{id}\"\"\"\n")).collect();
+    assert_eq!(import(&table, TextFormat::Csv, format!("id,name\n{many}").as_bytes()).await.unwrap(), 3_990);
+}
+
 /// Bytes of all sorts, text more often than not.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
