@@ -39,6 +39,9 @@ const CHANGE_OVERHEAD: usize = 80;
 /// Bytes of the longest key of a row on disc only, and of the longest entry of an index there ([`entry_keys`](crate::entry_keys)).
 /// Leaves room for what tells them apart in the tree.
 pub const MAX_KEY_BYTES: usize = MAX_ROW_KEY_BYTES - 16;
+/// Bytes of a record, up to which neither its key nor an entry of an index is longer than that: key bytes are less than four times as
+/// many as those of the terms that they stand for.
+pub const SHORT_RECORD_BYTES: usize = MAX_KEY_BYTES / 4;
 
 /// What a map holds, which is also where in the table's tree it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

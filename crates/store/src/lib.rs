@@ -72,7 +72,7 @@ mod versioned;
 
 pub use checkpoint::CheckpointReport;
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use cold::{FlushReport, MAX_KEY_BYTES};
+pub use cold::{FlushReport, MAX_KEY_BYTES, SHORT_RECORD_BYTES};
 pub use collection::Collection;
 pub use commit::{Applied, Before, Check, Commit, Seen, TableOp};
 pub use copy::{CopySpec, Kind, TableCopy};

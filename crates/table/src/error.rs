@@ -161,9 +161,7 @@ impl TableError {
                 | Self::DiscFull(_)
         )
     }
-}
 
-impl TableError {
     /// The refusal of a record whose key, or entry of an index, no table on disc only can hold.
     pub(crate) fn key_too_long(table: &str, bytes: usize, limit: usize) -> Self {
         let cause = format!("a key of {bytes} bytes; rows on disc and their indexes have at most {limit}");

@@ -232,7 +232,7 @@ impl Client {
     /// Whether the other side has closed the connection.
     #[cfg(unix)]
     pub(crate) fn is_closed(&mut self) -> bool {
-        // Unlike `read`, it goes on when the process is paused meanwhile. Where it ends is not said by a reset, but by a write.
+        // Unlike `read`, it goes on when the process is paused meanwhile. After a reset, a write fails.
         matches!(self.0.read_to_end(&mut Vec::new()), Ok(0)) || self.0.write_all(b"PING\r\n").is_err()
     }
 }

@@ -203,18 +203,17 @@ async fn text_of_tables_on_disc_only_brings_all_of_them_back() -> Result<(), Tab
 async fn a_backup_that_no_table_on_disc_only_can_hold_is_refused_before_anything_is_changed() {
     let data = place("disc-only-misfit");
     let node = start(&data).await;
-    let shape = |storage, is_indexed| {
+    let shape = |storage| {
         let builder = Schema::builder("t").attribute("id", AttributeType::Any).storage(storage);
-        let builder = builder.attribute("tag", AttributeType::Any);
-        if is_indexed { builder.index("tag") } else { builder }.build().expect("a schema")
+        builder.attribute("tag", AttributeType::Any).index("tag").build().expect("a schema")
     };
     let long = || Term::from("k".repeat(70_000));
     for (name, fields) in [("key", [long(), Term::from(1)]), ("value", [Term::from(1), long()])] {
-        let table = node.catalog().create(shape(Storage::Ram, true)).await.expect("a table");
+        let table = node.catalog().create(shape(Storage::Ram)).await.expect("a table");
         table.write(Record::new(&fields).expect("a record").as_ref()).await.expect("RAM holds it");
         node.backup(Some(name), None).await.expect("a backup");
         node.catalog().drop_table("t").await.expect("it goes");
-        let table = node.catalog().create(shape(Storage::DiscOnly, true)).await.expect("a table");
+        let table = node.catalog().create(shape(Storage::DiscOnly)).await.expect("a table");
         let kept = Record::new(&[Term::from(100), Term::from("kept")]).expect("a record");
         table.write(kept.as_ref()).await.expect("a write");
         for mode in [Mode::Clear, Mode::Keep] {

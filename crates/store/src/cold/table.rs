@@ -9,7 +9,7 @@ use mnemon_disc::rows::{RowTree, RowTrees};
 use parking_lot::{Mutex, RwLock};
 
 use super::flush::Flushing;
-use super::{ColdRows, Holds, MAX_KEY_BYTES, Meta, Peeked, Pending, Place, Space};
+use super::{ColdRows, Holds, MAX_KEY_BYTES, Meta, Peeked, Pending, Place, SHORT_RECORD_BYTES, Space};
 use crate::copy::{CopySpec, Kind, TableCopy};
 use crate::error::StoreError;
 use crate::event::TableId;
@@ -19,9 +19,6 @@ use crate::op::Op;
 use crate::row::Row;
 use crate::rows::Rows;
 use crate::shard::Shard;
-
-/// A body shorter than this has no key of an index that is too long: encoding at most doubles what stands in it.
-const SHORT_BODY_BYTES: usize = MAX_KEY_BYTES / 4;
 
 /// Of a table whose rows may exceed the memory.
 pub(crate) struct Cold {
@@ -240,7 +237,7 @@ impl TableCopy {
         let Some(key) = op.key().filter(|_| !makes_no_row) else { return Ok(()) };
         self.check_key_len(key.len())?;
         match op {
-            Op::Put { body, .. } if self.has_indexes() && body.len() + key.len() > SHORT_BODY_BYTES => {
+            Op::Put { body, .. } if self.has_indexes() && body.len() + key.len() > SHORT_RECORD_BYTES => {
                 self.check_entries(&Row::bytes(1, None, key, body))
             }
             _ => Ok(()),

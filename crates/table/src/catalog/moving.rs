@@ -119,13 +119,7 @@ async fn copy_rows(
         // The disc may have to be waited for, and what is done to a row may take its time.
         let page = tokio::task::spawn_blocking(move || {
             let page = own.next_page(source.store(), source.copy(), None);
-            let rows = page.map(|page| {
-                page.map(|page| {
-                    // Before a transformation makes some of them equal.
-                    let records = page.rows.iter().map(records).sum::<u64>();
-                    recast_all(page.rows, recast.as_ref()).map(|rows| (rows, records))
-                })
-            });
+            let rows = page.map(|page| page.map(|page| recast_all(page.rows, recast.as_ref())));
             (own, recast, rows)
         });
         let page = page.await.map_err(|stopped| TableError::Aborted(stopped.to_string()))?;
@@ -140,11 +134,14 @@ async fn copy_rows(
     }
 }
 
-fn recast_all(rows: Vec<Row>, recast: Option<&Recast>) -> Result<Vec<Row>, TableError> {
-    match recast {
-        Some(recast) => rows.iter().map(recast).collect(),
-        None => Ok(rows),
-    }
+/// The rows as they go on, and how many records there were: a transformation may make some of them equal.
+fn recast_all(rows: Vec<Row>, recast: Option<&Recast>) -> Result<(Vec<Row>, u64), TableError> {
+    let count = rows.iter().map(records).sum();
+    let rows = match recast {
+        Some(recast) => rows.iter().map(recast).collect::<Result<_, _>>()?,
+        None => rows,
+    };
+    Ok((rows, count))
 }
 
 /// How many records a row holds.

@@ -2,14 +2,12 @@
 
 use std::fmt::{self, Write};
 
-use mnemon_store::{MAX_KEY_BYTES, Row, entry_keys};
+use mnemon_store::{MAX_KEY_BYTES, Row, SHORT_RECORD_BYTES, entry_keys};
 use mnemon_term::{RecordRef, TermRef};
 
 use crate::TableError;
 use crate::schema::{Attribute, Schema, Storage};
 
-/// A shorter record has no key, and no entry of an index, that is too long for the disc, whatever becomes of its bytes there.
-const SHORT_BYTES: usize = MAX_KEY_BYTES / 4;
 /// Most characters of a value in an error message.
 const SHOWN: usize = 64;
 
@@ -44,7 +42,7 @@ impl Schema {
             }
             self.check_attribute(attribute, place == 0, term)?;
         }
-        if self.storage() == Storage::DiscOnly && record.as_bytes().len() > SHORT_BYTES {
+        if self.storage() == Storage::DiscOnly && record.as_bytes().len() > SHORT_RECORD_BYTES {
             self.check_lengths(record)?;
         }
         Ok(key)
